@@ -1,0 +1,1 @@
+//! Organizations, pods, inboxes, names, passwords and API keys.

@@ -1,0 +1,1 @@
+//! Ports 143 and 993: answers the IMAP machine's questions from mailstore.

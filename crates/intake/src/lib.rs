@@ -1,0 +1,1 @@
+//! The one door: every message that enters the server passes here.

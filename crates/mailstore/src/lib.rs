@@ -1,0 +1,1 @@
+//! Mail semantics on a Store: mailboxes, UIDs, modseq, flags, threads, feed, consistency.

@@ -1,0 +1,1 @@
+//! Sockets, TLS with reload, connection limits, shutdown; drives any Machine.

@@ -1,0 +1,2 @@
+//! A self-hosted mail server for AI agents.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Port 25: recipients, verdicts, limits, then intake.
