@@ -1,1 +1,19 @@
 //! Sockets, TLS with reload, connection limits, shutdown; drives any Machine.
+//!
+//! What always holds:
+//! - A connection that waits for its peer owns no read buffer and no write buffer of ours.
+//! - Nothing waits for a peer without an end: reading ends at the machine's deadline, writing, handshakes and the
+//!   farewell at a limit of their own, and a shutdown at the drain time.
+//! - While a question is open, nothing is read: the peer waits, and memory stays bounded.
+
+mod answerer;
+mod driver;
+mod limits;
+mod listener;
+mod tls;
+
+pub use answerer::{Answerer, Peer};
+pub use limits::Limits;
+pub use listener::{ListenerOptions, serve};
+pub use tls::{TlsConfig, TlsError};
+pub use tokio_util::sync::CancellationToken;

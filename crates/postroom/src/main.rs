@@ -1,2 +1,64 @@
-//! A self-hosted mail server for AI agents.
-fn main() {}
+//! A self-hosted mail server for AI agents and the people who run them: the program.
+//!
+//! The only crate that names a store backend, knows TOML, and reads the command line. What it does is wiring: it opens
+//! the store, builds mailstore, identity and intake on it, and gives each socket its listener.
+
+mod certificates;
+mod cli;
+mod client;
+mod config;
+mod dev;
+mod fsck;
+mod log;
+mod serve;
+mod server;
+mod startup;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+/// What a command comes to; the error is for people.
+pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = runtime.block_on(run(cli.command));
+    // A read of standard input or a name lookup may hang in a thread of the runtime; nothing acknowledged depends on it.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> Outcome<()> {
+    match command {
+        Command::Dev(args) => dev::run(&args).await,
+        Command::Serve { config } => serve::run(&config.file).await,
+        Command::CheckConfig { config } => serve::check(&config.file),
+        Command::Fsck(args) => fsck::run(&args).await,
+        Command::Version { json } => version(json),
+        Command::Org { api, verb } => client::org(&api, &verb).await,
+        Command::Inbox { api, verb } => client::inbox(&api, &verb).await,
+        Command::Message { api, verb } => client::message(&api, &verb).await,
+    }
+}
+
+fn version(json: bool) -> Outcome<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    match json {
+        true => println!("{}", serde_json::json!({ "name": "postroom", "version": version })),
+        false => println!("postroom {version}"),
+    }
+    Ok(())
+}
+
+fn fail(error: &Box<dyn std::error::Error + Send + Sync>) -> ExitCode {
+    eprintln!("postroom: {error}");
+    ExitCode::FAILURE
+}

@@ -10,6 +10,8 @@ pub const MAX_KEY_OCTETS: usize = 256;
 pub const MAX_VALUE_OCTETS: usize = 4096;
 /// Most conditions, puts, deletes and counter operations of one commit together, unless it is `bulk`.
 pub const MAX_COMMIT_OPERATIONS: usize = 1000;
+/// Most octets of the keys and values of one commit together; bodies do not count.
+pub const MAX_BULK_OCTETS: usize = 64 * 1024 * 1024;
 /// Lanes of a counter record.
 pub const COUNTER_LANES: usize = 8;
 
@@ -150,6 +152,12 @@ impl CommitBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds to what is there already.
+    #[must_use]
+    pub fn from_commit(commit: Commit) -> Self {
+        Self { commit }
     }
 
     /// Asks that the key has no value, and puts one.

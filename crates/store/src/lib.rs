@@ -6,11 +6,23 @@
 //! - A page of [`Store::range`] is in key order but not a snapshot, and may be short: only `more == false` ends a scan.
 
 mod commit;
+pub mod conformance;
+mod limits;
+mod memory;
+mod once;
+pub mod resolve;
+mod scan;
+mod topics;
 
 pub use commit::{
-    BlobPut, COUNTER_LANES, Commit, CommitBuilder, Condition, CounterOp, CounterRecord, MAX_COMMIT_OPERATIONS,
-    MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Put,
+    BlobPut, COUNTER_LANES, Commit, CommitBuilder, Condition, CounterOp, CounterRecord, MAX_BULK_OCTETS,
+    MAX_COMMIT_OPERATIONS, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Put,
 };
+pub use limits::check_limits;
+pub use memory::{Hostile, MemoryOptions, MemoryStore};
+pub use once::{Committed, commit_once};
+pub use scan::{Scan, prefix_end, scan, scan_prefix};
+pub use topics::Topics;
 
 use bytes::Bytes;
 use postroom_types::{BlobId, Lsn};

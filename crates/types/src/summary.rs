@@ -118,9 +118,59 @@ pub enum PartBody {
 }
 
 impl Part {
+    /// Moves the part of a whole message down by `octets` of header fields that were put on top of it. The root keeps
+    /// its header's beginning, since what is on top belongs to its header.
+    pub fn lower(&mut self, octets: u64) {
+        let top = self.header_offset;
+        self.shift(octets);
+        self.header_offset = top;
+    }
+
+    fn shift(&mut self, octets: u64) {
+        self.header_offset += octets;
+        self.body_offset += octets;
+        self.end_offset += octets;
+        match &mut self.body {
+            PartBody::Leaf => {}
+            PartBody::Multipart(parts) => parts.iter_mut().for_each(|part| part.shift(octets)),
+            PartBody::Message(inner) => inner.1.shift(octets),
+        }
+    }
+
     /// Size of the body in octets.
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.end_offset.saturating_sub(self.body_offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_on_top_move_all_but_the_first_offset() {
+        let leaf = |header_offset, body_offset, end_offset| Part {
+            header_offset,
+            body_offset,
+            end_offset,
+            ..Part::default()
+        };
+        let mut root = Part {
+            body: PartBody::Multipart(vec![leaf(20, 30, 40)]),
+            ..leaf(0, 10, 50)
+        };
+        root.lower(7);
+        assert_eq!(
+            (root.header_offset, root.body_offset, root.end_offset, root.octets()),
+            (0, 17, 57, 40)
+        );
+        let PartBody::Multipart(parts) = &root.body else {
+            panic!("still a multipart")
+        };
+        assert_eq!(
+            (parts[0].header_offset, parts[0].body_offset, parts[0].end_offset),
+            (27, 37, 47)
+        );
     }
 }

@@ -3,6 +3,12 @@
 //! A protocol is a value: bytes, answers and the time go in, actions come out. Nothing here opens a socket, reads a
 //! clock or knows an executor, so a whole session can be replayed from a text file.
 
+mod lines;
 mod machine;
+mod sasl;
+mod sasl_base64;
 
+pub use lines::{LineBuffer, LineError};
 pub use machine::{Action, Input, Machine};
+pub use sasl::{Credentials, Exchange, Mechanism, Progress, SaslError};
+pub use sasl_base64::{base64_decode, base64_encode};

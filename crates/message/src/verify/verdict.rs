@@ -1,0 +1,279 @@
+//! The outcome of verification, as plain data.
+
+use std::fmt;
+
+/// Result of one mechanism, in the words of RFC 8601 §2.7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MechanismResult {
+    /// Nothing to check.
+    #[default]
+    None = 0,
+    /// Checked and good.
+    Pass = 1,
+    /// Checked and bad.
+    Fail = 2,
+    /// SPF `~all`.
+    SoftFail = 3,
+    /// Checked without a statement.
+    Neutral = 4,
+    /// DNS did not answer; later it may.
+    TempError = 5,
+    /// The published record or the signature cannot be understood.
+    PermError = 6,
+}
+
+impl MechanismResult {
+    fn from_byte(byte: u8) -> Option<Self> {
+        const ALL: [MechanismResult; 7] = [
+            MechanismResult::None,
+            MechanismResult::Pass,
+            MechanismResult::Fail,
+            MechanismResult::SoftFail,
+            MechanismResult::Neutral,
+            MechanismResult::TempError,
+            MechanismResult::PermError,
+        ];
+        ALL.get(usize::from(byte)).copied()
+    }
+}
+
+impl fmt::Display for MechanismResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::SoftFail => "softfail",
+            Self::Neutral => "neutral",
+            Self::TempError => "temperror",
+            Self::PermError => "permerror",
+        })
+    }
+}
+
+/// SPF (RFC 7208) of the reverse-path, or of the client's name when that is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpfVerdict {
+    /// What came of it.
+    pub result: MechanismResult,
+    /// The domain whose policy was asked.
+    pub domain: String,
+}
+
+/// One DKIM signature (RFC 6376).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DkimVerdict {
+    /// What came of it.
+    pub result: MechanismResult,
+    /// `d=`
+    pub domain: String,
+    /// `s=`
+    pub selector: String,
+}
+
+/// DMARC of the From domain (RFC 7489).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DmarcVerdict {
+    /// What came of it.
+    pub result: MechanismResult,
+    /// The domain in From.
+    pub domain: String,
+    /// What the domain asks to be done with failing mail.
+    pub policy: Disposition,
+}
+
+/// What is to be done with a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Disposition {
+    /// Nothing special.
+    #[default]
+    Deliver = 0,
+    /// Put it in Spam.
+    Quarantine = 1,
+    /// Refuse it.
+    Reject = 2,
+}
+
+/// All of it. The default is "nothing was checked".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// SPF.
+    pub spf: SpfVerdict,
+    /// One for each signature looked at; at most [`Verdict::MAX_SIGNATURES`].
+    pub dkim: Vec<DkimVerdict>,
+    /// DMARC.
+    pub dmarc: DmarcVerdict,
+    /// The ARC chain (RFC 8617).
+    pub arc: MechanismResult,
+    /// Whether the client's address maps to a name that maps back (RFC 8601 §2.7.3).
+    pub iprev: MechanismResult,
+}
+
+impl Verdict {
+    /// Most signatures looked at; RFC 6376 §6.1 lets a verifier stop anywhere.
+    pub const MAX_SIGNATURES: usize = 8;
+    const FORMAT: u8 = 1;
+    const MAX_DOMAIN_OCTETS: usize = 255;
+
+    /// What the sender's domain wants, if the message failed its test.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self.dmarc.result {
+            MechanismResult::Fail => self.dmarc.policy,
+            _ => Disposition::Deliver,
+        }
+    }
+
+    /// Whether some mechanism says that the From domain, or failing a policy the reverse-path's, really sent this.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        let passed = |result| result == MechanismResult::Pass;
+        passed(self.dmarc.result) || passed(self.spf.result) || self.dkim.iter().any(|dkim| passed(dkim.result))
+    }
+
+    /// The verdict as stored: a format byte, then results and length-prefixed names.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![Self::FORMAT, self.arc as u8, self.iprev as u8, self.spf.result as u8];
+        put_text(&mut out, &self.spf.domain);
+        out.extend([self.dmarc.result as u8, self.dmarc.policy as u8]);
+        put_text(&mut out, &self.dmarc.domain);
+        let signatures = &self.dkim[..self.dkim.len().min(Self::MAX_SIGNATURES)];
+        out.push(u8::try_from(signatures.len()).expect("at most MAX_SIGNATURES"));
+        for signature in signatures {
+            out.push(signature.result as u8);
+            put_text(&mut out, &signature.domain);
+            put_text(&mut out, &signature.selector);
+        }
+        out
+    }
+
+    /// Reads a stored verdict; `None` if it is not one.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        if reader.byte()? != Self::FORMAT {
+            return None;
+        }
+        let (arc, iprev) = (reader.result()?, reader.result()?);
+        let spf = SpfVerdict {
+            result: reader.result()?,
+            domain: reader.text()?,
+        };
+        let dmarc_result = reader.result()?;
+        let policy = match reader.byte()? {
+            0 => Disposition::Deliver,
+            1 => Disposition::Quarantine,
+            2 => Disposition::Reject,
+            _ => return None,
+        };
+        let dmarc = DmarcVerdict {
+            result: dmarc_result,
+            policy,
+            domain: reader.text()?,
+        };
+        let count = reader.byte()?;
+        let dkim = (0..count)
+            .map(|_| {
+                Some(DkimVerdict {
+                    result: reader.result()?,
+                    domain: reader.text()?,
+                    selector: reader.text()?,
+                })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        reader.0.is_empty().then_some(Self {
+            spf,
+            dkim,
+            dmarc,
+            arc,
+            iprev,
+        })
+    }
+}
+
+/// Names from outside are cut to what a domain may have, at a character's edge.
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let mut end = text.len().min(Verdict::MAX_DOMAIN_OCTETS);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    out.push(u8::try_from(end).expect("at most MAX_DOMAIN_OCTETS"));
+    out.extend(&text.as_bytes()[..end]);
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn result(&mut self) -> Option<MechanismResult> {
+        MechanismResult::from_byte(self.byte()?)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::from(self.byte()?);
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Verdict {
+        Verdict {
+            spf: SpfVerdict {
+                result: MechanismResult::SoftFail,
+                domain: "example.net".into(),
+            },
+            dkim: vec![DkimVerdict {
+                result: MechanismResult::Pass,
+                domain: "example.net".into(),
+                selector: "a".into(),
+            }],
+            dmarc: DmarcVerdict {
+                result: MechanismResult::Fail,
+                domain: "example.org".into(),
+                policy: Disposition::Reject,
+            },
+            arc: MechanismResult::None,
+            iprev: MechanismResult::Pass,
+        }
+    }
+
+    #[test]
+    fn stored_and_read_again() {
+        assert_eq!(Verdict::decode(&sample().encode()), Some(sample()));
+        assert_eq!(Verdict::decode(&Verdict::default().encode()), Some(Verdict::default()));
+        let mut long = Verdict::default();
+        long.spf.domain = "é".repeat(200);
+        assert_eq!(Verdict::decode(&long.encode()).unwrap().spf.domain, "é".repeat(127));
+    }
+
+    #[test]
+    fn only_a_failed_dmarc_asks_for_something() {
+        assert_eq!(sample().disposition(), Disposition::Reject);
+        let mut good = sample();
+        good.dmarc.result = MechanismResult::TempError;
+        assert_eq!(good.disposition(), Disposition::Deliver);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Some(verdict) = Verdict::decode(&bytes) {
+                prop_assert_eq!(Verdict::decode(&verdict.encode()), Some(verdict));
+            }
+        }
+    }
+}

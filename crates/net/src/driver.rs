@@ -1,0 +1,247 @@
+//! One connection: bytes in, actions out.
+
+use crate::answerer::Answerer;
+use crate::limits::Limits;
+use crate::tls::TlsConfig;
+use bytes::{Bytes, BytesMut};
+use postroom_types::BlobSpan;
+use postroom_wire::{Action, Input, Machine};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Most bytes handed to a machine at once.
+const READ_OCTETS: usize = 64 * 1024;
+/// Replies are gathered up to this size before they are written.
+const GATHER_OCTETS: usize = 16 * 1024;
+/// Most bytes written under one write time-out.
+const WRITE_OCTETS: usize = 64 * 1024;
+/// Most bytes of a stored body read at once.
+const BLOB_OCTETS: u64 = 256 * 1024;
+/// A write buffer larger than this is given back when it has been written.
+const KEEP_OCTETS: usize = 1024;
+/// How long, and for how many bytes, we listen after our last word, so that the peer can read it: closing with
+/// unread input resets the connection, and the reset may overtake the reply.
+const FAREWELL: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
+
+thread_local! {
+    /// Shared by all connections of a worker, so that an idle connection owns no read buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_OCTETS].into_boxed_slice());
+}
+
+/// Why a conversation stopped.
+enum Stop {
+    Close,
+    StartTls,
+}
+
+/// What one connection needs besides its stream.
+pub(crate) struct Session<A: Answerer> {
+    machine: A::Machine,
+    answerer: A,
+    out: BytesMut,
+    write_timeout: Duration,
+    shutdown: CancellationToken,
+    /// The machine has been told of the shutdown.
+    told: bool,
+    /// The peer has closed its sending half.
+    eof: bool,
+}
+
+impl<A: Answerer> Session<A> {
+    pub(crate) fn new(machine: A::Machine, answerer: A, limits: &Limits, shutdown: CancellationToken) -> Self {
+        Self {
+            machine,
+            answerer,
+            out: BytesMut::new(),
+            write_timeout: limits.write_timeout,
+            shutdown,
+            told: false,
+            eof: false,
+        }
+    }
+
+    /// Serves a connection that began in clear; `tls` is for STARTTLS.
+    pub(crate) async fn serve_plain(
+        mut self,
+        mut tcp: TcpStream,
+        tls: Option<TlsConfig>,
+        handshake_timeout: Duration,
+    ) -> io::Result<()> {
+        match (self.converse(&mut tcp).await?, tls) {
+            (Stop::StartTls, Some(tls)) => {
+                let stream = timeout(handshake_timeout, tls.acceptor().accept(tcp)).await??;
+                self.serve_tls(stream).await
+            }
+            _ => farewell(tcp).await,
+        }
+    }
+
+    /// Serves a connection whose handshake is done.
+    pub(crate) async fn serve_tls<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) -> io::Result<()> {
+        self.machine.handle(Input::TlsUp, Instant::now());
+        self.converse(&mut stream).await?;
+        farewell(stream).await
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Stop> {
+        loop {
+            if let Some(stop) = self.act(stream).await? {
+                return Ok(stop);
+            }
+            self.wait(stream).await?;
+        }
+    }
+
+    /// Does what the machine wants until it wants nothing; then everything said has been written.
+    async fn act<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Option<Stop>> {
+        while let Some(action) = self.machine.next_action() {
+            match action {
+                Action::Send(bytes) => self.send(stream, &bytes).await?,
+                Action::Ask(question) => self.ask(question).await,
+                Action::Body(chunk) => self.answerer.body(chunk).await,
+                Action::BodyEnd => self.answerer.body_end().await,
+                Action::SendBlob(span) => self.send_blob(stream, span).await?,
+                Action::StartTls => {
+                    self.flush(stream).await?;
+                    return Ok(Some(Stop::StartTls));
+                }
+                Action::Close => {
+                    self.flush(stream).await?;
+                    return Ok(Some(Stop::Close));
+                }
+            }
+        }
+        self.flush(stream).await?;
+        Ok(None)
+    }
+
+    async fn ask(&mut self, question: <A::Machine as Machine>::Question) {
+        let answer = self.answerer.answer(question);
+        let mut answer = std::pin::pin!(answer);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut answer => break answer,
+                () = self.shutdown.cancelled(), if !self.told => {
+                    self.told = true;
+                    self.machine.handle(Input::Shutdown, Instant::now());
+                }
+            }
+        };
+        self.machine.handle(Input::Answer(answer), Instant::now());
+    }
+
+    /// Waits until there is something for the machine, and hands it in.
+    async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        let deadline = self.machine.deadline();
+        let tick = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.shutdown.cancelled(), if !self.told => {
+                self.told = true;
+                self.machine.handle(Input::Shutdown, Instant::now());
+            }
+            read = read_into(stream, &mut self.machine), if !self.eof => self.eof = read? == 0,
+            news = self.answerer.news() => self.machine.handle(Input::News(news), Instant::now()),
+            () = tick => self.machine.handle(Input::Tick, Instant::now()),
+        }
+        Ok(())
+    }
+
+    async fn send<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+        if self.out.len() + bytes.len() < GATHER_OCTETS {
+            self.out.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.flush_gathered(stream).await?;
+        write(stream, bytes, self.write_timeout).await
+    }
+
+    async fn send_blob<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, span: BlobSpan) -> io::Result<()> {
+        let mut rest = span;
+        while rest.octets > 0 {
+            let asked = BlobSpan {
+                octets: rest.octets.min(BLOB_OCTETS),
+                ..rest
+            };
+            let bytes: Bytes = self.answerer.read_blob(asked).await.unwrap_or_default();
+            let octets = bytes.len() as u64;
+            if octets == 0 || octets > asked.octets {
+                return Err(io::Error::other("a stored body cannot be read"));
+            }
+            rest.offset += octets;
+            rest.octets -= octets;
+            self.send(stream, &bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush_gathered<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        write(stream, &self.out, self.write_timeout).await?;
+        self.out.clear();
+        if self.out.capacity() > KEEP_OCTETS {
+            self.out = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        self.flush_gathered(stream).await?;
+        timeout(self.write_timeout, stream.flush()).await?
+    }
+}
+
+/// Reads once, straight into the machine. Gives the number of bytes; 0 is the end, which the machine is told too.
+async fn read_into<S: AsyncRead + Unpin, M: Machine>(stream: &mut S, machine: &mut M) -> io::Result<usize> {
+    poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            let read = std::task::ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
+            match read {
+                Ok(()) if !buffer.filled().is_empty() => machine.handle(Input::Bytes(buffer.filled()), Instant::now()),
+                Ok(()) => machine.handle(Input::Eof, Instant::now()),
+                // TLS that ends without a goodbye: whether the last command was whole, the machine knows.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => machine.handle(Input::Eof, Instant::now()),
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    })
+    .await
+}
+
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    for chunk in bytes.chunks(WRITE_OCTETS) {
+        timeout(limit, stream.write_all(chunk)).await??;
+    }
+    Ok(())
+}
+
+/// Closes our half and lets the peer read our last words.
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
+    let (limit, mut octets) = FAREWELL;
+    let _ = timeout(limit, async {
+        stream.shutdown().await?;
+        let mut ignored = [0; 1024];
+        while octets > 0 {
+            match stream.read(&mut ignored).await? {
+                0 => break,
+                count => octets = octets.saturating_sub(count),
+            }
+        }
+        io::Result::Ok(())
+    })
+    .await;
+    Ok(())
+}

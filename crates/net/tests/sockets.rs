@@ -1,0 +1,380 @@
+//! The driver over real sockets, with a toy machine: one word per line, each asking the driver for one thing.
+
+use bytes::Bytes;
+use postroom_net::{Answerer, CancellationToken, Limits, ListenerOptions, Peer, TlsConfig, serve};
+use postroom_types::{BlobId, BlobSpan};
+use postroom_wire::{Action, Input, LineBuffer, Machine};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+#[derive(Default)]
+struct Toy {
+    lines: LineBuffer,
+    asking: bool,
+    tls: bool,
+    actions: VecDeque<Action<String>>,
+    deadline: Option<Instant>,
+}
+
+impl Toy {
+    fn say(&mut self, text: String) {
+        self.actions.push_back(Action::Send(Bytes::from(text + "\r\n")));
+    }
+
+    fn word(&mut self, word: &str) {
+        match word.split_once(' ').unwrap_or((word, "")) {
+            ("blob", octets) => self.actions.push_back(Action::SendBlob(BlobSpan {
+                id: BlobId([7; 16]),
+                offset: 0,
+                octets: octets.parse().expect("a number"),
+            })),
+            ("body", text) => {
+                self.actions
+                    .push_back(Action::Body(Bytes::copy_from_slice(text.as_bytes())));
+                self.actions.push_back(Action::BodyEnd);
+            }
+            ("tls", _) => {
+                self.lines.clear();
+                self.actions.push_back(Action::StartTls);
+            }
+            ("time", milliseconds) => {
+                let wait = Duration::from_millis(milliseconds.parse().expect("a number"));
+                self.deadline = Some(Instant::now() + wait);
+            }
+            ("quit", _) => self.actions.push_back(Action::Close),
+            ("ask", question) => {
+                self.asking = true;
+                self.actions.push_back(Action::Ask(question.to_owned()));
+            }
+            _ => self.say(format!("{word} tls={}", self.tls)),
+        }
+    }
+}
+
+impl Machine for Toy {
+    type Question = String;
+    type Answer = String;
+    type News = String;
+
+    fn handle(&mut self, input: Input<'_, String, String>, _now: Instant) {
+        match input {
+            Input::Bytes(bytes) => {
+                assert!(!self.asking, "bytes while a question is open");
+                self.lines.push(bytes);
+            }
+            Input::Answer(text) => {
+                self.asking = false;
+                self.say(text);
+            }
+            Input::News(text) => self.say(text),
+            Input::TlsUp => self.tls = true,
+            Input::Tick => {
+                self.deadline = None;
+                self.say("tick".to_owned());
+            }
+            Input::Eof => self.actions.push_back(Action::Close),
+            Input::Shutdown => {
+                self.say("bye".to_owned());
+                self.actions.push_back(Action::Close);
+            }
+        }
+        while !self.asking
+            && let Some(line) = self.lines.next_line(100)
+        {
+            let line = line.expect("tests send good lines");
+            self.word(std::str::from_utf8(&line).expect("tests send text"));
+        }
+    }
+
+    fn next_action(&mut self) -> Option<Action<String>> {
+        self.actions.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+/// Answers with what the spool holds; `hang` is never answered, `news` brings news a little later.
+struct Knows {
+    spool: String,
+    news: (mpsc::UnboundedSender<String>, mpsc::UnboundedReceiver<String>),
+}
+
+impl Answerer for Knows {
+    type Machine = Toy;
+
+    async fn answer(&mut self, question: String) -> String {
+        match question.as_str() {
+            "hang" => std::future::pending().await,
+            "news" => self
+                .news
+                .0
+                .send("something happened".to_owned())
+                .expect("the other end is ours"),
+            _ => {}
+        }
+        format!("{question} {}", self.spool)
+    }
+
+    async fn body(&mut self, chunk: Bytes) {
+        self.spool
+            .push_str(std::str::from_utf8(&chunk).expect("tests send text"));
+    }
+
+    async fn body_end(&mut self) {
+        self.spool.push('.');
+    }
+
+    async fn news(&mut self) -> String {
+        self.news.1.recv().await.expect("the sender is ours")
+    }
+
+    async fn read_blob(&mut self, span: BlobSpan) -> Option<Bytes> {
+        assert!(span.octets <= 256 * 1024, "read in slices");
+        let octets = span.octets.min(100_000);
+        (span.offset < 1 << 30).then(|| (span.offset..span.offset + octets).map(|at| at as u8).collect())
+    }
+}
+
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+async fn server(options: ListenerOptions) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let shutdown = CancellationToken::new();
+    let make = |_: &Peer| {
+        let knows = Knows {
+            spool: String::new(),
+            news: mpsc::unbounded_channel(),
+        };
+        (Toy::default(), knows)
+    };
+    let task = tokio::spawn(serve::<Knows, _>(listener, options, make, shutdown.clone()));
+    Server {
+        address,
+        shutdown,
+        task,
+    }
+}
+
+/// Sends, and reads as many bytes as are expected.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, send: &str, expected: &str) {
+    stream.write_all(send.as_bytes()).await.expect("sent");
+    stream.flush().await.expect("sent");
+    let mut got = vec![0; expected.len()];
+    stream.read_exact(&mut got).await.expect("an answer");
+    assert_eq!(String::from_utf8_lossy(&got), expected);
+}
+
+async fn rest<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.expect("a clean end");
+    rest
+}
+
+fn certificate() -> (String, String, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    (
+        made.cert.pem(),
+        made.signing_key.serialize_pem(),
+        made.cert.der().clone(),
+    )
+}
+
+fn connector(trusted: CertificateDer<'static>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted).expect("a certificate");
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("known versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").expect("a name")
+}
+
+#[tokio::test]
+async fn plain_conversation() {
+    let server = server(ListenerOptions::default()).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    talk(&mut client, "hello\r\n", "hello tls=false\r\n").await;
+    talk(&mut client, "one\r\ntwo\r\n", "one tls=false\r\ntwo tls=false\r\n").await;
+    talk(
+        &mut client,
+        "body abc\r\nbody de\r\nask what\r\nx\r\n",
+        "what abc.de.\r\nx tls=false\r\n",
+    )
+    .await;
+    talk(&mut client, "ask news\r\n", "news abc.de.\r\nsomething happened\r\n").await;
+    talk(&mut client, "time 20\r\n", "tick\r\n").await;
+    talk(&mut client, "last\r\nquit\r\nnot read\r\n", "last tls=false\r\n").await;
+    assert_eq!(rest(&mut client).await, "");
+}
+
+#[tokio::test]
+async fn stored_bodies_are_streamed_in_order() {
+    let server = server(ListenerOptions::default()).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    client
+        .write_all(b"first\r\nblob 3000000\r\nlast\r\nquit\r\n")
+        .await
+        .expect("sent");
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).await.expect("a clean end");
+    let mut expected = b"first tls=false\r\n".to_vec();
+    expected.extend((0..3_000_000u32).map(|at| at as u8));
+    expected.extend_from_slice(b"last tls=false\r\n");
+    assert!(got == expected, "{} octets instead of {}", got.len(), expected.len());
+}
+
+#[tokio::test]
+async fn starttls_implicit_tls_and_reload() {
+    let (cert, key, trusted) = certificate();
+    let tls = TlsConfig::from_pem(cert.as_bytes(), key.as_bytes(), false).expect("a good pair");
+    let clear = server(ListenerOptions {
+        tls: Some(tls.clone()),
+        ..ListenerOptions::default()
+    });
+    let secure = server(ListenerOptions {
+        tls: Some(tls.clone()),
+        implicit_tls: true,
+        ..ListenerOptions::default()
+    });
+    let (clear, secure) = tokio::join!(clear, secure);
+
+    let mut client = TcpStream::connect(clear.address).await.expect("connected");
+    talk(&mut client, "hello\r\n", "hello tls=false\r\n").await;
+    client.write_all(b"tls\r\n").await.expect("sent");
+    let mut client = connector(trusted.clone())
+        .connect(localhost(), client)
+        .await
+        .expect("a handshake");
+    talk(&mut client, "hello\r\n", "hello tls=true\r\n").await;
+
+    let tcp = TcpStream::connect(secure.address).await.expect("connected");
+    let mut client = connector(trusted.clone())
+        .connect(localhost(), tcp)
+        .await
+        .expect("a handshake");
+    talk(
+        &mut client,
+        "hello\r\nblob 3\r\nquit\r\n",
+        "hello tls=true\r\n\0\u{1}\u{2}",
+    )
+    .await;
+    assert_eq!(rest(&mut client).await, "");
+
+    let (cert, key, trusted_now) = certificate();
+    assert!(tls.replace(cert.as_bytes(), b"no key").is_err());
+    tls.replace(cert.as_bytes(), key.as_bytes()).expect("a good pair");
+    let tcp = TcpStream::connect(secure.address).await.expect("connected");
+    assert!(
+        connector(trusted).connect(localhost(), tcp).await.is_err(),
+        "the old one is gone"
+    );
+    let tcp = TcpStream::connect(secure.address).await.expect("connected");
+    assert!(connector(trusted_now).connect(localhost(), tcp).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_listener_refuses_and_recovers() {
+    let server = server(ListenerOptions {
+        limits: Limits {
+            per_address: 2,
+            ..Limits::default()
+        },
+        refusal: Bytes::from_static(b"421 too many\r\n"),
+        ..ListenerOptions::default()
+    })
+    .await;
+    let mut first = TcpStream::connect(server.address).await.expect("connected");
+    let mut second = TcpStream::connect(server.address).await.expect("connected");
+    talk(&mut first, "a\r\n", "a tls=false\r\n").await;
+    talk(&mut second, "b\r\n", "b tls=false\r\n").await;
+    let mut third = TcpStream::connect(server.address).await.expect("connected");
+    assert_eq!(rest(&mut third).await, "421 too many\r\n");
+    first.shutdown().await.expect("closed");
+    assert_eq!(rest(&mut first).await, "");
+    drop(first);
+    let free = async {
+        loop {
+            let mut again = TcpStream::connect(server.address).await.expect("connected");
+            // A refused connection may be reset before this is sent.
+            let _ = again.write_all(b"quit\r\n").await;
+            let mut text = Vec::new();
+            if again.read_to_end(&mut text).await.is_ok() && text.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), free)
+        .await
+        .expect("room again");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_closed() {
+    let server = server(ListenerOptions {
+        limits: Limits {
+            write_timeout: Duration::from_millis(100),
+            ..Limits::default()
+        },
+        ..ListenerOptions::default()
+    })
+    .await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    client.write_all(b"blob 1000000000\r\n").await.expect("sent");
+    // The shutdown waits for the session, and the session is stuck in writing: only the time-out ends it.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(5), server.task)
+        .await
+        .expect("ended")
+        .expect("no panic");
+}
+
+#[tokio::test]
+async fn shutdown_says_goodbye_and_ends_in_bounded_time() {
+    let server = server(ListenerOptions {
+        limits: Limits {
+            drain_timeout: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        ..ListenerOptions::default()
+    })
+    .await;
+    let mut idle = TcpStream::connect(server.address).await.expect("connected");
+    talk(&mut idle, "a\r\n", "a tls=false\r\n").await;
+    let mut stuck = TcpStream::connect(server.address).await.expect("connected");
+    talk(&mut stuck, "b\r\n", "b tls=false\r\n").await;
+    stuck.write_all(b"ask hang\r\n").await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    server.shutdown.cancel();
+    assert_eq!(rest(&mut idle).await, "bye\r\n");
+    drop(idle);
+    let started = Instant::now();
+    server.task.await.expect("no panic");
+    assert!(
+        started.elapsed() >= Duration::from_millis(200),
+        "the open question had its time"
+    );
+    assert!(TcpStream::connect(server.address).await.is_err(), "the door is closed");
+}

@@ -1,0 +1,191 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A self-hosted mail server for AI agents and the people who run them.
+#[derive(Debug, Parser)]
+#[command(name = "postroom", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a complete server for trying out: no configuration, no root, no DNS; loopback only
+    Dev(DevArgs),
+    /// Run the server
+    Serve {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Read a configuration and report every mistake with its line
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Check the data of a server that is not running
+    Fsck(FsckArgs),
+    /// Print the version
+    Version {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Organizations, with an operator key
+    Org {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(subcommand)]
+        verb: OrgVerb,
+    },
+    /// Inboxes
+    Inbox {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(subcommand)]
+        verb: InboxVerb,
+    },
+    /// Messages of an inbox
+    Message {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(subcommand)]
+        verb: MessageVerb,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Folder for everything the server keeps [default: a folder under the user's data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Domain of the inboxes [default: example.test, or what DIR was made with]
+    #[arg(long)]
+    pub(crate) domain: Option<String>,
+    /// Ports are this plus the usual number: 2025 SMTP, 2143 IMAP, 2993 IMAP over TLS, 2080 HTTP
+    #[arg(long, value_name = "PORT", default_value_t = 2000)]
+    pub(crate) base_port: u16,
+    /// Print exactly one line of JSON when ready
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file
+    #[arg(long = "config", value_name = "FILE", default_value = "/etc/postroom/postroom.toml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FsckArgs {
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// The server's HTTP address
+    #[arg(long, env = "POSTROOM_URL", default_value = "http://127.0.0.1:2080", global = true)]
+    pub(crate) url: String,
+    /// An API key
+    #[arg(long, env = "POSTROOM_API_KEY", hide_env_values = true, default_value = "", global = true)]
+    pub(crate) key: String,
+    /// Print the server's JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrgVerb {
+    /// Make an organization; prints its key, once
+    Create {
+        /// Its name
+        name: String,
+        /// Most inboxes it may have
+        #[arg(long)]
+        max_inboxes: Option<u32>,
+    },
+    /// List organizations
+    List,
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Delete one with all its inboxes
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InboxVerb {
+    /// Make an inbox; prints its password and key, once
+    Create {
+        /// The wanted name; another free one is taken if it is not to be had
+        name: Option<String>,
+        /// Domain, if not the server's default
+        #[arg(long)]
+        domain: Option<String>,
+        /// Name shown in From
+        #[arg(long)]
+        display_name: Option<String>,
+        /// That name or none
+        #[arg(long)]
+        strict: bool,
+    },
+    /// List inboxes
+    List,
+    /// Show one
+    Show {
+        /// Its address or id
+        inbox: String,
+    },
+    /// Delete one
+    Delete {
+        /// Its address or id
+        inbox: String,
+    },
+    /// New password and key; prints them, once
+    Rotate {
+        /// Its address or id
+        inbox: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MessageVerb {
+    /// List messages, newest first
+    List {
+        /// The inbox's address or id
+        inbox: String,
+        /// At most this many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+        /// Leave out this many first
+        #[arg(long, default_value_t = 0)]
+        offset: u32,
+    },
+    /// Show one
+    Show {
+        /// The inbox's address or id
+        inbox: String,
+        /// The message's id
+        id: String,
+    },
+    /// Move one to Trash
+    Delete {
+        /// The inbox's address or id
+        inbox: String,
+        /// The message's id
+        id: String,
+    },
+}
