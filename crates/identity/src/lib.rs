@@ -1,1 +1,119 @@
 //! Organizations, pods, inboxes, names, passwords and API keys.
+//!
+//! What always holds:
+//! - One row per folded address: usernames, aliases and tombstones share one name space per domain, so no address is
+//!   ever given out twice. It is put under `Absent` in the commit that makes its owner; nothing is checked first.
+//! - What is deleted is hidden from every face by the same commit; its addresses stay as tombstones for its organization.
+//! - Secrets are shown once, kept only as hashes, and never logged.
+//! - No password is hashed while a commit is open, and never more at once than [`Options::hashing_permits`].
+
+mod addresses;
+mod api_keys;
+mod attempts;
+mod bootstrap;
+mod create;
+mod credentials;
+mod delete;
+mod error;
+mod hashing;
+mod inboxes;
+mod keys;
+mod limiter;
+mod login;
+mod names;
+mod organizations;
+mod pods;
+mod purge;
+mod record;
+mod resolve;
+mod secrets;
+mod successes;
+
+pub use api_keys::{KeyRecord, KeyScope, NewKey, Principal};
+pub use bootstrap::Operator;
+pub use create::{CreateInbox, CreateOutcome};
+pub use credentials::{Rotate, Rotated};
+pub use error::IdentityError;
+pub use inboxes::{InboxChange, InboxPage};
+pub use limiter::LoginLimits;
+pub use login::{Login, LoginError, Purpose};
+pub use organizations::{NewOrganization, OrganizationChange};
+pub use record::{CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
+pub use resolve::Resolution;
+
+use hashing::Hasher;
+use login::Logins;
+use postroom_mailstore::Mailstore;
+use postroom_store::SharedStore;
+use postroom_types::Domain;
+use std::sync::Arc;
+
+/// What identity needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The domain of inboxes that name none; the operator's postmaster lives here.
+    pub default_domain: Domain,
+    /// Further domains of the operator, open to every organization.
+    pub hosted_domains: Vec<Domain>,
+    /// Names nobody may take, beyond the built-in ones; folded.
+    pub reserved_names: Vec<String>,
+    /// Octets an inbox may hold. Default 10 GiB.
+    pub quota_octets: u64,
+    /// Passwords hashed at once, 19 MiB each. Default: the number of cores.
+    pub hashing_permits: usize,
+    /// Whether an `am_` key of an inbox's organization or pod opens the inbox over IMAP and SMTP. Default true.
+    pub organization_key_login: bool,
+    /// How fast wrong passwords may be tried; `None` is without limit, for trying out on loopback.
+    pub login_limits: Option<LoginLimits>,
+}
+
+impl Options {
+    /// The defaults, for this domain.
+    #[must_use]
+    pub fn new(default_domain: Domain) -> Self {
+        Self {
+            default_domain,
+            hosted_domains: Vec::new(),
+            reserved_names: Vec::new(),
+            quota_octets: 10 << 30,
+            hashing_permits: std::thread::available_parallelism().map_or(2, usize::from),
+            organization_key_login: true,
+            login_limits: Some(LoginLimits::default()),
+        }
+    }
+}
+
+/// Who owns which address and who may do what. One for the whole server.
+pub struct Identity {
+    store: SharedStore,
+    mailstore: Arc<Mailstore>,
+    options: Options,
+    hasher: Hasher,
+    logins: Logins,
+}
+
+impl Identity {
+    /// An identity service on this store; the mail store must use the same one.
+    #[must_use]
+    pub fn new(store: SharedStore, mailstore: Arc<Mailstore>, options: Options) -> Self {
+        Self {
+            store,
+            mailstore,
+            hasher: Hasher::new(options.hashing_permits),
+            logins: Logins::new(options.login_limits.clone()),
+            options,
+        }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether this server answers for the domain.
+    #[must_use]
+    pub fn is_local(&self, domain: &Domain) -> bool {
+        *domain == self.options.default_domain || self.options.hosted_domains.contains(domain)
+    }
+}

@@ -1,7 +1,6 @@
 //! Mail from outside to local inboxes, and messages that a client brings itself (APPEND).
 
 use crate::error::IntakeError;
-use crate::memory::LargeMessages;
 use crate::trace::trace_fields;
 use bytes::Bytes;
 use postroom_mailstore::{MailError, MailboxRef, Mailstore, NewMessage, Origin, Placed, Placing, ThreadChoice};
@@ -74,14 +73,13 @@ pub struct Accepted {
 pub struct Intake {
     mailstore: Arc<Mailstore>,
     options: Options,
-    large: LargeMessages,
 }
 
 impl Intake {
     /// A door to this mail store.
     #[must_use]
     pub fn new(mailstore: Arc<Mailstore>, options: Options) -> Self {
-        Self { mailstore, options, large: LargeMessages::new() }
+        Self { mailstore, options }
     }
 
     /// What it was made with.
@@ -97,7 +95,6 @@ impl Intake {
     /// should send again.
     pub async fn deliver_local(&self, incoming: Incoming) -> Result<Accepted, IntakeError> {
         self.check(&incoming)?;
-        let _turn = self.large.turn(incoming.content.len()).await;
         let id = EmailId::new();
         let now = jiff::Timestamp::now();
         let incoming = Incoming { content: self.without_forgeries(&incoming.content), ..incoming };
@@ -134,7 +131,6 @@ impl Intake {
         internal_date: Option<i64>,
     ) -> Result<Placed, IntakeError> {
         self.check_size(&content)?;
-        let _turn = self.large.turn(content.len()).await;
         let now = jiff::Timestamp::now();
         let message = NewMessage {
             summary: Arc::new(summary_below(&content, 0)),
@@ -186,7 +182,7 @@ fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, int
             let email_id = if placings.is_empty() { id } else { EmailId::new() };
             placings.push(Placing {
                 inbox: recipient.inbox,
-                mailbox: mailbox.clone(),
+                mailbox,
                 email_id,
                 flags: MessageFlags::default(),
                 internal_date,
@@ -199,8 +195,9 @@ fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, int
 
 /// Says which address is full, for the reply.
 fn name_inbox(error: MailError, recipients: &[LocalRecipient]) -> IntakeError {
-    match (error, recipients.first()) {
-        (MailError::OverQuota, Some(first)) => IntakeError::OverQuota(first.address.clone()),
-        (error, _) => IntakeError::Mail(error),
+    let MailError::OverQuota(inbox) = error else { return IntakeError::Mail(error) };
+    match recipients.iter().find(|recipient| recipient.inbox == inbox) {
+        Some(recipient) => IntakeError::OverQuota(recipient.address.clone()),
+        None => IntakeError::Mail(error),
     }
 }

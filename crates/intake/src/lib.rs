@@ -7,7 +7,10 @@
 mod deliver;
 mod error;
 mod memory;
+mod spool;
 mod trace;
 
 pub use deliver::{Accepted, Incoming, Intake, LocalRecipient, Options};
 pub use error::IntakeError;
+pub use memory::Room;
+pub use spool::{Spool, Spooler};

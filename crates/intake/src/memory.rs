@@ -1,6 +1,7 @@
 //! Large messages take turns, so that a few senders of 50 MiB cannot take all memory.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What all large messages together may occupy while they are parsed and stored.
 const TOTAL_OCTETS: usize = 256 << 20;
@@ -11,20 +12,26 @@ const FACTOR: usize = 3;
 const UNIT: usize = 1 << 10;
 
 /// The turns.
-pub(crate) struct LargeMessages(Semaphore);
+pub(crate) struct LargeMessages(Arc<Semaphore>);
+
+/// The right to have one large message in memory; dropping it makes room for the next.
+pub struct Room {
+    _permit: OwnedSemaphorePermit,
+}
 
 impl LargeMessages {
     pub(crate) fn new() -> Self {
-        Self(Semaphore::new(TOTAL_OCTETS / UNIT))
+        Self(Arc::new(Semaphore::new(TOTAL_OCTETS / UNIT)))
     }
 
-    /// Waits until a message of this size may be worked on. One larger than all there is takes all of it.
-    pub(crate) async fn turn(&self, octets: usize) -> Option<SemaphorePermit<'_>> {
+    /// Waits until a message of this size may be in memory. One larger than all there is takes all of it.
+    pub(crate) async fn room(&self, octets: usize) -> Option<Room> {
         if octets <= SMALL_OCTETS {
             return None;
         }
         let units = (octets.saturating_mul(FACTOR) / UNIT).min(TOTAL_OCTETS / UNIT);
         let units = u32::try_from(units).expect("at most TOTAL_OCTETS / UNIT");
-        self.0.acquire_many(units).await.ok()
+        let permit = Arc::clone(&self.0).acquire_many_owned(units).await.ok()?;
+        Some(Room { _permit: permit })
     }
 }

@@ -1,1 +1,138 @@
 //! Mail semantics on a Store: mailboxes, UIDs, modseq, flags, threads, feed, consistency.
+//!
+//! What always holds:
+//! - Every change to an inbox is one commit that takes the inbox's next modseq and writes the feed row of that modseq:
+//!   the feed has no gaps, and what a crash keeps is announced.
+//! - UIDs, modseqs and UIDVALIDITYs come from counters of the store and are patched into the rows by it; none is read
+//!   first and written later.
+//! - A placement is a flags row, a metadata row and an entry in the message row; the message row is asked to be
+//!   unchanged by whoever changes one of the three, so a message is gone exactly when its last placement is.
+//! - Every operation can be repeated after an unknown outcome and is then done once.
+//! - No lock is held and no iterator kept across an await.
+
+mod append;
+mod attempts;
+mod change;
+mod changes;
+mod check;
+mod codec;
+mod copy;
+mod deliver;
+mod error;
+mod expunge;
+mod feed;
+mod fetch;
+mod flags;
+mod inbox;
+mod inboxes;
+mod keys;
+mod mailboxes;
+mod messages;
+mod model;
+mod open;
+mod relocate;
+mod rows;
+mod tree;
+
+pub use error::MailError;
+pub use model::{
+    Cause, Changes, Content, Copied, FeedEntry, FeedEvent, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord,
+    Meta, NewMessage, OpenMailbox, Origin, Placed, Placing, Status, ThreadChoice, Usage,
+};
+pub use tree::MAX_MAILBOX_NAME_OCTETS;
+
+use postroom_store::{SharedStore, Topic};
+use postroom_types::InboxId;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Most UIDs in one call of [`Mailstore::store_flags`], [`Mailstore::move_messages`] and [`Mailstore::expunge`].
+pub const PIECE: usize = 300;
+
+/// Longest [`NewMessage::prefix`], in octets.
+pub const MAX_PREFIX_OCTETS: usize = 2560;
+
+/// Longest [`NewMessage::verdict`], in octets.
+pub const MAX_VERDICT_OCTETS: usize = 512;
+
+/// Most inboxes of one delivery.
+pub const MAX_PLACINGS: usize = 16;
+
+/// Tells the time in milliseconds since 1970 UTC.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How the mailstore behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// What time it is, for the feed and for UIDVALIDITYs.
+    pub clock: Clock,
+    /// Most mailboxes of one inbox. Default 1,000.
+    pub max_mailboxes: usize,
+    /// How long a feed row is kept. Default 30 days.
+    pub feed_keep: Duration,
+    /// How long it is known what was expunged from a mailbox. Default 90 days.
+    pub expunged_keep: Duration,
+    /// Within this time the same Message-ID with the same body is one message. Default 5 days.
+    pub duplicate_window: Duration,
+    /// Within this time a client's copy of a message it sent is recognised when appended to Sent. Default 24 hours.
+    pub sent_copy_window: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(86_400);
+        Self {
+            clock: Arc::new(system_milliseconds),
+            max_mailboxes: 1000,
+            feed_keep: 30 * DAY,
+            expunged_keep: 90 * DAY,
+            duplicate_window: 5 * DAY,
+            sent_copy_window: DAY,
+        }
+    }
+}
+
+fn system_milliseconds() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// All mail of all inboxes, on one store.
+pub struct Mailstore {
+    store: SharedStore,
+    options: Options,
+    trees: tree::TreeCache,
+}
+
+impl Mailstore {
+    /// The mail on this store.
+    #[must_use]
+    pub fn new(store: SharedStore, options: Options) -> Self {
+        Self {
+            store,
+            options,
+            trees: tree::TreeCache::default(),
+        }
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// The topic that is woken by every change to an inbox.
+    #[must_use]
+    pub const fn topic(inbox: InboxId) -> Topic {
+        *inbox.as_bytes()
+    }
+
+    fn now(&self) -> i64 {
+        (self.options.clock)()
+    }
+}
+
+/// A count for IMAP, which has 32 bits.
+fn to_u32(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// Most bytes handed to a machine at once.
@@ -77,7 +78,7 @@ impl<A: Answerer> Session<A> {
     ) -> io::Result<()> {
         match (self.converse(&mut tcp).await?, tls) {
             (Stop::StartTls, Some(tls)) => {
-                let stream = timeout(handshake_timeout, tls.acceptor().accept(tcp)).await??;
+                let stream = handshake(&tls, tcp, handshake_timeout, &self.shutdown).await?;
                 self.serve_tls(stream).await
             }
             _ => farewell(tcp).await,
@@ -199,6 +200,19 @@ impl<A: Answerer> Session<A> {
     async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
         self.flush_gathered(stream).await?;
         timeout(self.write_timeout, stream.flush()).await?
+    }
+}
+
+/// Negotiates TLS; a shutdown does not wait for that.
+pub(crate) async fn handshake(
+    tls: &TlsConfig,
+    tcp: TcpStream,
+    limit: Duration,
+    shutdown: &CancellationToken,
+) -> io::Result<TlsStream<TcpStream>> {
+    tokio::select! {
+        () = shutdown.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        stream = timeout(limit, tls.acceptor().accept(tcp)) => stream?,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One door: accepts, refuses when full, and closes in bounded time.
 
 use crate::answerer::{Answerer, Peer};
-use crate::driver::Session;
+use crate::driver::{Session, handshake};
 use crate::limits::{Gate, Limits};
 use crate::tls::TlsConfig;
 use bytes::Bytes;
@@ -135,7 +135,7 @@ impl<F> Door<F> {
         let tls = tls
             .as_ref()
             .ok_or_else(|| io::Error::other("implicit TLS without a certificate"))?;
-        let stream = timeout(limits.handshake_timeout, tls.acceptor().accept(tcp)).await??;
+        let stream = handshake(tls, tcp, limits.handshake_timeout, &self.shutdown).await?;
         open().serve_tls(stream).await
     }
 }

@@ -291,6 +291,14 @@ async fn starttls_implicit_tls_and_reload() {
     );
     let tcp = TcpStream::connect(secure.address).await.expect("connected");
     assert!(connector(trusted_now).connect(localhost(), tcp).await.is_ok());
+
+    // A client that never begins its handshake does not hold up a shutdown.
+    let _silent = TcpStream::connect(secure.address).await.expect("connected");
+    drop(client);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    secure.shutdown.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(5), secure.task).await;
+    ended.expect("before the handshake's time-out").expect("no panic");
 }
 
 #[tokio::test]

@@ -150,6 +150,26 @@ impl Config {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self { cache_octets: 64 << 20, min_free_octets: 512 << 20 }
+    }
+}
+
+impl Limits {
+    /// For trying out: no limit that a test on loopback would meet.
+    pub(crate) fn dev() -> Self {
+        Self {
+            message_octets: 50 << 20,
+            inbox_octets: 10 << 30,
+            connections: 20_000,
+            connections_per_address: 20_000,
+            deleted_keep_days: 7,
+            organization_key_login: true,
+        }
+    }
+}
+
 impl Listen {
     fn read(reader: &mut Reader<'_>) -> Self {
         let mut take = |key: &str, shown: &str, default: &[SocketAddr]| reader.take(key, default.to_vec(), shown, addresses);

@@ -7,6 +7,7 @@ mod certificates;
 mod cli;
 mod client;
 mod config;
+mod core;
 mod dev;
 mod fsck;
 mod log;

@@ -28,6 +28,14 @@ pub enum Question {
     Data(Envelope),
     /// The whole message was handed over as `Body` … `BodyEnd`: is it accepted? The reply to this is the promise.
     Message(Envelope),
+    /// A message came that this machine refuses by itself: too big, or with a bare CR or LF. Told so that it is logged
+    /// and what was handed over of it is dropped; the answer changes nothing.
+    Refused {
+        /// Of the message.
+        envelope: Envelope,
+        /// What the client will hear.
+        reply: Reply,
+    },
 }
 
 /// What the outside says.

@@ -1,1 +1,335 @@
 //! The embedded store: an fdatasync'd journal as the truth, sled as a disposable index.
+//!
+//! What always holds:
+//! - A commit is answered only when its record is in the journal and synced, and the index shows it.
+//! - Whatever happens to the index, it can be built again from the journal.
+//! - Nothing that may block runs on the async executor.
+//!
+//! ```text
+//! lock            held while the store is open
+//! store.id        the store's name, and the machine's run and the folder it was last opened in
+//! clean           there only after a clean close
+//! journal/        00000000000000000001.log, named by the first lsn in it; rolled at 256 MiB
+//! bodies/         bodies of more than 1 MiB, one file each
+//! index/          sled
+//! ```
+
+mod blobs;
+mod boot;
+mod committer;
+mod error;
+mod files;
+mod hot;
+mod identity;
+mod index;
+mod journal;
+mod record;
+mod replay;
+mod state;
+
+pub use boot::Progress;
+pub use error::OpenError;
+pub use state::Statistics;
+
+use blobs::{Bodies, INLINE_OCTETS, INLINE_OCTETS_OF_COMMIT, OwnBody};
+use bytes::Bytes;
+use committer::{Committer, Order, Request};
+use error::Trouble;
+use files::{Folder, free_octets};
+use index::Index;
+use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits};
+use postroom_types::{BlobId, Lsn};
+use state::SharedState;
+use std::fs::File;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+/// Commits that may wait for the committer; more wait for a place.
+const QUEUE_COMMITS: usize = 1024;
+/// Reads that may run at once, each on a thread of the runtime's blocking pool.
+const READERS: usize = 16;
+
+/// How a store is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Memory for the index's pages, in octets. Default 64 MiB.
+    pub cache_octets: u64,
+    /// Memory for values read or written lately, in octets; they are answered without a blocking thread. Default 8 MiB.
+    pub hot_octets: usize,
+    /// A journal file is not grown beyond this, in octets. Default 256 MiB.
+    pub roll_octets: u64,
+    /// Free space, in octets, below which commits with new bodies are answered with [`Outcome::Full`]; below an eighth
+    /// of it, all that do more than delete. Default 512 MiB: the index's own threads panic on a full disk.
+    pub min_free_octets: u64,
+    /// Names this run of the machine in place of the kernel's boot id: with the same name as the last time, the page
+    /// cache is taken to be the same.
+    pub boot_id: Option<String>,
+    /// Journal and body files kept open for reading. Default 64.
+    pub open_files: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_octets: 64 << 20,
+            hot_octets: 8 << 20,
+            roll_octets: 256 << 20,
+            min_free_octets: 512 << 20,
+            boot_id: None,
+            open_files: 64,
+        }
+    }
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct SledStore {
+    options: Options,
+    folder: Folder,
+    /// `None` once closed.
+    index: RwLock<Option<Arc<Index>>>,
+    bodies: Arc<Bodies>,
+    readers: Arc<Semaphore>,
+    shared: Arc<SharedState>,
+    queue: Mutex<Option<mpsc::Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held for as long as the store is; the last field, so that it goes last.
+    _lock: File,
+}
+
+impl SledStore {
+    /// Opens the store in a folder, made if it is missing. Blocks, perhaps for minutes if the index must be built anew.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; a journal that is corrupt is left as it is.
+    pub fn open(folder: &Path, options: Options, mut progress: impl FnMut(Progress)) -> Result<Arc<Self>, OpenError> {
+        let folder = Folder::new(folder);
+        folder.create()?;
+        let lock = folder.lock()?;
+        let boot::Booted {
+            store,
+            journal,
+            index,
+            next,
+        } = boot::boot(&folder, &options, &mut progress)?;
+
+        let index = Arc::new(index);
+        let shared = Arc::new(SharedState::new(Lsn(next.0 - 1)));
+        let (sender, queue) = mpsc::channel(QUEUE_COMMITS);
+        let committer = Committer {
+            folder: folder.clone(),
+            store,
+            journal,
+            index: Arc::clone(&index),
+            next,
+            min_free: options.min_free_octets,
+            shared: Arc::clone(&shared),
+            queue,
+        };
+        let state = Arc::clone(&shared);
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(|| committer.run())).is_err() {
+                state.fail("the committer panicked");
+            }
+        };
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(run);
+        let thread = thread.map_err(error::at(folder.path()))?;
+        Ok(Arc::new(Self {
+            bodies: Arc::new(Bodies::new(folder.journal(), folder.bodies(), options.open_files)),
+            options,
+            folder,
+            index: RwLock::new(Some(index)),
+            readers: Arc::new(Semaphore::new(READERS)),
+            shared,
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+            _lock: lock,
+        }))
+    }
+
+    /// Turns true when the store has failed (an I/O error, a failed sync): every later call is answered with
+    /// [`StoreError::Unavailable`], and the process should stop, so that a restart can find out what is on disk.
+    #[must_use]
+    pub fn failed(&self) -> watch::Receiver<bool> {
+        self.shared.failed()
+    }
+
+    /// What was written since the store was opened.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
+    /// Finishes what is queued and closes the store, so that the next start needs no replay. Later calls are answered
+    /// with [`StoreError::Unavailable`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store had failed or was closed, or the index cannot be synced: then the next
+    /// start replays or builds the index anew, and nothing is lost.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let queue = lock(&self.queue).take().ok_or_else(|| self.shared.unavailable())?;
+        self.index.write().unwrap_or_else(PoisonError::into_inner).take();
+        let (reply, closed) = oneshot::channel();
+        let sent = queue.send(Request::Close(reply)).await;
+        sent.map_err(|_| self.shared.unavailable())?;
+        closed.await.unwrap_or_else(|_| Err(self.shared.unavailable()))
+    }
+
+    fn index(&self) -> Result<Arc<Index>, StoreError> {
+        if self.shared.has_failed() {
+            return Err(self.shared.unavailable());
+        }
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.clone().ok_or_else(|| self.shared.unavailable())
+    }
+
+    /// Reads on a blocking thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Index, &Bodies) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.readers)
+            .acquire_owned()
+            .await
+            .map_err(|_| self.shared.unavailable())?;
+        let (index, bodies) = (self.index()?, Arc::clone(&self.bodies));
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            catch_unwind(AssertUnwindSafe(|| read(&index, &bodies)))
+        });
+        match task.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                self.shared.fail("the index panicked");
+                Err(self.shared.unavailable())
+            }
+            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into())),
+        }
+    }
+
+    async fn do_commit(&self, mut commit: Commit) -> Result<Outcome, StoreError> {
+        check_limits(&commit)?;
+        let queue = lock(&self.queue).clone().ok_or_else(|| self.shared.unavailable())?;
+        let own = match self.write_own_bodies(&mut commit).await {
+            Ok(own) => own,
+            Err(Trouble::Full) => return Ok(Outcome::Full),
+            Err(Trouble::Fatal(why)) => {
+                self.shared.fail(&why);
+                return Err(self.shared.unavailable());
+            }
+        };
+        let (reply, outcome) = oneshot::channel();
+        let order = Order {
+            octets: octets(&commit),
+            commit,
+            own,
+            reply,
+        };
+        let sent = queue.send(Request::Commit(Box::new(order))).await;
+        sent.map_err(|_| self.shared.unavailable())?;
+        // The thread ended without an answer: it may have written the commit.
+        outcome.await.unwrap_or(Ok(Outcome::Unknown))
+    }
+
+    /// Writes large bodies to files of their own, and takes their bytes out of the commit.
+    async fn write_own_bodies(&self, commit: &mut Commit) -> Result<Vec<OwnBody>, Trouble> {
+        let (mut inline, mut own) = (0, Vec::new());
+        for blob in commit.blobs.iter_mut().filter(|blob| !blob.adopt) {
+            let octets = blob.bytes.len();
+            if octets <= INLINE_OCTETS && inline + octets <= INLINE_OCTETS_OF_COMMIT {
+                inline += octets;
+                continue;
+            }
+            let (id, bytes, folder) = (blob.id, std::mem::take(&mut blob.bytes), self.folder.clone());
+            let floor = self.options.min_free_octets + octets as u64;
+            let write = move || match free_octets(folder.path()) {
+                Ok(free) if free < floor => Err(Trouble::Full),
+                _ => OwnBody::write(&folder.bodies(), id, &bytes),
+            };
+            let written = tokio::task::spawn_blocking(write).await;
+            own.push(written.unwrap_or_else(|_| Err(Trouble::Fatal("a body was not written to its end".into())))?);
+        }
+        Ok(own)
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        // Without a sender the committer finishes what is queued and ends; the index and the lock go after it.
+        lock(&self.queue).take();
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Store for SledStore {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
+        Box::pin(async move {
+            if let Some(value) = self.index()?.recall(key) {
+                return Ok(value);
+            }
+            let key = key.to_vec();
+            self.read(move |index, _| index.get(&key)).await
+        })
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
+        Box::pin(async move {
+            let index = self.index()?;
+            if let Some(values) = keys.iter().map(|key| index.recall(key)).collect() {
+                return Ok(values);
+            }
+            drop(index);
+            let keys = keys.to_vec();
+            self.read(move |index, _| keys.iter().map(|key| index.get(key)).collect())
+                .await
+        })
+    }
+
+    fn range<'a>(
+        &'a self,
+        low: &'a [u8],
+        high: &'a [u8],
+        reverse: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let (low, high) = (low.to_vec(), high.to_vec());
+        Box::pin(self.read(move |index, _| index.page(&low, &high, reverse, limit)))
+    }
+
+    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        Box::pin(self.read(move |index, bodies| match index.location(id)? {
+            Some(location) => bodies.read(id, &location, range).map(Some),
+            None => Ok(None),
+        }))
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
+        Box::pin(self.do_commit(commit))
+    }
+
+    fn stable_lsn(&self) -> Lsn {
+        self.shared.stable()
+    }
+
+    fn watch(&self, topic: Topic) -> watch::Receiver<Lsn> {
+        self.shared.topics.watch(topic, self.shared.stable())
+    }
+}
+
+/// About how much room a commit takes in a group.
+fn octets(commit: &Commit) -> usize {
+    let puts: usize = commit.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
+    let deletes: usize = commit.deletes.iter().map(Vec::len).sum();
+    let bodies: usize = commit.blobs.iter().map(|blob| blob.bytes.len()).sum();
+    puts + deletes + bodies
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -26,8 +26,10 @@
 //! Whatever the machine does and the file does not expect is a failure.
 
 mod escape;
+mod output;
 mod play;
 mod script;
+mod stage;
 
 pub use escape::{escape, unescape};
 pub use play::{Dialect, play, play_dir};

@@ -21,6 +21,9 @@ pub enum LineError {
     BareCarriageReturn,
 }
 
+/// What is left of a buffer is copied to one of its own size when at least this much was taken.
+const COMPACT_OCTETS: usize = 1024;
+
 /// Bytes of the peer, taken out as lines or, for message text and literals, as they are.
 #[derive(Debug, Default)]
 pub struct LineBuffer {
@@ -29,6 +32,8 @@ pub struct LineBuffer {
     scanned: usize,
     /// The line that is coming in was too long.
     skipping: bool,
+    /// Bytes taken since the buffer last had memory of its own; what is left keeps theirs alive.
+    taken: usize,
 }
 
 impl LineBuffer {
@@ -56,6 +61,7 @@ impl LineBuffer {
                 self.skipping = true;
                 self.clear_bytes();
             }
+            self.compact();
             return None;
         };
         let line = self.take(at + 1);
@@ -84,8 +90,7 @@ impl LineBuffer {
     #[must_use = "the bytes are gone from the buffer"]
     pub fn take(&mut self, count: usize) -> Bytes {
         let bytes = self.buffer.split_to(count).freeze();
-        self.scanned = 0;
-        self.give_back();
+        self.taken(count);
         bytes
     }
 
@@ -95,8 +100,16 @@ impl LineBuffer {
     /// If there are not so many.
     pub fn skip(&mut self, count: usize) {
         self.buffer.advance(count);
-        self.scanned = 0;
-        self.give_back();
+        self.taken(count);
+    }
+
+    /// Gives back the memory of what was taken. For when more has to come, so that a few bytes of a slow client do not
+    /// hold a large buffer; [`next_line`](Self::next_line) does it by itself.
+    pub fn compact(&mut self) {
+        if self.taken >= COMPACT_OCTETS {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+            self.taken = 0;
+        }
     }
 
     /// Forgets everything, for STARTTLS.
@@ -120,12 +133,15 @@ impl LineBuffer {
     fn clear_bytes(&mut self) {
         self.buffer = BytesMut::new();
         self.scanned = 0;
+        self.taken = 0;
     }
 
-    /// An idle connection owns no buffer.
-    fn give_back(&mut self) {
+    fn taken(&mut self, count: usize) {
+        self.scanned = 0;
+        self.taken += count;
         if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
+            // An idle connection owns no buffer.
+            self.clear_bytes();
         }
     }
 }
@@ -180,6 +196,16 @@ mod tests {
         buffer.push(b"\r\nx\r\n");
         assert_eq!(buffer.next_line(100), Some(Err(LineError::TooLong)));
         assert_eq!(buffer.next_line(100), Some(Ok(Bytes::from_static(b"x"))));
+    }
+
+    #[test]
+    fn a_rest_does_not_hold_what_was_taken() {
+        let mut buffer = LineBuffer::new();
+        buffer.push(&[&[b'x'; 9_000][..], b"\r\nrest"].concat());
+        let line = buffer.next_line(10_000).expect("ended").expect("good");
+        assert_eq!((line.len(), buffer.next_line(10_000)), (9_000, None));
+        assert_eq!((buffer.bytes(), buffer.taken), (&b"rest"[..], 0));
+        assert!(line.is_unique(), "the line alone owns the large buffer now");
     }
 
     proptest! {

@@ -144,7 +144,11 @@ fn credentials(authorization: Option<String>, user: String, password: &str) -> R
         return Err(SaslError::Malformed);
     }
     let password = Secret::new(password.to_owned());
-    Ok(Credentials { authorization, user, password })
+    Ok(Credentials {
+        authorization,
+        user,
+        password,
+    })
 }
 
 #[cfg(test)]

@@ -76,7 +76,9 @@ mod tests {
             assert_eq!(base64_encode(bytes.as_bytes()), text);
             assert_eq!(base64_decode(text.as_bytes()), Some(bytes.as_bytes().to_vec()));
         }
-        for bad in ["Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm-_"] {
+        for bad in [
+            "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm-_",
+        ] {
             assert_eq!(base64_decode(bad.as_bytes()), None, "{bad:?}");
         }
     }

@@ -45,12 +45,19 @@ fn day_month_year(scanner: &mut Scanner<'_>) -> Parsed<i64> {
     let day = i64::from(digits(scanner, 1..=2)?);
     scanner.expect(b'-', BAD_DATE.0)?;
     let name = scanner.take_while(|byte| byte.is_ascii_alphabetic());
-    let month = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name)).ok_or(BAD_DATE)?;
+    let month = MONTHS
+        .iter()
+        .position(|month| month.as_bytes().eq_ignore_ascii_case(name))
+        .ok_or(BAD_DATE)?;
     scanner.expect(b'-', BAD_DATE.0)?;
     let year = i64::from(digits(scanner, 4..=4)?);
     let days = days_from_civil(year, month as i64 + 1, day);
     // 31-Feb comes back as another day.
-    if civil_from_days(days) == (year, month as i64 + 1, day) { Ok(days) } else { Err(BAD_DATE) }
+    if civil_from_days(days) == (year, month as i64 + 1, day) {
+        Ok(days)
+    } else {
+        Err(BAD_DATE)
+    }
 }
 
 fn digits(scanner: &mut Scanner<'_>, count: std::ops::RangeInclusive<usize>) -> Parsed<u32> {
@@ -58,7 +65,9 @@ fn digits(scanner: &mut Scanner<'_>, count: std::ops::RangeInclusive<usize>) -> 
     if !count.contains(&digits.len()) {
         return Err(BAD_DATE);
     }
-    Ok(digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+    Ok(digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }
 
 /// `date-time`: `"17-Jul-1996 02:44:25 -0700"`, the day padded with a space. Seconds since 1970 UTC.
@@ -115,7 +124,15 @@ mod tests {
         check("1-Jan-1970", Some(0));
         check("01-feb-1970", Some(31));
         check("\"29-Feb-2024\"", Some(19_782));
-        for bad in ["29-Feb-2023", "0-Jan-1970", "32-Jan-1970", "1-Foo-1970", "1-Jan-70", "1-Jan-19700", "\"1-Jan-1970"] {
+        for bad in [
+            "29-Feb-2023",
+            "0-Jan-1970",
+            "32-Jan-1970",
+            "1-Foo-1970",
+            "1-Jan-70",
+            "1-Jan-19700",
+            "\"1-Jan-1970",
+        ] {
             check(bad, None);
         }
     }

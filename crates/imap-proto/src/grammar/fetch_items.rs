@@ -21,7 +21,10 @@ pub(crate) enum Item {
     Body,
     BodyStructure,
     /// A section: what stands before its data, and its place in [`FetchItems::sections`].
-    Section { label: String, index: usize },
+    Section {
+        label: String,
+        index: usize,
+    },
 }
 
 /// A parsed FETCH.
@@ -42,7 +45,10 @@ impl FetchSpec {
         let macros: [(&[u8], &[Item]); 3] = [
             (b"ALL", &[Item::Flags, Item::InternalDate, Item::Size, Item::Envelope]),
             (b"FAST", &[Item::Flags, Item::InternalDate, Item::Size]),
-            (b"FULL", &[Item::Flags, Item::InternalDate, Item::Size, Item::Envelope, Item::Body]),
+            (
+                b"FULL",
+                &[Item::Flags, Item::InternalDate, Item::Size, Item::Envelope, Item::Body],
+            ),
         ];
         for (name, items) in macros {
             if scanner.eat_ignoring_case(name) {
@@ -90,7 +96,15 @@ impl FetchSpec {
     }
 
     fn whole(&mut self, label: &str, text: SectionText, seen: bool) -> Parsed<()> {
-        self.section(label.to_owned(), Section { part: Vec::new(), text, partial: None }, seen)
+        self.section(
+            label.to_owned(),
+            Section {
+                part: Vec::new(),
+                text,
+                partial: None,
+            },
+            seen,
+        )
     }
 
     fn body(&mut self, scanner: &mut Scanner<'_>, seen: bool) -> Parsed<()> {
@@ -150,11 +164,20 @@ fn section_spec(scanner: &mut Scanner<'_>) -> Parsed<(String, Section)> {
     }
     scanner.expect(b']', MALFORMED.0)?;
     label.push(']');
-    Ok((label, Section { part, text, partial: None }))
+    Ok((
+        label,
+        Section {
+            part,
+            text,
+            partial: None,
+        },
+    ))
 }
 
 fn section_text(scanner: &mut Scanner<'_>, in_part: bool, label: &mut String) -> Parsed<SectionText> {
-    let name = scanner.take_while(|byte| byte.is_ascii_alphabetic() || byte == b'.').to_ascii_uppercase();
+    let name = scanner
+        .take_while(|byte| byte.is_ascii_alphabetic() || byte == b'.')
+        .to_ascii_uppercase();
     label.push_str(std::str::from_utf8(&name).map_err(|_| Bad("Malformed section"))?);
     Ok(match name.as_slice() {
         b"HEADER" => SectionText::Header,
@@ -207,7 +230,9 @@ mod tests {
     fn sections_are_echoed_in_one_form() {
         let check = |text: &str, label: &str, part: &[u32], seen: bool| {
             let spec = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-            let [Item::Section { label: shown, index: 0 }] = spec.items.as_slice() else { panic!("{spec:?}") };
+            let [Item::Section { label: shown, index: 0 }] = spec.items.as_slice() else {
+                panic!("{spec:?}")
+            };
             assert_eq!((shown.as_str(), spec.wanted.set_seen), (label, seen), "{text}");
             assert_eq!(spec.wanted.sections[0].part, part, "{text}");
         };
@@ -215,7 +240,12 @@ mod tests {
         check("body.peek[header]", "BODY[HEADER]", &[], false);
         check("BODY[1.2]", "BODY[1.2]", &[1, 2], true);
         check("BODY.PEEK[1.mime]<0.100>", "BODY[1.MIME]<0>", &[1], false);
-        check("BODY.PEEK[3.HEADER.FIELDS.NOT (to \"x\\\"\")]", "BODY[3.HEADER.FIELDS.NOT (to \"x\\\"\")]", &[3], false);
+        check(
+            "BODY.PEEK[3.HEADER.FIELDS.NOT (to \"x\\\"\")]",
+            "BODY[3.HEADER.FIELDS.NOT (to \"x\\\"\")]",
+            &[3],
+            false,
+        );
         check("RFC822", "RFC822", &[], true);
         check("(RFC822.HEADER)", "RFC822.HEADER", &[], false);
     }
@@ -231,8 +261,21 @@ mod tests {
     #[test]
     fn malformed() {
         for bad in [
-            "", "()", "(FLAGS", "BODY[", "BODY[0]", "BODY[1.]", "BODY[MIME]", "BODY[FOO]", "BODY[1.2.HEADER.FIELDS]",
-            "BODY[HEADER.FIELDS ()]", "BODY[HEADER.FIELDS (a:b)]", "BODY[]<0.0>", "BODY[]<1>", "BODY[TEXT.1]", "FOO",
+            "",
+            "()",
+            "(FLAGS",
+            "BODY[",
+            "BODY[0]",
+            "BODY[1.]",
+            "BODY[MIME]",
+            "BODY[FOO]",
+            "BODY[1.2.HEADER.FIELDS]",
+            "BODY[HEADER.FIELDS ()]",
+            "BODY[HEADER.FIELDS (a:b)]",
+            "BODY[]<0.0>",
+            "BODY[]<1>",
+            "BODY[TEXT.1]",
+            "FOO",
             "BODY[HEADER.FIELDS (\"\r\n\")]",
         ] {
             assert!(parse(bad).is_err(), "{bad}");

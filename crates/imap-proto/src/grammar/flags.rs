@@ -55,8 +55,9 @@ mod tests {
             let mut scanner = Scanner::new(text.as_bytes());
             let read = flags(&mut scanner).and_then(|flags| scanner.end().map(|()| flags)).ok();
             let read = read.map(|flags| {
-                let system = flags.system.iter().map(Flag::name);
-                system.chain(flags.keywords.iter().map(Keyword::as_str)).collect::<Vec<_>>().join(" ")
+                let system = flags.system.iter().map(|flag| flag.name().to_owned());
+                let keywords = flags.keywords.iter().map(|keyword| keyword.as_str().to_owned());
+                system.chain(keywords).collect::<Vec<_>>().join(" ")
             });
             assert_eq!(read.as_deref(), expected, "{text}");
         };

@@ -11,9 +11,8 @@ const NAME_OCTETS: usize = 1_000;
 /// `Inbox/x` beside `INBOX/x` clients would show two trees).
 pub(crate) fn parse(bytes: &[u8]) -> Option<String> {
     let name = utf7::decode(bytes)?;
-    let good = name.len() <= NAME_OCTETS
-        && !name.contains(char::is_control)
-        && name.split('/').all(|level| !level.is_empty());
+    let good =
+        name.len() <= NAME_OCTETS && !name.contains(char::is_control) && name.split('/').all(|level| !level.is_empty());
     good.then(|| fold_inbox(name))
 }
 

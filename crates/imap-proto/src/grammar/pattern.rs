@@ -31,7 +31,11 @@ impl Pattern {
 
     /// Whether the whole name matches. INBOX, as the first level, matches in any case.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        let inbox = if name == "INBOX" || name.starts_with("INBOX/") { 5 } else { 0 };
+        let inbox = if name == "INBOX" || name.starts_with("INBOX/") {
+            5
+        } else {
+            0
+        };
         let name: Vec<char> = name.chars().collect();
         // reached[i]: the pattern so far can match the first i characters.
         let mut reached = vec![false; name.len() + 1];
@@ -95,9 +99,13 @@ mod tests {
             None => name.is_empty(),
             Some((&wild @ ('*' | '%'), rest)) => {
                 naive(rest, name)
-                    || name.split_first().is_some_and(|(c, after)| (wild == '*' || *c != '/') && naive(pattern, after))
+                    || name
+                        .split_first()
+                        .is_some_and(|(c, after)| (wild == '*' || *c != '/') && naive(pattern, after))
             }
-            Some((wanted, rest)) => name.split_first().is_some_and(|(c, after)| c == wanted && naive(rest, after)),
+            Some((wanted, rest)) => name
+                .split_first()
+                .is_some_and(|(c, after)| c == wanted && naive(rest, after)),
         }
     }
 

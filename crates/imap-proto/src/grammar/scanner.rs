@@ -42,7 +42,10 @@ impl<'a> Scanner<'a> {
 
     /// Takes these letters, in any case, if they come next.
     pub(crate) fn eat_ignoring_case(&mut self, word: &[u8]) -> bool {
-        let found = self.rest().get(..word.len()).is_some_and(|next| next.eq_ignore_ascii_case(word));
+        let found = self
+            .rest()
+            .get(..word.len())
+            .is_some_and(|next| next.eq_ignore_ascii_case(word));
         if found {
             self.at += word.len();
         }
@@ -60,11 +63,21 @@ impl<'a> Scanner<'a> {
     /// The command ends here. Spaces before the end are forgiven: several clients send one.
     pub(crate) fn end(&mut self) -> Parsed<()> {
         while self.eat(b' ') {}
-        if self.at_end() { Ok(()) } else { Err(Bad("Unexpected text after the arguments")) }
+        if self.at_end() {
+            Ok(())
+        } else {
+            Err(Bad("Unexpected text after the arguments"))
+        }
     }
 
     pub(crate) fn at_end(&self) -> bool {
         self.at == self.bytes.len()
+    }
+
+    /// A literal's mark comes next and is the end of what there is: its octets have not been taken yet.
+    pub(crate) fn at_last_mark(&self) -> bool {
+        let rest = self.rest();
+        rest.starts_with(b"{") && rest.ends_with(b"}") && memchr::memchr2(b'\r', b'\n', rest).is_none()
     }
 
     pub(crate) fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
@@ -77,12 +90,20 @@ impl<'a> Scanner<'a> {
     /// `tag`: ASTRING-CHARs but `+`. At most 128 of them, since it is echoed.
     pub(crate) fn tag(&mut self) -> Parsed<&'a [u8]> {
         let tag = self.take_while(|byte| is_astring_char(byte) && byte != b'+');
-        if tag.is_empty() || tag.len() > 128 { Err(Bad("Tag expected")) } else { Ok(tag) }
+        if tag.is_empty() || tag.len() > 128 {
+            Err(Bad("Tag expected"))
+        } else {
+            Ok(tag)
+        }
     }
 
     pub(crate) fn atom(&mut self) -> Parsed<&'a [u8]> {
         let atom = self.take_while(is_atom_char);
-        if atom.is_empty() { Err(Bad("Atom expected")) } else { Ok(atom) }
+        if atom.is_empty() {
+            Err(Bad("Atom expected"))
+        } else {
+            Ok(atom)
+        }
     }
 
     /// `astring`: an atom, a quoted string or a literal.
@@ -107,7 +128,11 @@ impl<'a> Scanner<'a> {
 
     /// `nstring`, where NIL is `None`.
     pub(crate) fn nstring(&mut self) -> Parsed<Option<Cow<'a, [u8]>>> {
-        if self.eat_ignoring_case(b"NIL") { Ok(None) } else { self.string().map(Some) }
+        if self.eat_ignoring_case(b"NIL") {
+            Ok(None)
+        } else {
+            self.string().map(Some)
+        }
     }
 
     /// `list-mailbox`: as astring, and the atom may hold wildcards.

@@ -51,7 +51,9 @@ fn key(scanner: &mut Scanner<'_>, view: &View, depth: usize) -> Parsed<SearchKey
 }
 
 fn named(scanner: &mut Scanner<'_>, view: &View, depth: usize) -> Parsed<SearchKey> {
-    let name = scanner.take_while(|byte| byte.is_ascii_alphabetic()).to_ascii_uppercase();
+    let name = scanner
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .to_ascii_uppercase();
     if let Some(key) = flag_key(&name, view) {
         return Ok(key);
     }
@@ -72,12 +74,18 @@ fn named(scanner: &mut Scanner<'_>, view: &View, depth: usize) -> Parsed<SearchK
         b"UNKEYWORD" => SearchKey::Not(Box::new(keyword(scanner)?)),
         b"BCC" | b"CC" | b"FROM" | b"SUBJECT" | b"TO" => {
             let name = utf8(&name)?.to_ascii_lowercase();
-            SearchKey::Header { name, text: text(scanner)? }
+            SearchKey::Header {
+                name,
+                text: text(scanner)?,
+            }
         }
         b"HEADER" => {
             let name = text(scanner)?;
             scanner.space()?;
-            SearchKey::Header { name, text: text(scanner)? }
+            SearchKey::Header {
+                name,
+                text: text(scanner)?,
+            }
         }
         b"BODY" => SearchKey::Body(text(scanner)?),
         b"TEXT" => SearchKey::Text(text(scanner)?),
@@ -94,8 +102,27 @@ fn named(scanner: &mut Scanner<'_>, view: &View, depth: usize) -> Parsed<SearchK
 }
 
 const KEYS_WITH_ARGUMENT: &[&[u8]] = &[
-    b"NOT", b"OR", b"UID", b"KEYWORD", b"UNKEYWORD", b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO", b"HEADER", b"BODY",
-    b"TEXT", b"LARGER", b"SMALLER", b"BEFORE", b"ON", b"SINCE", b"SENTBEFORE", b"SENTON", b"SENTSINCE",
+    b"NOT",
+    b"OR",
+    b"UID",
+    b"KEYWORD",
+    b"UNKEYWORD",
+    b"BCC",
+    b"CC",
+    b"FROM",
+    b"SUBJECT",
+    b"TO",
+    b"HEADER",
+    b"BODY",
+    b"TEXT",
+    b"LARGER",
+    b"SMALLER",
+    b"BEFORE",
+    b"ON",
+    b"SINCE",
+    b"SENTBEFORE",
+    b"SENTON",
+    b"SENTSINCE",
 ];
 
 fn flag_key(name: &[u8], view: &View) -> Option<SearchKey> {
@@ -161,8 +188,23 @@ mod tests {
     #[test]
     fn malformed() {
         for bad in [
-            "", "FOO", "NOT", "OR SEEN", "(SEEN", "SEEN)", "4", "LARGER", "LARGER x", "ON yesterday", "RETURN (MIN)",
-            "SUBJECT", "HEADER a", "SUBJECT {1}\r\n\u{0}", "KEYWORD \"x\"", "ALLSEEN", "1:4",
+            "",
+            "FOO",
+            "NOT",
+            "OR SEEN",
+            "(SEEN",
+            "SEEN)",
+            "4",
+            "LARGER",
+            "LARGER x",
+            "ON yesterday",
+            "RETURN (MIN)",
+            "SUBJECT",
+            "HEADER a",
+            "SUBJECT {1}\r\n\u{0}",
+            "KEYWORD \"x\"",
+            "ALLSEEN",
+            "1:4",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

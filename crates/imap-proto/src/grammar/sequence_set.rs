@@ -39,7 +39,11 @@ impl SequenceSet {
         let mut ranges = Vec::new();
         loop {
             let first = Number::parse(scanner)?;
-            let last = if scanner.eat(b':') { Number::parse(scanner)? } else { first };
+            let last = if scanner.eat(b':') {
+                Number::parse(scanner)?
+            } else {
+                first
+            };
             ranges.push((first, last));
             if !scanner.eat(b',') {
                 return Ok(Self(ranges));
@@ -49,9 +53,15 @@ impl SequenceSet {
 
     /// Read as UIDs: numbers without a message are no fault (RFC 3501 §6.4.8).
     pub(crate) fn uids(&self, view: &View) -> UidRanges {
-        let Some(star) = view.last_uid() else { return UidRanges::default() };
+        let Some(star) = view.last_uid() else {
+            return UidRanges::default();
+        };
         let ordered = self.0.iter().map(|(a, b)| order(a.or(star.get()), b.or(star.get())));
-        UidRanges::merged(ordered.filter_map(|(a, b)| Some((Uid::new(a)?, Uid::new(b)?))).collect())
+        UidRanges::merged(
+            ordered
+                .filter_map(|(a, b)| Some((Uid::new(a)?, Uid::new(b)?)))
+                .collect(),
+        )
     }
 
     /// Read as sequence numbers: one that is not there is a fault, and so is `*` in an empty mailbox
@@ -89,6 +99,7 @@ impl UidRanges {
         Self(merged)
     }
 
+    #[cfg(test)]
     pub(crate) fn as_slice(&self) -> &[(Uid, Uid)] {
         &self.0
     }
@@ -168,7 +179,21 @@ mod tests {
 
     #[test]
     fn malformed() {
-        for bad in ["", "0", "1:", ":1", "1,", ",1", "1::2", "1:2:3", "4294967296", "a", "1:0", "-1", "**"] {
+        for bad in [
+            "",
+            "0",
+            "1:",
+            ":1",
+            "1,",
+            ",1",
+            "1::2",
+            "1:2:3",
+            "4294967296",
+            "a",
+            "1:0",
+            "-1",
+            "**",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -1,0 +1,24 @@
+//! What a key resolves to.
+
+use crate::auth::Caller;
+use axum::Json;
+use postroom_identity::KeyKind;
+use serde_json::{Value, json};
+
+pub(super) async fn show(Caller(principal): Caller) -> Json<Value> {
+    let kind = match principal.kind {
+        KeyKind::Operator => "operator",
+        KeyKind::Tenant => "tenant",
+        KeyKind::Organization => "organization",
+        KeyKind::Pod => "workspace",
+        KeyKind::Inbox => "inbox",
+    };
+    // An operator's key opens nothing inside a tenant, not even the operator's own.
+    let tenant = (principal.kind != KeyKind::Operator).then(|| principal.organization.to_string());
+    Json(json!({
+        "kind": kind,
+        "tenantId": tenant,
+        "workspaceId": principal.pod.map(|pod| pod.to_string()),
+        "inboxId": principal.inbox.map(|inbox| inbox.to_string()),
+    }))
+}

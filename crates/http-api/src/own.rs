@@ -1,0 +1,81 @@
+//! Our own routes: whether the server lives and is ready, and a message as it is stored.
+
+use crate::State;
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::request::Segments;
+use axum::body::Body;
+use axum::extract::State as Shared;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use postroom_mailstore::{Content, Mailstore};
+use postroom_types::{BlobSpan, InboxId, Piece};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::io::{AsyncWrite, AsyncWriteExt, simplex};
+use tokio_util::io::ReaderStream;
+
+/// Octets read from the store at a time.
+const CHUNK_OCTETS: u64 = 64 * 1024;
+
+pub(crate) fn routes() -> Router<State> {
+    Router::new()
+        .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
+        .route("/readyz", get(ready))
+        .route("/postroom/v1/inboxes/{inbox}/messages/{message}/raw", get(raw))
+}
+
+/// Ready is who can read the store.
+async fn ready(Shared(state): Shared<State>) -> Result<Json<Value>, ApiError> {
+    state.identity().bootstrap().await?;
+    Ok(Json(json!({ "status": "ready" })))
+}
+
+/// The message octet by octet, streamed.
+async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Response, ApiError> {
+    let inbox: InboxId = path.id("inbox")?;
+    caller.readable(&state, inbox).await?;
+    let content = state.mailstore().content(inbox, path.id("message")?).await?.ok_or(ApiError::NotFound)?;
+    let octets = content.octets();
+    let (reader, writer) = simplex(2 * CHUNK_OCTETS as usize);
+    let mailstore = Arc::clone(&state.0.mailstore);
+    tokio::spawn(async move {
+        // A reader that is gone ends this; a body that is gone shows as an answer shorter than announced.
+        if let Err(error) = copy(&mailstore, &content, writer).await {
+            tracing::debug!(reason = %error, "sending a message was cut short");
+        }
+    });
+    let fields = [
+        (header::CONTENT_TYPE, "message/rfc822".to_owned()),
+        (header::CONTENT_LENGTH, octets.to_string()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    Ok((fields, Body::from_stream(ReaderStream::new(reader))).into_response())
+}
+
+async fn copy(mailstore: &Mailstore, content: &Content, mut to: impl AsyncWrite + Unpin) -> std::io::Result<()> {
+    for piece in content.pieces(0..u64::MAX) {
+        match piece {
+            Piece::Inline(bytes) => to.write_all(&bytes).await?,
+            Piece::Stored(span) => copy_stored(mailstore, span, &mut to).await?,
+        }
+    }
+    to.shutdown().await
+}
+
+async fn copy_stored(mailstore: &Mailstore, span: BlobSpan, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+    let mut left = span;
+    while left.octets > 0 {
+        let next = BlobSpan { octets: left.octets.min(CHUNK_OCTETS), ..left };
+        let bytes = mailstore.read_blob(next).await.map_err(std::io::Error::other)?.unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        to.write_all(&bytes).await?;
+        left.offset += bytes.len() as u64;
+        left.octets -= (bytes.len() as u64).min(left.octets);
+    }
+    Ok(())
+}

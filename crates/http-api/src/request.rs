@@ -1,0 +1,208 @@
+//! What requests carry, checked: path, query, and a JSON object.
+
+use crate::State;
+use crate::error::{ApiError, invalid};
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde_json::{Map, Value};
+use std::str::FromStr;
+
+/// Longest body of a request that provisions something.
+const MAX_BODY_OCTETS: usize = 64 * 1024;
+
+/// The named segments of the path, decoded.
+pub(crate) struct Segments(Vec<(String, String)>);
+
+impl FromRequestParts<State> for Segments {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        // What does not decode names nothing.
+        path.map(|Path(segments)| Self(segments)).map_err(|_| ApiError::NotFound)
+    }
+}
+
+impl Segments {
+    pub(crate) fn text(&self, name: &str) -> Result<&str, ApiError> {
+        let found = self.0.iter().find(|(segment, _)| segment == name);
+        found.map(|(_, text)| text.as_str()).ok_or(ApiError::NotFound)
+    }
+
+    /// An id; what is not one names nothing.
+    pub(crate) fn id<T: FromStr>(&self, name: &str) -> Result<T, ApiError> {
+        self.text(name)?.parse().map_err(|_| ApiError::NotFound)
+    }
+}
+
+/// The query.
+pub(crate) struct Asked(Vec<(String, String)>);
+
+impl FromRequestParts<State> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        query.map(|Query(pairs)| Self(pairs)).map_err(|_| invalid("the query is malformed"))
+    }
+}
+
+impl Asked {
+    /// The value given for a name, if it was given once.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(invalid(format!("{name} is given more than once"))),
+        }
+    }
+
+    /// `true` or `false`; false if not given.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.text(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(invalid(format!("{name} is true or false"))),
+        }
+    }
+
+    /// A number, at least `least`.
+    pub(crate) fn number(&self, name: &str, least: u64, default: u64) -> Result<u64, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(default) };
+        let number = text.parse().ok().filter(|number| *number >= least);
+        number.ok_or_else(|| invalid(format!("{name} is a whole number, at least {least}")))
+    }
+}
+
+/// The fields of a JSON object. `null` is the same as leaving a field out, unless asked otherwise.
+#[derive(Debug)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl FromRequest<State> for Fields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &State) -> Result<Self, ApiError> {
+        check_type(request.headers())?;
+        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if declared.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > MAX_BODY_OCTETS as u64) {
+            return Err(ApiError::TooLarge);
+        }
+        let body = to_bytes(request.into_body(), MAX_BODY_OCTETS).await.map_err(|error| body_error(&error))?;
+        Self::parse(&body)
+    }
+}
+
+/// A body without a type is taken for JSON; one of another type is not JSON.
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    Err(invalid("the body must be JSON: send Content-Type: application/json"))
+}
+
+fn body_error(error: &axum::Error) -> ApiError {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return ApiError::TooLarge;
+        }
+        cause = error.source();
+    }
+    invalid("the body could not be read")
+}
+
+impl Fields {
+    fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        if body.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(invalid("the body must be a JSON object")),
+            Err(error) => Err(invalid(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(invalid(format!("{name} must be a string"))),
+        }
+    }
+
+    pub(crate) fn required_text(&mut self, name: &str) -> Result<String, ApiError> {
+        self.text(name)?.ok_or_else(|| invalid(format!("{name} is missing")))
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(invalid(format!("{name} must be true or false"))),
+        }
+    }
+
+    pub(crate) fn number(&mut self, name: &str) -> Result<Option<u32>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => {
+                let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+                number.map(Some).ok_or_else(|| invalid(format!("{name} must be a whole number, 0 to {}", u32::MAX)))
+            }
+        }
+    }
+
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(_) => Err(invalid(format!("{name} must be an object"))),
+        }
+    }
+
+    /// For changes, where `null` takes a value away: `None` if the field is not there, `Some(None)` if it is `null`.
+    pub(crate) fn change<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Result<Option<T>, ApiError>,
+    ) -> Result<Option<Option<T>>, ApiError> {
+        if self.0.contains_key(name) { read(self, name).map(Some) } else { Ok(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_absent_but_a_change() {
+        let mut fields = Fields::parse(br#"{"a": null, "b": "x", "c": 7, "d": -1, "e": 4294967296}"#).unwrap();
+        assert_eq!(fields.change("a", Fields::text).unwrap(), Some(None));
+        assert_eq!(fields.text("a").unwrap(), None);
+        assert_eq!(fields.change("z", Fields::text).unwrap(), None);
+        assert_eq!(fields.text("b").unwrap().as_deref(), Some("x"));
+        assert!(fields.text("c").is_err());
+        for number in ["d", "e"] {
+            assert!(fields.number(number).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn only_objects() {
+        let deep = format!("{{\"a\":{}", "[".repeat(10_000));
+        for bad in ["[]", "1", "\"x\"", "{", "{}x", "null", "{\"a\":\"\\ud800\"}", &deep] {
+            assert!(Fields::parse(bad.as_bytes()).is_err(), "{bad:.20}");
+        }
+        assert!(Fields::parse(b"{\"a\":\"\xff\"}").is_err());
+        assert!(Fields::parse(b"").is_ok());
+    }
+}

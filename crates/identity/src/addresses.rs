@@ -1,0 +1,112 @@
+//! An inbox's further addresses.
+
+use crate::attempts::ATTEMPTS;
+use crate::create::claim;
+use crate::keys;
+use crate::names::parse_username;
+use crate::record::{AddressRow, InboxRecord, decode, encode};
+use crate::{Identity, IdentityError};
+use postroom_store::CommitBuilder;
+use postroom_types::{EmailAddress, InboxId};
+
+/// Most aliases of one inbox, so that its record fits a value even if each has 254 octets.
+const MAX_ALIASES: usize = 8;
+
+impl Identity {
+    /// Gives an inbox another address, as its primary one if asked. Giving it one that it has sets only what is primary.
+    ///
+    /// # Errors
+    /// [`IdentityError::Invalid`], [`IdentityError::Reserved`], [`IdentityError::DomainNotAvailable`],
+    /// [`IdentityError::AddressTaken`], [`IdentityError::TooMany`], [`IdentityError::NoSuchInbox`].
+    pub async fn add_address(
+        &self,
+        id: InboxId,
+        address: &str,
+        primary: bool,
+    ) -> Result<(InboxRecord, EmailAddress), IdentityError> {
+        let (local_part, domain) = address
+            .rsplit_once('@')
+            .ok_or(IdentityError::Invalid("an address has the form name@domain"))?;
+        let address = parse_username(local_part, &self.domain_for(Some(domain))?)?;
+        if self.is_reserved(address.local_part()) {
+            return Err(IdentityError::Reserved);
+        }
+        for _ in 0..ATTEMPTS {
+            let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
+            let Some((old, mut inbox)) = found.filter(|(_, inbox)| inbox.deleted_at.is_none()) else {
+                return Err(IdentityError::NoSuchInbox);
+            };
+            let mut builder = CommitBuilder::new();
+            if !inbox.addresses().any(|own| *own == address) {
+                if inbox.aliases.len() >= MAX_ALIASES {
+                    return Err(IdentityError::TooMany("addresses"));
+                }
+                let tombstone = self.store.get(&keys::address(&address)).await?;
+                let own = AddressRow::Tombstone {
+                    organization: inbox.organization,
+                };
+                if let Some(value) = &tombstone
+                    && decode::<AddressRow>(value)? != own
+                {
+                    return Err(IdentityError::AddressTaken);
+                }
+                let row = AddressRow::Inbox {
+                    inbox: id,
+                    organization: inbox.organization,
+                    pod: inbox.pod,
+                    canonical: false,
+                };
+                claim(&mut builder, &address, tombstone, &row);
+                inbox.aliases.push(address.clone());
+            }
+            if primary {
+                inbox.primary.clone_from(&address);
+            }
+            builder.replace(keys::inbox(id), old, encode(&inbox));
+            if self.commit_change(builder).await? {
+                return Ok((inbox, address));
+            }
+        }
+        Err(IdentityError::Busy)
+    }
+
+    /// Takes an address from an inbox; a tombstone stays. If it was primary, the canonical one is again.
+    ///
+    /// # Errors
+    /// [`IdentityError::CanonicalAddress`], [`IdentityError::NoSuchAddress`], [`IdentityError::NoSuchInbox`].
+    pub async fn remove_address(&self, id: InboxId, address: &EmailAddress) -> Result<EmailAddress, IdentityError> {
+        let address = address.folded();
+        let mut sent = false;
+        for _ in 0..ATTEMPTS {
+            let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
+            let Some((old, mut inbox)) = found.filter(|(_, inbox)| inbox.deleted_at.is_none()) else {
+                return Err(IdentityError::NoSuchInbox);
+            };
+            if inbox.canonical == address {
+                return Err(IdentityError::CanonicalAddress);
+            }
+            if !inbox.aliases.contains(&address) {
+                return if sent {
+                    Ok(address)
+                } else {
+                    Err(IdentityError::NoSuchAddress)
+                };
+            }
+            inbox.aliases.retain(|alias| *alias != address);
+            if inbox.primary == address {
+                inbox.primary = inbox.canonical.clone();
+            }
+            let tombstone = AddressRow::Tombstone {
+                organization: inbox.organization,
+            };
+            let mut builder = CommitBuilder::new();
+            builder.replace(keys::inbox(id), old, encode(&inbox));
+            builder.put(keys::address(&address), encode(&tombstone));
+            sent = true;
+            if self.commit_change(builder).await? {
+                return Ok(address);
+            }
+        }
+        Err(IdentityError::Busy)
+    }
+}

@@ -1,0 +1,77 @@
+//! What the server itself needs before anybody asks: the operator's organization with the postmaster's inbox.
+
+use crate::attempts::ATTEMPTS;
+use crate::keys;
+use crate::organizations::add_organization;
+use crate::record::{AddressRow, InboxRecord, StoredOperator, encode, now_ms};
+use crate::secrets::random_secret;
+use crate::{CredentialEpoch, Identity, IdentityError};
+use postroom_store::CommitBuilder;
+use postroom_types::{EmailAddress, InboxId, OrganizationId};
+
+/// The operator's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// The organization that `sa_` keys belong to.
+    pub organization: OrganizationId,
+    /// Where `postmaster@` and `abuse@` of every hosted domain go.
+    pub postmaster: InboxRecord,
+}
+
+impl Identity {
+    /// Makes the operator's organization and the inbox `postmaster@<default domain>` on the first start, and finds them
+    /// on every later one. Nobody knows the inbox's secrets until they are rotated.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn bootstrap(&self) -> Result<Operator, IdentityError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(organization) = self.operator_organization().await? {
+                return Ok(Operator {
+                    organization,
+                    postmaster: self.postmaster().await?,
+                });
+            }
+            self.make_operator().await?;
+        }
+        Err(IdentityError::Busy)
+    }
+
+    async fn make_operator(&self) -> Result<(), IdentityError> {
+        let canonical = EmailAddress::from_parts("postmaster", self.options.default_domain.clone())
+            .map_err(|_| IdentityError::Invalid("the default domain is too long"))?;
+        let mut builder = CommitBuilder::new();
+        let (organization, pod) = add_organization(&mut builder, "Operator", None, 1)?;
+        let inbox = InboxRecord {
+            id: InboxId::new(),
+            organization: organization.id,
+            pod: pod.id,
+            primary: canonical.clone(),
+            canonical,
+            aliases: Vec::new(),
+            display_name: Some("Postmaster".into()),
+            send_paused: false,
+            receive_paused: false,
+            epoch: CredentialEpoch::default(),
+            created_at: now_ms(),
+            request: None,
+            rotations: 0,
+            deleted_at: None,
+        };
+        let operator = StoredOperator {
+            organization: organization.id,
+            postmaster: inbox.id,
+        };
+        builder.put_new(keys::OPERATOR.to_vec(), encode(&operator));
+        let row = AddressRow::Inbox {
+            inbox: inbox.id,
+            organization: organization.id,
+            pod: pod.id,
+            canonical: true,
+        };
+        builder.put_new(keys::address(&inbox.canonical), encode(&row));
+        let hash = self.hasher.hash(self.hasher.turn().await, &random_secret("")).await?;
+        self.add_inbox_rows(&mut builder, &inbox, &hash);
+        self.commit_new(builder, keys::OPERATOR).await.map(|_| ())
+    }
+}

@@ -1,0 +1,60 @@
+//! What goes wrong; who shows it chooses the words of its protocol.
+
+use postroom_mailstore::MailError;
+use postroom_store::StoreError;
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A value breaks a rule; the text says which, for the user.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The name is kept for the operator (RFC 2142 and the like).
+    #[error("this name is reserved")]
+    Reserved,
+    /// Not a domain that this organization may use.
+    #[error("this domain is not available")]
+    DomainNotAvailable,
+    /// The organization has as many inboxes as it may.
+    #[error("the plan's limit of inboxes is reached")]
+    PlanLimit,
+    /// There is no such organization (any more).
+    #[error("no such organization")]
+    NoSuchOrganization,
+    /// There is no such pod in this organization.
+    #[error("no such pod")]
+    NoSuchPod,
+    /// There is no such inbox (any more).
+    #[error("no such inbox")]
+    NoSuchInbox,
+    /// There is no such key.
+    #[error("no such key")]
+    NoSuchKey,
+    /// The inbox has no such address.
+    #[error("no such address")]
+    NoSuchAddress,
+    /// Somebody has the address, or had it.
+    #[error("this address is taken")]
+    AddressTaken,
+    /// The address is the inbox's login name and stays.
+    #[error("the canonical address cannot be removed")]
+    CanonicalAddress,
+    /// Another pod of the organization has the slug.
+    #[error("this slug is taken")]
+    SlugTaken,
+    /// There are as many of these as there may be.
+    #[error("too many {0}")]
+    TooMany(&'static str),
+    /// The store is out of space.
+    #[error("out of space")]
+    Full,
+    /// Others were always faster; trying again later helps.
+    #[error("too much contention")]
+    Busy,
+    /// Mail could not be cleared away.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The store failed, or it is not known whether the change was made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,128 @@
+//! Every key layout of this crate. All begin with `i`; ids are 16 bytes, numbers big-endian.
+//!
+//! | layout | value |
+//! |---|---|
+//! | `iO` | the operator: organization and postmaster inbox |
+//! | `io` organization | [`Organization`](crate::Organization) |
+//! | `ic` organization | counters: [`LANE_INBOXES`], [`LANE_ROOM`], [`LANE_DEBT`] |
+//! | `ip` organization pod | [`Pod`](crate::Pod) |
+//! | `il` organization slug | the pod's id |
+//! | `iu` pod | counters: [`LANE_INBOXES`] |
+//! | `ii` inbox | the inbox |
+//! | `is` inbox | the password's hash |
+//! | `im` inbox | metadata, JSON |
+//! | `in` organization inbox | the inbox's pod; live inboxes only |
+//! | `ia` address | who has it: an inbox, or a tombstone (`iascout@example.test`) |
+//! | `ir` organization pod-or-zero SHA-256(asked-for address) | the inbox that this request got |
+//! | `ih` SHA-256(key) | the API key's record |
+//! | `iw` scope-letter scope-id key-id | SHA-256 of the key, to list and revoke |
+//! | `iz` deleted-at-ms inbox | the organization; inboxes whose mail waits to be purged |
+
+use postroom_store::Key;
+use postroom_types::{EmailAddress, InboxId, KeyId, OrganizationId, PodId};
+use sha2::{Digest, Sha256};
+
+/// Live inboxes of an organization or pod.
+pub(crate) const LANE_INBOXES: usize = 0;
+/// How many more an organization may make.
+pub(crate) const LANE_ROOM: usize = 1;
+/// How many an organization has above its limit, after the limit was lowered.
+pub(crate) const LANE_DEBT: usize = 2;
+
+pub(crate) const OPERATOR: &[u8] = b"iO";
+pub(crate) const ORGANIZATIONS: &[u8] = b"io";
+pub(crate) const PURGES: &[u8] = b"iz";
+
+fn key(kind: &[u8; 2], parts: &[&[u8]]) -> Key {
+    let mut key = kind.to_vec();
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub(crate) fn organization(id: OrganizationId) -> Key {
+    key(b"io", &[id.as_bytes()])
+}
+
+pub(crate) fn organization_counters(id: OrganizationId) -> Key {
+    key(b"ic", &[id.as_bytes()])
+}
+
+pub(crate) fn pods(organization: OrganizationId) -> Key {
+    key(b"ip", &[organization.as_bytes()])
+}
+
+pub(crate) fn pod(organization: OrganizationId, id: PodId) -> Key {
+    key(b"ip", &[organization.as_bytes(), id.as_bytes()])
+}
+
+pub(crate) fn slug(organization: OrganizationId, slug: &str) -> Key {
+    key(b"il", &[organization.as_bytes(), slug.as_bytes()])
+}
+
+pub(crate) fn pod_counters(id: PodId) -> Key {
+    key(b"iu", &[id.as_bytes()])
+}
+
+pub(crate) fn inbox(id: InboxId) -> Key {
+    key(b"ii", &[id.as_bytes()])
+}
+
+pub(crate) fn password(id: InboxId) -> Key {
+    key(b"is", &[id.as_bytes()])
+}
+
+pub(crate) fn metadata(id: InboxId) -> Key {
+    key(b"im", &[id.as_bytes()])
+}
+
+pub(crate) fn inboxes(organization: OrganizationId) -> Key {
+    key(b"in", &[organization.as_bytes()])
+}
+
+pub(crate) fn listed_inbox(organization: OrganizationId, id: InboxId) -> Key {
+    key(b"in", &[organization.as_bytes(), id.as_bytes()])
+}
+
+/// The address must be folded. 254 octets at most, so the key fits.
+pub(crate) fn address(folded: &EmailAddress) -> Key {
+    key(b"ia", &[folded.to_string().as_bytes()])
+}
+
+pub(crate) fn request(organization: OrganizationId, pod: Option<PodId>, folded: &EmailAddress) -> Key {
+    let pod = pod.map_or([0; 16], |pod| *pod.as_bytes());
+    let hash = Sha256::digest(folded.to_string().as_bytes());
+    key(b"ir", &[organization.as_bytes(), &pod, &hash])
+}
+
+pub(crate) fn api_key(hash: &[u8; 32]) -> Key {
+    key(b"ih", &[hash])
+}
+
+pub(crate) fn api_keys(scope: (u8, [u8; 16])) -> Key {
+    key(b"iw", &[&[scope.0], &scope.1])
+}
+
+pub(crate) fn listed_api_key(scope: (u8, [u8; 16]), id: KeyId) -> Key {
+    key(b"iw", &[&[scope.0], &scope.1, id.as_bytes()])
+}
+
+pub(crate) fn purge(deleted_at: i64, id: InboxId) -> Key {
+    key(b"iz", &[&deleted_at.max(0).to_be_bytes(), id.as_bytes()])
+}
+
+/// The id at the end of a key that ends with one.
+pub(crate) fn last_id(key: &[u8]) -> Option<[u8; 16]> {
+    key.last_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_address_fits_a_key() {
+        let domain = ["abcdefghi"; 19].join(".");
+        let address = EmailAddress::parse(&format!("{}@{domain}", "x".repeat(64))).unwrap();
+        assert_eq!(super::address(&address).len(), postroom_store::MAX_KEY_OCTETS);
+    }
+}

@@ -1,0 +1,115 @@
+//! Clearing away what was deleted, in pieces, from a cursor that the store keeps: the purge rows themselves.
+
+use crate::keys::{self, PURGES};
+use crate::record::{Organization, decode, decode_id, now_ms};
+use crate::{Identity, IdentityError, KeyScope};
+use postroom_store::{CommitBuilder, prefix_end, scan, scan_prefix};
+use postroom_types::{InboxId, OrganizationId};
+use std::time::Duration;
+
+/// Messages of one piece of a purge.
+const PURGE_BUDGET: usize = 300;
+/// Operations of one clearing commit; well under what a commit may hold.
+const DELETES_A_COMMIT: usize = 500;
+
+impl Identity {
+    /// Clears away the mail of inboxes deleted longer than `keep` ago, and finishes organizations whose deletion was cut
+    /// short. Returns how many inboxes were cleared. May be stopped and called again at any time.
+    ///
+    /// # Errors
+    /// Those of the store; what was done stays done.
+    pub async fn purge_deleted(&self, keep: Duration) -> Result<u64, IdentityError> {
+        self.finish_organizations().await?;
+        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let before = now_ms().saturating_sub(keep_ms).max(0).saturating_add(1);
+        let mut high = PURGES.to_vec();
+        high.extend(before.to_be_bytes());
+        let mut waiting = scan(&*self.store, PURGES.to_vec(), high);
+        let mut purged = 0;
+        while let Some((row, value)) = waiting.next().await? {
+            let organization = OrganizationId::from_bytes(decode_id(&value)?);
+            let Some(inbox) = keys::last_id(&row).map(InboxId::from_bytes) else {
+                continue;
+            };
+            while !self.mailstore.purge_inbox(inbox, PURGE_BUDGET).await? {}
+            let mut gone = vec![keys::inbox(inbox), keys::metadata(inbox)];
+            for (listed, hash) in self.key_rows(KeyScope::Inbox(organization, inbox).listed()).await? {
+                gone.extend([listed, keys::api_key(&hash)]);
+            }
+            // Last, since it is the reminder that there is something to do.
+            gone.push(row);
+            self.clear(gone).await?;
+            purged += 1;
+        }
+        Ok(purged)
+    }
+
+    async fn finish_organizations(&self) -> Result<(), IdentityError> {
+        let mut rows = scan_prefix(&*self.store, keys::ORGANIZATIONS);
+        while let Some((_, value)) = rows.next().await? {
+            let organization: Organization = decode(&value)?;
+            if organization.deleted_at.is_some() {
+                self.finish_organization(organization.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the inboxes of a deleted organization, then its keys and pods, then its own row.
+    pub(crate) async fn finish_organization(&self, id: OrganizationId) -> Result<(), IdentityError> {
+        let mut inboxes = scan_prefix(&*self.store, &keys::inboxes(id));
+        while let Some((row, _)) = inboxes.next().await? {
+            let Some(inbox) = keys::last_id(&row).map(InboxId::from_bytes) else {
+                continue;
+            };
+            match self.delete_inbox(inbox).await {
+                Ok(()) | Err(IdentityError::NoSuchInbox) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut gone = Vec::new();
+        let mut scopes = vec![KeyScope::Tenant(id), KeyScope::Organization(id)];
+        for pod in self.pods(id).await? {
+            gone.extend([
+                keys::slug(id, &pod.slug),
+                keys::pod_counters(pod.id),
+                keys::pod(id, pod.id),
+            ]);
+            scopes.push(KeyScope::Pod(id, pod.id));
+        }
+        for scope in scopes {
+            for (listed, hash) in self.key_rows(scope.listed()).await? {
+                gone.extend([listed, keys::api_key(&hash)]);
+            }
+        }
+        // What was asked for and forgotten with its inbox leaves nothing; what else is there goes with the organization.
+        let requests = [b"ir", &id.as_bytes()[..]].concat();
+        let mut rows = scan(&*self.store, requests.clone(), prefix_end(&requests));
+        while let Some((row, _)) = rows.next().await? {
+            gone.push(row);
+        }
+        gone.extend([keys::organization_counters(id), keys::organization(id)]);
+        self.clear(gone).await
+    }
+
+    /// Deletes rows in their order; deleting is harmless to repeat, so an unknown outcome is simply tried again.
+    async fn clear(&self, rows: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        for rows in rows.chunks(DELETES_A_COMMIT) {
+            let mut done = false;
+            for _ in 0..crate::attempts::ATTEMPTS {
+                let mut builder = CommitBuilder::new();
+                rows.iter().for_each(|row| {
+                    builder.delete(row.clone());
+                });
+                done = self.commit_change(builder).await?;
+                if done {
+                    break;
+                }
+            }
+            if !done {
+                return Err(IdentityError::Busy);
+            }
+        }
+        Ok(())
+    }
+}

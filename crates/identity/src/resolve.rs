@@ -1,0 +1,59 @@
+//! Whose an address is.
+
+use crate::record::{AddressRow, InboxRecord, StoredOperator};
+use crate::{Identity, IdentityError, keys};
+use postroom_types::EmailAddress;
+
+/// Local-parts that reach the operator in every hosted domain (RFC 5321 §4.5.1, RFC 2142 §2).
+const ROLES: [&str; 2] = ["postmaster", "abuse"];
+
+/// What an address is to this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// An inbox; whether it takes mail at the moment is for the caller to see.
+    Inbox(Box<InboxRecord>),
+    /// In a domain of ours, but nobody's.
+    NoSuchMailbox,
+    /// In no domain of ours.
+    NotLocal,
+}
+
+impl Identity {
+    /// Finds the inbox behind an address: in any case, with a subaddress, an alias, or a role of the operator.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn resolve(&self, address: &EmailAddress) -> Result<Resolution, IdentityError> {
+        if !self.is_local(address.domain()) {
+            return Ok(Resolution::NotLocal);
+        }
+        let folded = address.folded();
+        let base = folded.subaddress().map_or_else(|| folded.clone(), |(base, _)| base);
+        let found = if ROLES.contains(&base.local_part()) {
+            Some(self.postmaster().await?)
+        } else {
+            self.inbox_at(&base).await?.map(|(inbox, _)| inbox)
+        };
+        Ok(found.map_or(Resolution::NoSuchMailbox, |inbox| Resolution::Inbox(Box::new(inbox))))
+    }
+
+    /// The operator's inbox, where `<postmaster>` without a domain goes (RFC 5321 §4.5.1).
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchInbox`] before [`bootstrap`](Self::bootstrap).
+    pub async fn postmaster(&self) -> Result<InboxRecord, IdentityError> {
+        let operator = self.row::<StoredOperator>(keys::OPERATOR).await?;
+        let (_, operator) = operator.ok_or(IdentityError::NoSuchInbox)?;
+        self.inbox(operator.postmaster).await
+    }
+
+    /// The live inbox that has a folded address, and whether it is its canonical one.
+    pub(crate) async fn inbox_at(&self, folded: &EmailAddress) -> Result<Option<(InboxRecord, bool)>, IdentityError> {
+        match self.row::<AddressRow>(&keys::address(folded)).await? {
+            Some((_, AddressRow::Inbox { inbox, canonical, .. })) => {
+                Ok(self.live_inbox(inbox).await?.map(|inbox| (inbox, canonical)))
+            }
+            Some((_, AddressRow::Tombstone { .. })) | None => Ok(None),
+        }
+    }
+}

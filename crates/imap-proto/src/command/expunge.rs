@@ -1,0 +1,88 @@
+//! EXPUNGE, CLOSE (RFC 3501 §6.4.2, §6.4.3) and UID EXPUNGE (RFC 4315 §2.1).
+//!
+//! First it is asked which messages are marked, so that the expunge costs as much as there is to expunge.
+
+use super::select::leave;
+use crate::grammar::Scanner;
+use crate::grammar::sequence_set::SequenceSet;
+use crate::question::{Answer, PIECE, Question, SearchKey};
+use crate::session::{Flow, Refusal, Session, Task};
+use crate::view::Pieces;
+use postroom_types::{Flag, Flags, Uid};
+
+pub(super) fn expunge(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
+    args.end()?;
+    let (view, _) = session.selected_for_writing()?;
+    ask_marked(view.uids().to_vec(), false)
+}
+
+pub(super) fn uid_expunge(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
+    args.space()?;
+    let set = SequenceSet::parse(args)?;
+    args.end()?;
+    let (view, _) = session.selected_for_writing()?;
+    ask_marked(Pieces::new(set.uids(view)).next(view, usize::MAX), false)
+}
+
+/// Expunges without a word and leaves; a mailbox open for reading is just left.
+pub(super) fn close(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
+    args.end()?;
+    let (view, _) = session.selected()?;
+    if view.read_only() {
+        return leave(session, CLOSED);
+    }
+    ask_marked(view.uids().to_vec(), true)
+}
+
+const CLOSED: &str = "CLOSE completed";
+
+fn ask_marked(among: Vec<Uid>, close: bool) -> Result<Flow, Refusal> {
+    let program = SearchKey::Has(Flags::NONE.with(Flag::Deleted));
+    Flow::ask(Question::Search { among, program }, Marked { close })
+}
+
+struct Marked {
+    close: bool,
+}
+
+impl Task for Marked {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        let Answer::Found(result) = answer else {
+            return Err(Refusal::WRONG_ANSWER);
+        };
+        Expunge {
+            left: result?.into_iter(),
+            close: self.close,
+        }
+        .next(session)
+    }
+}
+
+struct Expunge {
+    left: std::vec::IntoIter<Uid>,
+    close: bool,
+}
+
+impl Expunge {
+    fn next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
+        let piece: Vec<Uid> = self.left.by_ref().take(PIECE).collect();
+        if !piece.is_empty() {
+            return Flow::ask(Question::Expunge(piece), self);
+        }
+        if self.close {
+            leave(session, CLOSED)
+        } else {
+            Flow::ok("EXPUNGE completed")
+        }
+    }
+}
+
+impl Task for Expunge {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        let Answer::Done(result) = answer else {
+            return Err(Refusal::WRONG_ANSWER);
+        };
+        result?;
+        self.next(session)
+    }
+}

@@ -1,0 +1,20 @@
+//! What a fault is called on the wire. No `_` arm, so a new fault asks for its code at compile time.
+
+use crate::question::Fault;
+
+/// Response code (RFC 5530, RFC 3501 §7.1) and text.
+pub(crate) const fn code_and_text(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::AuthenticationFailed => ("AUTHENTICATIONFAILED", "Wrong user or password"),
+        Fault::AuthorizationFailed => ("AUTHORIZATIONFAILED", "This inbox may not be used now"),
+        Fault::Unavailable => ("UNAVAILABLE", "Not possible at the moment, try later"),
+        Fault::NoSuchMailbox => ("NONEXISTENT", "No such mailbox"),
+        Fault::AlreadyExists => ("ALREADYEXISTS", "A mailbox of this name exists"),
+        Fault::Cannot => ("CANNOT", "That cannot be done"),
+        Fault::HasChildren => ("HASCHILDREN", "The mailbox has children"),
+        Fault::OverQuota => ("OVERQUOTA", "The inbox is full"),
+        Fault::TooBig => ("TOOBIG", "Too big"),
+        Fault::Limit => ("LIMIT", "A limit is reached"),
+        Fault::Internal => ("SERVERBUG", "Trouble on our side, it has been logged"),
+    }
+}

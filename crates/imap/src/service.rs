@@ -1,0 +1,77 @@
+//! What all IMAP sessions share.
+
+use crate::answer::Session;
+use crate::options::Options;
+use crate::recent::Recent;
+use postroom_identity::Identity;
+use postroom_imap_proto::{Options as ProtocolOptions, Server};
+use postroom_intake::{Intake, Spooler};
+use postroom_mailstore::Mailstore;
+use postroom_net::Peer;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// Messages that are read whole for SEARCH at one time, over all sessions: each may be as large as messages get.
+const WHOLE_MESSAGES: usize = 4;
+
+/// What all sessions share.
+pub struct Service {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) mailstore: Arc<Mailstore>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) spooler: Spooler,
+    pub(crate) recent: Recent,
+    pub(crate) whole_messages: Semaphore,
+    pub(crate) failure_delay: Duration,
+    protocol: Arc<ProtocolOptions>,
+    /// The same for clients on loopback.
+    loopback: Arc<ProtocolOptions>,
+}
+
+impl Service {
+    /// A service on these parts.
+    #[must_use]
+    pub fn new(
+        identity: Arc<Identity>,
+        mailstore: Arc<Mailstore>,
+        intake: Arc<Intake>,
+        spooler: Spooler,
+        options: Options,
+    ) -> Self {
+        let Options {
+            protocol,
+            loopback_login,
+            failure_delay,
+        } = options;
+        let allow_plaintext_login = protocol.allow_plaintext_login || loopback_login;
+        let loopback = ProtocolOptions {
+            allow_plaintext_login,
+            ..protocol.clone()
+        };
+        Self {
+            identity,
+            mailstore,
+            intake,
+            spooler,
+            recent: Recent::default(),
+            whole_messages: Semaphore::new(WHOLE_MESSAGES),
+            failure_delay,
+            protocol: Arc::new(protocol),
+            loopback: Arc::new(loopback),
+        }
+    }
+
+    /// The machine and the answers for a new connection.
+    #[must_use]
+    pub fn session(self: &Arc<Self>, peer: &Peer) -> (Server, Session) {
+        let address = peer.address.ip().to_canonical();
+        let protocol = if address.is_loopback() {
+            &self.loopback
+        } else {
+            &self.protocol
+        };
+        let server = Server::new(Arc::clone(protocol), Instant::now());
+        (server, Session::new(Arc::clone(self), address))
+    }
+}

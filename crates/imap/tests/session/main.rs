@@ -1,0 +1,6 @@
+//! Sessions from bytes to bytes, on the in-memory store: the machine, its answers, and the mail below.
+
+mod client;
+mod mail;
+mod news;
+mod search;

@@ -1,0 +1,50 @@
+//! SEARCH over real mail.
+
+use crate::client::World;
+
+#[tokio::test]
+async fn keys() {
+    let world = World::new().await;
+    let mut client = world.selected().await;
+    let mails = [
+        ("(\\Seen) \"01-Jan-2026 23:59:59 +0000\"", "From: Ann <ann@a.example>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Wed, 31 Dec 2025 23:00:00 -0500\r\n\r\nHello World\r\n"),
+        ("(\\Flagged) \"02-Jan-2026 00:00:00 +0000\"", "From: Bob <bob@b.example>\r\nTo: ann@a.example\r\nSubject: Invoice\r\n\r\nTotal: 42\r\n"),
+        ("(work) \"03-Jan-2026 10:00:00 +0000\"", "From: Bob <bob@b.example>\r\nDate: 3 Jan 2026 10:00 +0000\r\nContent-Transfer-Encoding: base64\r\n\r\nSGlkZGVuIHRyZWFzdXJl\r\n"),
+    ];
+    for (arguments, mail) in mails {
+        let told = client.append(&format!("INBOX {arguments}"), mail).await;
+        assert!(told.contains("a OK"), "{told}");
+    }
+    for (program, found) in [
+        ("ALL", " 1 2 3"),
+        ("SEEN", " 1"),
+        ("UNSEEN FLAGGED", " 2"),
+        ("KEYWORD Work", " 3"),
+        ("UNKEYWORD work", " 1 2"),
+        ("FROM bob", " 2 3"),
+        ("FROM BOB TO ann", " 2"),
+        ("SUBJECT {6+}\r\ngr\u{fc}\u{df}", " 1"),
+        ("HEADER to \"\"", " 2"),
+        ("BODY \"hello w\"", " 1"),
+        ("BODY treasure", " 3"),
+        ("TEXT invoice", " 2"),
+        ("TEXT ann", " 1 2"),
+        ("NOT TEXT ann", " 3"),
+        ("OR BODY 42 BODY treasure", " 2 3"),
+        ("SINCE 2-Jan-2026", " 2 3"),
+        ("BEFORE 2-Jan-2026", " 1"),
+        ("ON 2-Jan-2026", " 2"),
+        ("SENTON 31-Dec-2025", " 1"),
+        ("SENTSINCE 1-Jan-2026", " 3"),
+        ("LARGER 90 SMALLER 1000", " 1 3"),
+        ("2:3 UID 1:2", " 2"),
+        ("NOT 2", " 1 3"),
+        ("RECENT", " 1 2 3"),
+        ("OLD", ""),
+        ("FROM nobody", ""),
+    ] {
+        let charset = if program.is_ascii() { "" } else { "CHARSET UTF-8 " };
+        let told = client.say(&format!("x SEARCH {charset}{program}")).await;
+        assert_eq!(told, format!("* SEARCH{found}\r\nx OK SEARCH completed\r\n"), "{program:?}");
+    }
+}

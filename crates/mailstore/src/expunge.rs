@@ -1,0 +1,197 @@
+//! EXPUNGE: removing placements, and messages with their last one.
+
+use crate::attempts::{Attempts, Tried};
+use crate::change::{Change, Delta, signed};
+use crate::model::FeedEvent;
+use crate::rows::{FlagsRow, IndexRow, MessageRow};
+use crate::{MailError, Mailstore, PIECE, keys};
+use postroom_store::{CommitBuilder, Key, Value};
+use postroom_types::{EmailId, Flag, InboxId, MailboxId, Uid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Messages of one commit: each takes up to eight operations.
+const COMMIT_PIECE: usize = 100;
+
+/// One message of which placements go.
+struct Removal {
+    email_id: EmailId,
+    old: Value,
+    row: MessageRow,
+    placements: Vec<(Uid, Value, FlagsRow)>,
+    /// The Message-ID row if it names this message.
+    index: Option<(Key, Value)>,
+}
+
+impl Mailstore {
+    /// Removes at most [`PIECE`] messages from a mailbox, with `only_deleted` only those that have `\Deleted`, and
+    /// returns those removed, ascending.
+    ///
+    /// # Errors
+    /// [`MailError::Limit`], [`MailError::NoSuchMailbox`], [`MailError::NoSuchInbox`], [`MailError::Unavailable`] (some
+    /// may be done); the store's own.
+    pub async fn expunge(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        only_deleted: bool,
+    ) -> Result<Vec<Uid>, MailError> {
+        if uids.len() > PIECE {
+            return Err(MailError::Limit("too many messages"));
+        }
+        self.check_mailbox(inbox, mailbox).await?;
+        self.expunge_rows(inbox, mailbox, uids, only_deleted).await
+    }
+
+    /// Removes messages from a mailbox that exists or is being purged.
+    pub(crate) async fn expunge_rows(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        only_deleted: bool,
+    ) -> Result<Vec<Uid>, MailError> {
+        let mut removed = Vec::new();
+        for piece in uids.chunks(COMMIT_PIECE) {
+            removed.extend(self.expunge_piece(inbox, mailbox, piece, only_deleted).await?);
+        }
+        removed.sort_unstable();
+        Ok(removed)
+    }
+
+    async fn expunge_piece(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        only_deleted: bool,
+    ) -> Result<BTreeSet<Uid>, MailError> {
+        let mut tried = BTreeSet::new();
+        let mut attempts = Attempts::new();
+        loop {
+            attempts.next().await?;
+            let rows = self.flags_rows(inbox, mailbox, uids).await?;
+            // Of what was tried with an unknown outcome, that which is gone was (as good as) removed here.
+            let gone = |uid: &Uid| !rows.iter().any(|(there, ..)| there == uid);
+            let removed: BTreeSet<Uid> = tried.iter().copied().filter(gone).collect();
+            let due = |(_, _, row): &(Uid, Value, FlagsRow)| !only_deleted || row.flags.system.contains(Flag::Deleted);
+            let rows: Vec<_> = rows.into_iter().filter(due).collect();
+            if rows.is_empty() {
+                return Ok(removed);
+            }
+            let uids: BTreeSet<Uid> = rows.iter().map(|(uid, ..)| *uid).collect();
+            let Some(removals) = self.removals(inbox, rows).await? else {
+                continue;
+            };
+            let counted = self.store.get(&keys::mailbox_counters(inbox, mailbox)).await?.is_some();
+            let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
+            remove(&mut change, inbox, mailbox, removals, counted);
+            match self.try_commit(change.finish().build()).await? {
+                Tried::Done(_) => return Ok(removed.into_iter().chain(uids).collect()),
+                Tried::Unknown => tried.extend(uids),
+                Tried::Conflict(key) if key == keys::inbox_counters(inbox) => {
+                    self.inbox_row(inbox).await.map(|_| ())?
+                }
+                Tried::Conflict(_) => {}
+            }
+        }
+    }
+
+    /// The message rows that belong to these placements; `None` if one is gone, so the placements are stale.
+    async fn removals(
+        &self,
+        inbox: InboxId,
+        rows: Vec<(Uid, Value, FlagsRow)>,
+    ) -> Result<Option<Vec<Removal>>, MailError> {
+        let mut by_message: BTreeMap<EmailId, Vec<_>> = BTreeMap::new();
+        for row in rows {
+            by_message.entry(row.2.email_id).or_default().push(row);
+        }
+        let ids: Vec<EmailId> = by_message.keys().copied().collect();
+        let values = self.message_values(inbox, &ids).await?;
+        let mut removals = Vec::with_capacity(ids.len());
+        for ((email_id, placements), value) in by_message.into_iter().zip(values) {
+            let Some(old) = value else { return Ok(None) };
+            removals.push(Removal {
+                email_id,
+                row: MessageRow::read(&old)?,
+                old,
+                placements,
+                index: None,
+            });
+        }
+        self.find_index_rows(inbox, &mut removals).await?;
+        Ok(Some(removals))
+    }
+
+    async fn find_index_rows(&self, inbox: InboxId, removals: &mut [Removal]) -> Result<(), MailError> {
+        let index_key = |removal: &Removal| {
+            let hash = removal.row.message_id.as_ref()?;
+            Some(keys::message_id(inbox, hash, &removal.row.body_hash))
+        };
+        let with_keys: Vec<(usize, Key)> = removals
+            .iter()
+            .enumerate()
+            .filter_map(|(at, removal)| Some((at, index_key(removal)?)))
+            .collect();
+        let keys: Vec<Key> = with_keys.iter().map(|(_, key)| key.clone()).collect();
+        let values = self.store.get_many(&keys).await?;
+        for ((at, key), value) in with_keys.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            if IndexRow::read(&value)?.email_id == removals[at].email_id {
+                removals[at].index = Some((key, value));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, removals: Vec<Removal>, counted: bool) {
+    let mut delta = Delta::default();
+    let mut uids = Vec::new();
+    let mut gone = Vec::new();
+    let mut octets_gone = 0;
+    for removal in removals {
+        let Removal {
+            email_id,
+            old,
+            mut row,
+            placements,
+            index,
+        } = removal;
+        let size = row.size_octets();
+        for (uid, value, flags) in placements {
+            row.placements
+                .retain(|placement| *placement != (mailbox, u64::from(uid.get())));
+            delta.remove(flags.flags.system, size);
+            change.remove_placement(mailbox, uid, value);
+            uids.push(uid);
+        }
+        let key = keys::message(inbox, email_id);
+        change.builder.require(key.clone(), old);
+        match row.write() {
+            Some(value) if !row.placements.is_empty() => {
+                change.builder.put(key, value);
+                continue;
+            }
+            _ => {}
+        }
+        change
+            .builder
+            .delete(key)
+            .delete(keys::thread_member(inbox, row.thread_id, email_id));
+        if let Some((key, value)) = index {
+            change.builder.require(key.clone(), value).delete(key);
+        }
+        octets_gone += signed(size);
+        gone.push(email_id);
+    }
+    uids.sort_unstable();
+    change.count_usage(-signed(gone.len() as u64), -octets_gone);
+    if counted {
+        change.count_mailbox(mailbox, delta);
+        change.tell_expunged(mailbox, uids, gone);
+    } else {
+        change.tell(FeedEvent::Expunged { mailbox, uids, gone });
+    }
+}

@@ -1,0 +1,158 @@
+//! STORE: changing flags.
+//!
+//! What always holds: a message whose flags do not change keeps its modseq, and a call that changes nothing writes
+//! nothing.
+
+use crate::attempts::{Attempts, Tried};
+use crate::change::{Change, Delta};
+use crate::model::FeedEvent;
+use crate::rows::FlagsRow;
+use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, keys};
+use postroom_store::{CommitBuilder, Value};
+use postroom_types::{InboxId, MailboxId, MessageFlags, ModSeq, Uid};
+
+/// Most keywords of one message.
+const MAX_KEYWORDS: usize = 100;
+/// Most octets of the keywords of one message together.
+const MAX_KEYWORD_OCTETS: usize = 3000;
+
+/// One flags row that changes.
+pub(crate) struct Reflag {
+    pub(crate) uid: Uid,
+    pub(crate) old: Value,
+    pub(crate) old_row: FlagsRow,
+    pub(crate) new_row: FlagsRow,
+}
+
+impl Mailstore {
+    /// Changes flags of at most [`PIECE`] messages and returns the flags of each that is still there, ascending.
+    ///
+    /// # Errors
+    /// [`MailError::Limit`] (too many messages or keywords), [`MailError::NoSuchMailbox`], [`MailError::NoSuchInbox`],
+    /// [`MailError::Unavailable`]; the store's own.
+    pub async fn store_flags(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        mode: FlagMode,
+        flags: &MessageFlags,
+    ) -> Result<Vec<FlagsAt>, MailError> {
+        if uids.len() > PIECE {
+            return Err(MailError::Limit("too many messages"));
+        }
+        let mut attempts = Attempts::new();
+        loop {
+            attempts.next().await?;
+            let rows = self.flags_rows(inbox, mailbox, uids).await?;
+            let reflags = plan(&rows, mode, flags)?;
+            let mut now: Vec<FlagsAt> = rows
+                .into_iter()
+                .map(|(uid, _, row)| (uid, row.flags, row.modseq))
+                .collect();
+            if reflags.is_empty() {
+                return Ok(now);
+            }
+            let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
+            let modseq = change.modseq_operation();
+            reflag(&mut change, mailbox, &reflags);
+            // After an unknown outcome the next look shows whether it was done: then nothing is left to change.
+            match self.try_commit(change.finish().build()).await? {
+                Tried::Done(receipt) => {
+                    tell_new(&mut now, reflags, ModSeq(receipt.numbers[modseq]));
+                    return Ok(now);
+                }
+                Tried::Conflict(_) => self.check_mailbox(inbox, mailbox).await?,
+                Tried::Unknown => {}
+            }
+        }
+    }
+
+    /// Whether the mailbox is still there, after a conflict.
+    pub(crate) async fn check_mailbox(&self, inbox: InboxId, mailbox: MailboxId) -> Result<(), MailError> {
+        let keys = [keys::inbox_counters(inbox), keys::mailbox_counters(inbox, mailbox)];
+        match self.store.get_many(&keys).await?.as_slice() {
+            [None, ..] => Err(MailError::NoSuchInbox(inbox)),
+            [_, None] => Err(MailError::NoSuchMailbox),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn tell_new(now: &mut [FlagsAt], reflags: Vec<Reflag>, modseq: ModSeq) {
+    let mut reflags = reflags.into_iter().peekable();
+    for (uid, flags, at) in now {
+        if let Some(reflag) = reflags.next_if(|reflag| reflag.uid == *uid) {
+            *flags = reflag.new_row.flags;
+            *at = modseq;
+        }
+    }
+}
+
+/// The rows that change.
+pub(crate) fn plan(
+    rows: &[(Uid, Value, FlagsRow)],
+    mode: FlagMode,
+    flags: &MessageFlags,
+) -> Result<Vec<Reflag>, MailError> {
+    let mut reflags = Vec::new();
+    for (uid, old, row) in rows {
+        let changed = changed_flags(&row.flags, mode, flags)?;
+        if same(&row.flags, &changed) {
+            continue;
+        }
+        reflags.push(Reflag {
+            uid: *uid,
+            old: old.clone(),
+            old_row: row.clone(),
+            new_row: FlagsRow {
+                flags: changed,
+                ..row.clone()
+            },
+        });
+    }
+    Ok(reflags)
+}
+
+/// Adds changed rows to a commit.
+pub(crate) fn reflag(change: &mut Change, mailbox: MailboxId, reflags: &[Reflag]) {
+    let mut delta = Delta::default();
+    for reflag in reflags {
+        change.put_flags(mailbox, reflag.uid, reflag.old.clone(), &reflag.new_row);
+        delta.reflag(reflag.old_row.flags.system, reflag.new_row.flags.system);
+    }
+    change.count_mailbox(mailbox, delta);
+    change.tell(FeedEvent::Flags {
+        mailbox,
+        uids: reflags.iter().map(|reflag| reflag.uid).collect(),
+    });
+}
+
+fn changed_flags(old: &MessageFlags, mode: FlagMode, flags: &MessageFlags) -> Result<MessageFlags, MailError> {
+    let mut new = match mode {
+        FlagMode::Add | FlagMode::Remove => old.clone(),
+        FlagMode::Replace => MessageFlags::default(),
+    };
+    match mode {
+        FlagMode::Add | FlagMode::Replace => new.add(flags),
+        FlagMode::Remove => new.remove(flags),
+    }
+    check_keywords(&new)?;
+    Ok(new)
+}
+
+/// Whether a row can hold these keywords.
+pub(crate) fn check_keywords(flags: &MessageFlags) -> Result<(), MailError> {
+    let octets: usize = flags.keywords.iter().map(|keyword| keyword.as_str().len() + 2).sum();
+    if flags.keywords.len() > MAX_KEYWORDS || octets > MAX_KEYWORD_OCTETS {
+        return Err(MailError::Limit("too many keywords"));
+    }
+    Ok(())
+}
+
+/// Whether the sets are the same; the order of keywords is none.
+fn same(a: &MessageFlags, b: &MessageFlags) -> bool {
+    a.system == b.system
+        && a.keywords.len() == b.keywords.len()
+        && a.keywords.iter().all(|keyword| b.keywords.contains(keyword))
+}

@@ -1,0 +1,235 @@
+//! Each key layout, with an example. All keys of an inbox begin with `m` and the inbox id, so an inbox is one
+//! contiguous range, and within it each kind is one.
+//!
+//! | key after `m` inbox | value |
+//! |---|---|
+//! | `#` | counter record of the inbox: [`inbox_lane`] |
+//! | `!` | inbox row: quota and the ids of the mailboxes with a role |
+//! | `v` | tree row: modseq of the last change to the mailbox tree; every such change asks that it is unchanged |
+//! | `b` mailbox | mailbox record: parent, UIDVALIDITY, role, leaf name |
+//! | `c` mailbox | counter record of the mailbox: [`mailbox_lane`] |
+//! | `h` mailbox | modseq of the mailbox's last change (HIGHESTMODSEQ) |
+//! | `s` hash of a name | subscription: the name |
+//! | `f` mailbox uid8 | flags row: modseq, flags, email id |
+//! | `d` mailbox uid8 | metadata row: ids, date, size, summary |
+//! | `e` email id | message row: body, origin, placements; once-key of delivery and witness of the body |
+//! | `i` hash of Message-ID, hash of body | which message has that Message-ID and body |
+//! | `t` thread, email id | thread member |
+//! | `j` modseq8 | feed row |
+//! | `x` mailbox modseq8 | expunged UIDs of one commit |
+//! | `z` mailbox | the mailbox is deleted, its rows are still being purged |
+//! | `o` random | once-key of a COPY, with its result |
+//!
+//! Example: the flags row of UID 7 is `m` ‖ inbox (16) ‖ `f` ‖ mailbox (16) ‖ `00 00 00 00 00 00 00 07`: 42 octets.
+
+use postroom_store::Key;
+use postroom_types::{EmailId, InboxId, MailboxId, ModSeq, ThreadId, Uid};
+
+/// Lanes of the inbox counter record.
+pub(crate) mod inbox_lane {
+    /// The last modseq given out.
+    pub(crate) const MODSEQ: usize = 0;
+    /// The last UIDVALIDITY given out.
+    pub(crate) const UID_VALIDITY: usize = 1;
+    /// Octets of all messages, each counted once however many placements it has.
+    pub(crate) const OCTETS: usize = 2;
+    /// Number of messages.
+    pub(crate) const MESSAGES: usize = 3;
+}
+
+/// Lanes of a mailbox counter record.
+pub(crate) mod mailbox_lane {
+    /// The last UID given out.
+    pub(crate) const UID: usize = 0;
+    /// Messages in it.
+    pub(crate) const EXISTS: usize = 1;
+    /// Messages without `\Seen`.
+    pub(crate) const UNSEEN: usize = 2;
+    /// Messages with `\Deleted`.
+    pub(crate) const DELETED: usize = 3;
+    /// Octets of its messages.
+    pub(crate) const OCTETS: usize = 4;
+}
+
+/// Where a UID or a modseq stands in a key of a mailbox: after `m`, inbox, kind, mailbox.
+pub(crate) const NUMBER_OF_MAILBOX_KEY: usize = 34;
+/// Where the modseq stands in a feed key: after `m`, inbox, kind.
+pub(crate) const NUMBER_OF_FEED_KEY: usize = 18;
+
+/// `m` inbox: the prefix of all keys of an inbox.
+pub(crate) fn inbox_prefix(inbox: InboxId) -> Key {
+    let mut key = Vec::with_capacity(64);
+    key.push(b'm');
+    key.extend(inbox.as_bytes());
+    key
+}
+
+/// `m` inbox kind: the prefix of all keys of one kind.
+pub(crate) fn kind(inbox: InboxId, kind: u8) -> Key {
+    let mut key = inbox_prefix(inbox);
+    key.push(kind);
+    key
+}
+
+fn of_mailbox(inbox: InboxId, letter: u8, mailbox: MailboxId) -> Key {
+    let mut key = kind(inbox, letter);
+    key.extend(mailbox.as_bytes());
+    key
+}
+
+fn numbered(mut key: Key, number: u64) -> Key {
+    key.extend(number.to_be_bytes());
+    key
+}
+
+pub(crate) fn inbox_counters(inbox: InboxId) -> Key {
+    kind(inbox, b'#')
+}
+
+pub(crate) fn inbox_row(inbox: InboxId) -> Key {
+    kind(inbox, b'!')
+}
+
+pub(crate) fn tree(inbox: InboxId) -> Key {
+    kind(inbox, b'v')
+}
+
+pub(crate) fn mailbox(inbox: InboxId, id: MailboxId) -> Key {
+    of_mailbox(inbox, b'b', id)
+}
+
+pub(crate) fn mailboxes(inbox: InboxId) -> Key {
+    kind(inbox, b'b')
+}
+
+pub(crate) fn mailbox_counters(inbox: InboxId, id: MailboxId) -> Key {
+    of_mailbox(inbox, b'c', id)
+}
+
+pub(crate) fn highest(inbox: InboxId, id: MailboxId) -> Key {
+    of_mailbox(inbox, b'h', id)
+}
+
+pub(crate) fn subscription(inbox: InboxId, name: &str) -> Key {
+    let mut key = kind(inbox, b's');
+    key.extend(short_hash(name.as_bytes()));
+    key
+}
+
+pub(crate) fn subscriptions(inbox: InboxId) -> Key {
+    kind(inbox, b's')
+}
+
+/// The flags row of a placement; UID 0 stands for one that is patched in.
+pub(crate) fn flags(inbox: InboxId, mailbox: MailboxId, uid: u64) -> Key {
+    numbered(flags_prefix(inbox, mailbox), uid)
+}
+
+pub(crate) fn flags_prefix(inbox: InboxId, mailbox: MailboxId) -> Key {
+    of_mailbox(inbox, b'f', mailbox)
+}
+
+/// The metadata row of a placement; UID 0 stands for one that is patched in.
+pub(crate) fn metadata(inbox: InboxId, mailbox: MailboxId, uid: u64) -> Key {
+    numbered(of_mailbox(inbox, b'd', mailbox), uid)
+}
+
+pub(crate) fn message(inbox: InboxId, email_id: EmailId) -> Key {
+    let mut key = messages(inbox);
+    key.extend(email_id.as_bytes());
+    key
+}
+
+pub(crate) fn messages(inbox: InboxId) -> Key {
+    kind(inbox, b'e')
+}
+
+pub(crate) fn message_ids(inbox: InboxId, message_id: &[u8; 16]) -> Key {
+    let mut key = kind(inbox, b'i');
+    key.extend(message_id);
+    key
+}
+
+pub(crate) fn message_id(inbox: InboxId, message_id: &[u8; 16], body: &[u8; 32]) -> Key {
+    let mut key = message_ids(inbox, message_id);
+    key.extend(&body[..8]);
+    key
+}
+
+pub(crate) fn thread(inbox: InboxId, thread: ThreadId) -> Key {
+    let mut key = kind(inbox, b't');
+    key.extend(thread.as_bytes());
+    key
+}
+
+pub(crate) fn thread_member(inbox: InboxId, thread_id: ThreadId, email_id: EmailId) -> Key {
+    let mut key = thread(inbox, thread_id);
+    key.extend(email_id.as_bytes());
+    key
+}
+
+/// The feed row of a commit; modseq 0 stands for one that is patched in.
+pub(crate) fn feed(inbox: InboxId, modseq: ModSeq) -> Key {
+    numbered(kind(inbox, b'j'), modseq.0)
+}
+
+/// The expunges of a commit; modseq 0 stands for one that is patched in.
+pub(crate) fn expunged(inbox: InboxId, mailbox: MailboxId, modseq: ModSeq) -> Key {
+    numbered(of_mailbox(inbox, b'x', mailbox), modseq.0)
+}
+
+pub(crate) fn expunged_prefix(inbox: InboxId, mailbox: MailboxId) -> Key {
+    of_mailbox(inbox, b'x', mailbox)
+}
+
+pub(crate) fn condemned(inbox: InboxId, mailbox: MailboxId) -> Key {
+    of_mailbox(inbox, b'z', mailbox)
+}
+
+pub(crate) fn condemned_prefix(inbox: InboxId) -> Key {
+    kind(inbox, b'z')
+}
+
+pub(crate) fn once(inbox: InboxId, id: EmailId) -> Key {
+    let mut key = kind(inbox, b'o');
+    key.extend(id.as_bytes());
+    key
+}
+
+/// The last eight octets of a key as a number.
+pub(crate) fn trailing_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
+}
+
+/// The last eight octets of a key as a UID.
+pub(crate) fn trailing_uid(key: &[u8]) -> Option<Uid> {
+    Uid::new(u32::try_from(trailing_number(key)?).ok()?)
+}
+
+/// The last sixteen octets of a key as an id.
+pub(crate) fn trailing_id(key: &[u8]) -> Option<[u8; 16]> {
+    key.last_chunk::<16>().copied()
+}
+
+/// Half a SHA-256: enough that two names never meet, by chance or by intent.
+pub(crate) fn short_hash(bytes: &[u8]) -> [u8; 16] {
+    use sha2::{Digest, Sha256};
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    *digest.first_chunk::<16>().expect("16 of 32 octets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_where_patches_put_them() {
+        let (inbox, mailbox) = (InboxId::from_bytes([1; 16]), MailboxId::from_bytes([2; 16]));
+        let key = flags(inbox, mailbox, 7);
+        assert_eq!(key.len(), NUMBER_OF_MAILBOX_KEY + 8);
+        assert_eq!(key[NUMBER_OF_MAILBOX_KEY..], [0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(trailing_uid(&key), Uid::new(7));
+        assert_eq!(feed(inbox, ModSeq(9))[NUMBER_OF_FEED_KEY..], 9u64.to_be_bytes());
+        assert!(key.starts_with(&flags_prefix(inbox, mailbox)) && key.starts_with(&inbox_prefix(inbox)));
+    }
+}

@@ -1,0 +1,113 @@
+//! Messages as the API sees them: by id, newest first, with all their placements.
+
+use crate::attempts::{Attempts, Tried};
+use crate::change::Change;
+use crate::flags::{plan, reflag};
+use crate::rows::{IndexRow, MessageRow};
+use crate::{FlagMode, MailError, Mailstore, MessageRecord, keys};
+use postroom_store::{CommitBuilder, prefix_end, scan, scan_prefix};
+use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ThreadId, Uid};
+use std::collections::BTreeMap;
+
+impl Mailstore {
+    /// A message by id.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn message(&self, inbox: InboxId, email_id: EmailId) -> Result<Option<MessageRecord>, MailError> {
+        let value = self.store.get(&keys::message(inbox, email_id)).await?;
+        let row = value.map(|value| MessageRow::read(&value)).transpose()?;
+        Ok(row.map(|row| row.record(email_id)))
+    }
+
+    /// Up to `limit` messages older than `before` (or the newest), newest first.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn messages(
+        &self,
+        inbox: InboxId,
+        before: Option<EmailId>,
+        limit: usize,
+    ) -> Result<Vec<MessageRecord>, MailError> {
+        let prefix = keys::messages(inbox);
+        let high = before.map_or_else(|| prefix_end(&prefix), |id| keys::message(inbox, id));
+        let mut rows = scan(&*self.store, prefix, high)
+            .reverse()
+            .page_pairs(limit.clamp(1, 500));
+        let mut records = Vec::new();
+        while records.len() < limit {
+            let Some((key, value)) = rows.next().await? else { break };
+            if let Some(id) = keys::trailing_id(&key) {
+                records.push(MessageRow::read(&value)?.record(EmailId::from_bytes(id)));
+            }
+        }
+        Ok(records)
+    }
+
+    /// Messages of a thread, oldest first.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn thread(&self, inbox: InboxId, thread_id: ThreadId) -> Result<Vec<EmailId>, MailError> {
+        let mut rows = scan_prefix(&*self.store, &keys::thread(inbox, thread_id));
+        let mut ids = Vec::new();
+        while let Some((key, _)) = rows.next().await? {
+            ids.extend(keys::trailing_id(&key).map(EmailId::from_bytes));
+        }
+        Ok(ids)
+    }
+
+    /// The message with this Message-ID (without angle brackets), if there is one; of several, any.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn find_message_id(&self, inbox: InboxId, message_id: &str) -> Result<Option<EmailId>, MailError> {
+        Ok(self
+            .message_by_id(inbox, message_id)
+            .await?
+            .map(|row: IndexRow| row.email_id))
+    }
+
+    /// Changes flags of all placements of a message in one commit. `false` if there is no such message.
+    ///
+    /// # Errors
+    /// [`MailError::Limit`], [`MailError::NoSuchInbox`], [`MailError::Unavailable`]; the store's own.
+    pub async fn store_message_flags(
+        &self,
+        inbox: InboxId,
+        email_id: EmailId,
+        mode: FlagMode,
+        flags: &MessageFlags,
+    ) -> Result<bool, MailError> {
+        let mut attempts = Attempts::new();
+        loop {
+            attempts.next().await?;
+            self.inbox_row(inbox).await?;
+            let Some(old) = self.store.get(&keys::message(inbox, email_id)).await? else {
+                return Ok(false);
+            };
+            let mut by_mailbox: BTreeMap<MailboxId, Vec<Uid>> = BTreeMap::new();
+            for (mailbox, uid) in MessageRow::read(&old)?.record(email_id).placements {
+                by_mailbox.entry(mailbox).or_default().push(uid);
+            }
+            let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
+            let mut changed = false;
+            for (mailbox, uids) in by_mailbox {
+                let reflags = plan(&self.flags_rows(inbox, mailbox, &uids).await?, mode, flags)?;
+                if !reflags.is_empty() {
+                    reflag(&mut change, mailbox, &reflags);
+                    changed = true;
+                }
+            }
+            if !changed {
+                return Ok(true);
+            }
+            // So that no placement is added meanwhile that keeps the old flags.
+            change.builder.require(keys::message(inbox, email_id), old);
+            if let Tried::Done(_) = self.try_commit(change.finish().build()).await? {
+                return Ok(true);
+            }
+        }
+    }
+}

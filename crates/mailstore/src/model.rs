@@ -1,0 +1,385 @@
+//! The plain data that goes in and out of the mailstore.
+
+use bytes::Bytes;
+use postroom_types::{
+    BlobId, EmailId, InboxId, Keyword, Lsn, MailboxId, MessageFlags, ModSeq, Piece, SpecialUse, Summary, ThreadId, Uid,
+    UidValidity,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How a message came into the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Origin {
+    /// From the outside, or from another inbox here.
+    Received = 1,
+    /// Submitted by the inbox's owner.
+    Sent = 2,
+    /// Put there by IMAP APPEND or an import.
+    Imported = 3,
+    /// Made as a draft over the API.
+    Draft = 4,
+}
+
+impl Origin {
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Received),
+            2 => Some(Self::Sent),
+            3 => Some(Self::Imported),
+            4 => Some(Self::Draft),
+            _ => None,
+        }
+    }
+}
+
+/// A message on its way in.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// The content as it came, without what this server puts before it.
+    pub body: Bytes,
+    /// Trace fields and the like that this server puts before the body; at most 2,560 octets.
+    pub prefix: Vec<u8>,
+    /// Summary of prefix and body together.
+    pub summary: Arc<Summary>,
+    /// How it came.
+    pub origin: Origin,
+    /// When it came: milliseconds since 1970 UTC.
+    pub received_at: i64,
+    /// Stored verdict of the verification, at most 512 octets; empty if there is none.
+    pub verdict: Vec<u8>,
+}
+
+impl NewMessage {
+    /// Size of the stored message: prefix and body.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.prefix.len() as u64 + self.body.len() as u64
+    }
+}
+
+/// A mailbox by role or id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MailboxRef {
+    /// INBOX
+    Inbox,
+    /// Blocked
+    Blocked,
+    /// The one with this special use.
+    Special(SpecialUse),
+    /// Any.
+    Id(MailboxId),
+}
+
+/// Which thread a message joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadChoice {
+    /// That of the nearest ancestor in this inbox, else a new one.
+    Find,
+    /// This one.
+    Given(ThreadId),
+    /// A new one.
+    New,
+}
+
+/// Where a message is to be put in one inbox.
+#[derive(Clone, Debug)]
+pub struct Placing {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// The mailbox in it.
+    pub mailbox: MailboxRef,
+    /// The message's id in this inbox; the same id is stored once, however often it is sent.
+    pub email_id: EmailId,
+    /// Initial flags.
+    pub flags: MessageFlags,
+    /// INTERNALDATE, seconds since 1970 UTC.
+    pub internal_date: i64,
+    /// Its thread.
+    pub thread: ThreadChoice,
+}
+
+/// Where a message was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// The mailbox's UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// The UID.
+    pub uid: Uid,
+    /// The message's id: the given one, or that of the message it is a duplicate of.
+    pub email_id: EmailId,
+    /// Its thread.
+    pub thread_id: ThreadId,
+    /// Whether the message was in the inbox already.
+    pub duplicate: bool,
+}
+
+/// A mailbox that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxInfo {
+    /// Its id.
+    pub id: MailboxId,
+    /// Its full name, levels separated by `/`.
+    pub name: String,
+    /// Its role.
+    pub special_use: Option<SpecialUse>,
+    /// Whether its name is subscribed.
+    pub subscribed: bool,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+}
+
+/// Counts of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Messages in it.
+    pub messages: u32,
+    /// Those without `\Seen`.
+    pub unseen: u32,
+    /// Those with `\Deleted`.
+    pub deleted: u32,
+    /// Octets of all of them.
+    pub size_octets: u64,
+    /// The UID the next message will at least get.
+    pub uid_next: Uid,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// Modseq of its last change.
+    pub highest_modseq: ModSeq,
+}
+
+/// A mailbox at one moment.
+#[derive(Clone, Debug)]
+pub struct OpenMailbox {
+    /// Its id.
+    pub id: MailboxId,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// The UID the next message will at least get.
+    pub uid_next: Uid,
+    /// Modseq of its last change.
+    pub highest_modseq: ModSeq,
+    /// Its messages, ascending.
+    pub uids: Vec<Uid>,
+    /// The first message without `\Seen`.
+    pub first_unseen: Option<Uid>,
+    /// Keywords in use, sorted.
+    pub keywords: Vec<Keyword>,
+    /// The inbox's modseq this is true of: [`changes_since`](crate::Mailstore::changes_since) goes on from here without gap.
+    pub modseq: ModSeq,
+}
+
+/// A message's flags and the modseq of their last change.
+pub type FlagsAt = (Uid, MessageFlags, ModSeq);
+
+/// What happened in a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New messages that are still there, ascending. If `resynchronised`, changed ones are also here.
+    pub appended: Vec<Uid>,
+    /// Messages whose flags changed and that are still there, ascending, with their flags as they are now. Who wants to
+    /// leave out its own changes compares the modseq with what its own call returned.
+    pub flags: Vec<FlagsAt>,
+    /// Messages that are gone, ascending; may name some the caller never heard of.
+    pub expunged: Vec<Uid>,
+    /// The inbox's modseq: go on from here.
+    pub now: ModSeq,
+    /// Modseq of the mailbox's last change.
+    pub highest_modseq: ModSeq,
+    /// The mailbox was deleted.
+    pub mailbox_gone: bool,
+    /// The feed no longer (or not cheaply) reaches back that far: all rows were compared instead, and which messages
+    /// are new is not known. The caller tells it from the UIDs it knows.
+    pub resynchronised: bool,
+}
+
+/// What is known of a placement without opening the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The UID.
+    pub uid: Uid,
+    /// The message.
+    pub email_id: EmailId,
+    /// Its thread.
+    pub thread_id: ThreadId,
+    /// INTERNALDATE, seconds since 1970 UTC.
+    pub internal_date: i64,
+    /// Size of the message.
+    pub size_octets: u64,
+    /// Its summary, if asked for.
+    pub summary: Option<Summary>,
+}
+
+/// Where the bytes of a message are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// What comes before the body.
+    pub prefix: Vec<u8>,
+    /// The body.
+    pub blob: BlobId,
+    /// Its length.
+    pub body_octets: u64,
+}
+
+impl Content {
+    /// Size of the whole message.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.prefix.len() as u64 + self.body_octets
+    }
+
+    /// The pieces that these octets of the message are; a range beyond the end is cut.
+    #[must_use]
+    pub fn pieces(&self, range: Range<u64>) -> Vec<Piece> {
+        let prefix = self.prefix.len() as u64;
+        let end = range.end.min(self.octets());
+        let start = range.start.min(end);
+        let mut pieces = Vec::with_capacity(2);
+        if start < prefix {
+            // Both are within the prefix, which is a usize.
+            let bytes = &self.prefix[start as usize..end.min(prefix) as usize];
+            if !bytes.is_empty() {
+                pieces.push(Piece::Inline(bytes.to_vec()));
+            }
+        }
+        if end > prefix {
+            let offset = start.max(prefix) - prefix;
+            let octets = end - prefix - offset;
+            if octets > 0 {
+                pieces.push(Piece::Stored(postroom_types::BlobSpan {
+                    id: self.blob,
+                    offset,
+                    octets,
+                }));
+            }
+        }
+        pieces
+    }
+}
+
+/// How flags are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagMode {
+    /// Set these, keep the rest.
+    Add,
+    /// Clear these, keep the rest.
+    Remove,
+    /// Set exactly these.
+    Replace,
+}
+
+/// Source and target UIDs of COPY or MOVE, ascending; messages that were gone are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// UIDVALIDITY of the target.
+    pub uid_validity: UidValidity,
+    /// Source and target.
+    pub pairs: Vec<(Uid, Uid)>,
+}
+
+/// A message in an inbox, with its placements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Its id.
+    pub email_id: EmailId,
+    /// Its thread.
+    pub thread_id: ThreadId,
+    /// How it came.
+    pub origin: Origin,
+    /// When it came: milliseconds since 1970 UTC.
+    pub received_at: i64,
+    /// The stored verdict; empty if there is none.
+    pub verdict: Vec<u8>,
+    /// Where it goes back to when it leaves Spam, Trash, Blocked or Drafts.
+    pub home: MailboxId,
+    /// Where it appears.
+    pub placements: Vec<(MailboxId, Uid)>,
+    /// Where its bytes are.
+    pub content: Content,
+}
+
+impl MessageRecord {
+    /// Size of the message.
+    #[must_use]
+    pub fn size_octets(&self) -> u64 {
+        self.content.octets()
+    }
+}
+
+/// How full an inbox is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Octets of all messages.
+    pub octets: u64,
+    /// Number of messages.
+    pub messages: u64,
+    /// Octets it may hold. One message beyond is taken.
+    pub quota_octets: u64,
+}
+
+/// Why a message appeared in a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is new in the inbox, and came like this.
+    New(Origin),
+    /// It was in the inbox already: COPY, MOVE, or a duplicate.
+    Placed,
+}
+
+/// One thing that a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedEvent {
+    /// Messages appeared: `count` UIDs up to and including `last`.
+    Appended {
+        /// Where.
+        mailbox: MailboxId,
+        /// The last of the UIDs.
+        last: Uid,
+        /// How many UIDs.
+        count: u32,
+        /// Why.
+        cause: Cause,
+        /// Which message, if it is one.
+        email_id: Option<EmailId>,
+    },
+    /// Flags changed.
+    Flags {
+        /// Where.
+        mailbox: MailboxId,
+        /// Of which messages.
+        uids: Vec<Uid>,
+    },
+    /// Messages disappeared from a mailbox.
+    Expunged {
+        /// From where.
+        mailbox: MailboxId,
+        /// Which.
+        uids: Vec<Uid>,
+        /// Those messages that have no placement left and are gone from the inbox.
+        gone: Vec<EmailId>,
+    },
+    /// A mailbox was made.
+    MailboxCreated(MailboxId),
+    /// A mailbox was deleted; its messages are expunged from it by the entries that follow.
+    MailboxDeleted(MailboxId),
+    /// A mailbox has a new name.
+    MailboxRenamed(MailboxId),
+}
+
+/// One commit's row of an inbox's feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// The inbox's modseq of that commit: the cursor.
+    pub modseq: ModSeq,
+    /// The commit's place in the log.
+    pub lsn: Lsn,
+    /// When: milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What.
+    pub events: Vec<FeedEvent>,
+}

@@ -1,0 +1,15 @@
+//! The values of the rows: plain data to and from bytes. Every one begins with a format version byte; reading is total.
+
+mod feed;
+mod inbox;
+mod message;
+mod placement;
+mod summary;
+mod uids;
+
+pub(crate) use feed::{FeedRow, Patchable};
+pub(crate) use inbox::{InboxRow, MailboxRow, Role, read_number, write_number};
+pub(crate) use message::{IndexRow, MessageRow};
+pub(crate) use placement::{FLAGS_MODSEQ, FlagsRow, MetaRow, SummaryPlace};
+pub(crate) use summary::read_summary;
+pub(crate) use uids::{read_uids, write_uids};

@@ -1,0 +1,151 @@
+//! The row of a message, and the row that finds it by its Message-ID.
+
+use crate::codec::{Corrupt, Reader, Writer};
+use crate::model::{Content, MessageRecord, Origin};
+use postroom_store::MAX_VALUE_OCTETS;
+use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid};
+
+/// Most placements of one message.
+pub(crate) const MAX_PLACEMENTS: usize = 100;
+
+/// A message: where its bytes are, where it came from, where it appears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MessageRow {
+    /// Mailbox and UID; UID 0 stands for one that is patched in.
+    pub(crate) placements: Vec<(MailboxId, u64)>,
+    pub(crate) blob: BlobId,
+    pub(crate) body_octets: u64,
+    pub(crate) body_hash: [u8; 32],
+    /// The blob of the summary if that is long.
+    pub(crate) summary_blob: Option<BlobId>,
+    pub(crate) origin: Origin,
+    pub(crate) home: MailboxId,
+    pub(crate) thread_id: ThreadId,
+    pub(crate) received_at: i64,
+    /// Hash of the Message-ID, if there is one.
+    pub(crate) message_id: Option<[u8; 16]>,
+    pub(crate) verdict: Vec<u8>,
+    pub(crate) prefix: Vec<u8>,
+}
+
+impl MessageRow {
+    /// Where the UID of a placement stands in the value.
+    pub(crate) const fn uid_offset(placement: usize) -> usize {
+        2 + placement * 24 + 16
+    }
+
+    pub(crate) fn size_octets(&self) -> u64 {
+        self.prefix.len() as u64 + self.body_octets
+    }
+
+    /// The value; `None` if it is longer than a value may be, or has too many placements.
+    pub(crate) fn write(&self) -> Option<Vec<u8>> {
+        if self.placements.len() > MAX_PLACEMENTS {
+            return None;
+        }
+        let mut writer = Writer::value(256 + self.prefix.len() + self.verdict.len() + self.placements.len() * 24);
+        // At most 100, as just checked.
+        writer.u8(self.placements.len() as u8);
+        for (mailbox, uid) in &self.placements {
+            writer.raw(mailbox.as_bytes());
+            writer.u64(*uid);
+        }
+        writer.raw(&self.blob.0);
+        writer.varint(self.body_octets);
+        writer.raw(&self.body_hash);
+        writer.maybe_bytes(self.summary_blob.as_ref().map(|id| id.0.as_slice()));
+        writer.u8(self.origin as u8);
+        writer.raw(self.home.as_bytes());
+        writer.raw(self.thread_id.as_bytes());
+        writer.i64(self.received_at);
+        writer.maybe_bytes(self.message_id.as_ref().map(<[u8; 16]>::as_slice));
+        writer.bytes(&self.verdict);
+        writer.bytes(&self.prefix);
+        let value = writer.finish();
+        (value.len() <= MAX_VALUE_OCTETS).then_some(value)
+    }
+
+    pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
+        let mut reader = Reader::value(value, "message row")?;
+        let count = usize::from(reader.u8()?);
+        let mut placements = Vec::with_capacity(count);
+        for _ in 0..count {
+            placements.push((MailboxId::from_bytes(reader.array()?), reader.u64()?));
+        }
+        let row = Self {
+            placements,
+            blob: BlobId(reader.array()?),
+            body_octets: reader.varint()?,
+            body_hash: reader.array()?,
+            summary_blob: maybe_id(&mut reader)?.map(BlobId),
+            origin: Origin::from_byte(reader.u8()?).ok_or(reader.corrupt())?,
+            home: MailboxId::from_bytes(reader.array()?),
+            thread_id: ThreadId::from_bytes(reader.array()?),
+            received_at: reader.i64()?,
+            message_id: maybe_id(&mut reader)?,
+            verdict: reader.bytes()?.to_vec(),
+            prefix: reader.bytes()?.to_vec(),
+        };
+        reader.end()?;
+        Ok(row)
+    }
+
+    pub(crate) fn content(self) -> Content {
+        Content {
+            prefix: self.prefix,
+            blob: self.blob,
+            body_octets: self.body_octets,
+        }
+    }
+
+    pub(crate) fn record(self, email_id: EmailId) -> MessageRecord {
+        let placement =
+            |(mailbox, uid): &(MailboxId, u64)| Some((*mailbox, u32::try_from(*uid).ok().and_then(Uid::new)?));
+        MessageRecord {
+            email_id,
+            thread_id: self.thread_id,
+            origin: self.origin,
+            received_at: self.received_at,
+            verdict: self.verdict.clone(),
+            home: self.home,
+            placements: self.placements.iter().filter_map(placement).collect(),
+            content: self.content(),
+        }
+    }
+}
+
+fn maybe_id(reader: &mut Reader<'_>) -> Result<Option<[u8; 16]>, Corrupt> {
+    let bytes = reader.maybe_bytes()?;
+    bytes
+        .map(|bytes| bytes.try_into().map_err(|_| reader.corrupt()))
+        .transpose()
+}
+
+/// Which message has a Message-ID and body: for threads and duplicates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexRow {
+    pub(crate) email_id: EmailId,
+    pub(crate) thread_id: ThreadId,
+    pub(crate) received_at: i64,
+}
+
+impl IndexRow {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut writer = Writer::value(41);
+        writer.raw(self.email_id.as_bytes());
+        writer.raw(self.thread_id.as_bytes());
+        writer.i64(self.received_at);
+        writer.finish()
+    }
+
+    pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
+        let mut reader = Reader::value(value, "Message-ID row")?;
+        let row = Self {
+            email_id: EmailId::from_bytes(reader.array()?),
+            thread_id: ThreadId::from_bytes(reader.array()?),
+            received_at: reader.i64()?,
+        };
+        reader.end()?;
+        Ok(row)
+    }
+}

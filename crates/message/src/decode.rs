@@ -1,0 +1,155 @@
+//! From bytes on the wire to text: transfer encodings, charsets, encoded words (RFC 2045 §6, RFC 2047).
+
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Undoes a Content-Transfer-Encoding. What does not decode is given as it stands.
+#[must_use]
+pub(crate) fn transfer_decode<'a>(encoding: &[u8], body: &'a [u8]) -> Cow<'a, [u8]> {
+    let decoder: fn(&[u8]) -> Option<Vec<u8>> = if encoding.eq_ignore_ascii_case(b"base64") {
+        base64_decode
+    } else if encoding.eq_ignore_ascii_case(b"quoted-printable") {
+        quoted_printable_decode
+    } else {
+        return Cow::Borrowed(body);
+    };
+    guarded(|| decoder(body))
+        .flatten()
+        .map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// Text in a charset; unknown charsets and broken text are read as UTF-8 with replacement characters.
+#[must_use]
+pub(crate) fn charset_decode(charset: &[u8], text: &[u8]) -> String {
+    let utf8 = charset.is_empty()
+        || [&b"utf-8"[..], b"utf8", b"us-ascii"]
+            .iter()
+            .any(|name| charset.eq_ignore_ascii_case(name));
+    let decoder = if utf8 { None } else { charset_decoder(charset) };
+    decoder
+        .and_then(|decoder| guarded(|| decoder(text)))
+        .unwrap_or_else(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// A header value as people read it: encoded words decoded, the white space between two of them removed (RFC 2047 §6.2).
+#[must_use]
+pub fn decode_words(value: &[u8]) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    let mut after_word = false;
+    while let Some(at) = memchr::memmem::find(rest, b"=?") {
+        let Some((text, length)) = encoded_word(&rest[at..]) else {
+            let (plain, tail) = rest.split_at(at + 2);
+            out.push_str(&String::from_utf8_lossy(plain));
+            rest = tail;
+            after_word = false;
+            continue;
+        };
+        let between = &rest[..at];
+        if !(after_word && between.iter().all(u8::is_ascii_whitespace)) {
+            out.push_str(&String::from_utf8_lossy(between));
+        }
+        out.push_str(&text);
+        rest = &rest[at + length..];
+        after_word = true;
+    }
+    out.push_str(&String::from_utf8_lossy(rest));
+    out
+}
+
+/// `=?charset?encoding?text?=` at the beginning: its text and its length.
+fn encoded_word(from: &[u8]) -> Option<(String, usize)> {
+    /// RFC 2047 §2 allows 75; real ones are longer.
+    const MAX_OCTETS: usize = 1_000;
+    let from = &from[..from.len().min(MAX_OCTETS)];
+    let mut pieces = from[2..].splitn(3, |byte| *byte == b'?');
+    let (charset, encoding, rest) = (pieces.next()?, pieces.next()?, pieces.next()?);
+    let end = memchr::memmem::find(rest, b"?=")?;
+    let text = &rest[..end];
+    if charset.is_empty() || text.contains(&b' ') {
+        return None;
+    }
+    let bytes = match encoding {
+        b"B" | b"b" => guarded(|| base64_decode(text)).flatten()?,
+        b"Q" | b"q" => q_decode(text),
+        _ => return None,
+    };
+    // RFC 2231 §5: a language may follow the charset.
+    let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
+    let length = 2 + charset_length(from) + 1 + encoding.len() + 1 + end + 2;
+    Some((charset_decode(charset, &bytes), length))
+}
+
+fn charset_length(from: &[u8]) -> usize {
+    from[2..].iter().position(|byte| *byte == b'?').unwrap_or(0)
+}
+
+/// RFC 2047 §4.2: `_` is a space, `=XX` a byte.
+fn q_decode(text: &[u8]) -> Vec<u8> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let pair = text.get(at + 1).zip(text.get(at + 2));
+        match (byte, pair.and_then(|(high, low)| Some(hex(*high)? * 16 + hex(*low)?))) {
+            (b'=', Some(decoded)) => {
+                out.push(decoded);
+                at += 3;
+                continue;
+            }
+            (b'_', _) => out.push(b' '),
+            _ => out.push(byte),
+        }
+        at += 1;
+    }
+    out
+}
+
+/// A library's panic on hostile input ends here.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words() {
+        for (value, text) in [
+            ("plain", "plain"),
+            ("=?utf-8?q?caf=C3=A9_x?= y", "café x y"),
+            ("=?UTF-8?B?w6k=?= =?utf-8?b?w6k=?=", "éé"),
+            ("a =?iso-8859-1?Q?=E9?= b", "a é b"),
+            ("=?utf-8*en?q?x?=", "x"),
+            ("=?utf-8?x?y?=", "=?utf-8?x?y?="),
+            ("=?broken", "=?broken"),
+            ("=?utf-8?q?a b?=", "=?utf-8?q?a b?="),
+            ("=?utf-8?q?=4?=", "=4"),
+            ("=?nonsense?q?x=C3=A9?=", "xé"),
+        ] {
+            assert_eq!(decode_words(value.as_bytes()), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn transfer_encodings() {
+        assert_eq!(transfer_decode(b"BASE64", b"aGVs\r\nbG8=\r\n").as_ref(), b"hello");
+        assert_eq!(transfer_decode(b"quoted-printable", b"a=3Db=\r\nc").as_ref(), b"a=bc");
+        assert_eq!(transfer_decode(b"7bit", b"=3D").as_ref(), b"=3D");
+        assert_eq!(charset_decode(b"koi8-r", b"\xd0\xd2"), "пр");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode(value in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = (decode_words(&value), decode_words(&[b"=?utf-8?q?", value.as_slice(), b"?="].concat()));
+            let _ = (transfer_decode(b"base64", &value), transfer_decode(b"quoted-printable", &value));
+            let _ = (charset_decode(b"iso-2022-jp", &value), charset_decode(b"utf-7", &value));
+        }
+    }
+}

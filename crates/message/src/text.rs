@@ -1,0 +1,349 @@
+//! What people read: decoded text, for the API, for previews and for search.
+
+use crate::decode::{charset_decode, decode_words, guarded, transfer_decode};
+use crate::header::{fields, unfold};
+use mail_parser::DateTime;
+use mail_parser::decoders::html::html_to_text;
+use postroom_types::{Part, PartBody};
+use std::borrow::Cow;
+
+/// How much of a part is decoded for the preview, octets.
+const PREVIEW_OCTETS: u64 = 8 << 10;
+/// Longest preview, characters.
+const PREVIEW_CHARS: usize = 200;
+
+/// An attachment, or another leaf that is not the text itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its place among the message's leaves, from 0; stable, so it serves as an id.
+    pub index: usize,
+    /// Its name, decoded, if it has one.
+    pub filename: Option<String>,
+    /// `type/subtype`, lower case.
+    pub content_type: String,
+    /// Size as stored, still encoded, octets.
+    pub stored_octets: u64,
+    /// Its Content-ID without angle brackets.
+    pub content_id: Option<String>,
+    /// `Content-Disposition: inline`.
+    pub inline: bool,
+}
+
+/// The bytes of a part's body as they stand.
+fn body<'a>(content: &'a [u8], part: &Part, at_most: u64) -> &'a [u8] {
+    let end = part.end_offset.min(part.body_offset.saturating_add(at_most));
+    let range = usize::try_from(part.body_offset).ok().zip(usize::try_from(end).ok());
+    range.and_then(|(from, to)| content.get(from..to)).unwrap_or_default()
+}
+
+fn param<'a>(params: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
+    params
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value.as_slice())
+}
+
+fn is_type(part: &Part, media_type: &str, subtype: &str) -> bool {
+    part.media_type.eq_ignore_ascii_case(media_type.as_bytes())
+        && (subtype == "*" || part.subtype.eq_ignore_ascii_case(subtype.as_bytes()))
+}
+
+/// A part's body with its transfer encoding undone.
+#[must_use]
+pub fn decoded_body<'a>(content: &'a [u8], part: &Part) -> Cow<'a, [u8]> {
+    transfer_decode(&part.encoding, body(content, part, u64::MAX))
+}
+
+/// A text part as text.
+fn part_text(content: &[u8], part: &Part, at_most: u64) -> String {
+    let decoded = transfer_decode(&part.encoding, body(content, part, at_most));
+    charset_decode(param(&part.params, "charset").unwrap_or_default(), &decoded)
+}
+
+/// All leaves in order; an attached message counts as one leaf.
+fn leaves<'a>(part: &'a Part, out: &mut Vec<&'a Part>) {
+    match &part.body {
+        PartBody::Multipart(children) => children.iter().for_each(|child| leaves(child, out)),
+        PartBody::Leaf | PartBody::Message(_) => out.push(part),
+    }
+}
+
+fn all_leaves(root: &Part) -> Vec<&Part> {
+    let mut out = Vec::new();
+    leaves(root, &mut out);
+    out
+}
+
+fn is_attachment(part: &Part) -> bool {
+    let disposed = part
+        .disposition
+        .as_ref()
+        .is_some_and(|disposition| disposition.kind.eq_ignore_ascii_case(b"attachment"));
+    disposed || filename(part).is_some() || !is_type(part, "text", "*")
+}
+
+fn first_text<'a>(root: &'a Part, subtype: &str) -> Option<&'a Part> {
+    all_leaves(root)
+        .into_iter()
+        .find(|part| is_type(part, "text", subtype) && !is_attachment(part))
+}
+
+/// The first `text/plain` that is not an attachment.
+#[must_use]
+pub fn plain_text(content: &[u8], root: &Part) -> Option<String> {
+    first_text(root, "plain").map(|part| part_text(content, part, u64::MAX))
+}
+
+/// The first `text/html` that is not an attachment, as it was written.
+#[must_use]
+pub fn html_text(content: &[u8], root: &Part) -> Option<String> {
+    first_text(root, "html").map(|part| part_text(content, part, u64::MAX))
+}
+
+/// The beginning of the readable text on one line.
+pub(crate) fn preview(content: &[u8], root: &Part) -> String {
+    let plain = first_text(root, "plain").map(|part| part_text(content, part, PREVIEW_OCTETS));
+    let from_html = || first_text(root, "html").map(|part| readable_html(&part_text(content, part, PREVIEW_OCTETS)));
+    let text = plain
+        .filter(|text| !text.trim().is_empty())
+        .or_else(from_html)
+        .unwrap_or_default();
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.chars().count() >= PREVIEW_CHARS {
+            break;
+        }
+    }
+    line.chars().take(PREVIEW_CHARS).collect()
+}
+
+fn readable_html(html: &str) -> String {
+    guarded(|| html_to_text(html)).unwrap_or_else(|| html.to_owned())
+}
+
+/// Everything but the text itself, in order.
+#[must_use]
+pub fn attachments(root: &Part) -> Vec<Attachment> {
+    let of = |(index, part): (usize, &Part)| Attachment {
+        index,
+        filename: filename(part),
+        content_type: String::from_utf8_lossy(&[&part.media_type[..], b"/", &part.subtype].concat()).to_lowercase(),
+        stored_octets: part.octets(),
+        content_id: part
+            .content_id
+            .as_deref()
+            .map(|id| String::from_utf8_lossy(id).trim_matches(['<', '>', ' ']).to_owned()),
+        inline: part
+            .disposition
+            .as_ref()
+            .is_some_and(|disposition| disposition.kind.eq_ignore_ascii_case(b"inline")),
+    };
+    all_leaves(root)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, part)| is_attachment(part))
+        .map(of)
+        .collect()
+}
+
+/// The leaf that an [`Attachment::index`] means.
+#[must_use]
+pub fn leaf(root: &Part, index: usize) -> Option<&Part> {
+    all_leaves(root).get(index).copied()
+}
+
+/// `filename` of the disposition, else `name` of the type; both in the form of RFC 2231 too.
+fn filename(part: &Part) -> Option<String> {
+    let disposed = part
+        .disposition
+        .as_ref()
+        .and_then(|disposition| decoded_param(&disposition.params, "filename"));
+    disposed
+        .or_else(|| decoded_param(&part.params, "name"))
+        .filter(|name| !name.is_empty())
+}
+
+/// A parameter that may be continued (`name*0`), extended (`name*=charset'lang'%XX`), or, against the standard but
+/// commonly, hold encoded words.
+fn decoded_param(params: &[(Vec<u8>, Vec<u8>)], name: &str) -> Option<String> {
+    if let Some(plain) = param(params, name) {
+        return Some(decode_words(plain));
+    }
+    if let Some(extended) = param(params, &format!("{name}*")) {
+        let (charset, text) = split_charset(extended);
+        return Some(charset_decode(charset, &percent_decode(text)));
+    }
+    let mut charset: &[u8] = b"";
+    let mut bytes = Vec::new();
+    for number in 0..params.len() {
+        if let Some(piece) = param(params, &format!("{name}*{number}")) {
+            bytes.extend_from_slice(piece);
+        } else if let Some(mut piece) = param(params, &format!("{name}*{number}*")) {
+            if number == 0 {
+                (charset, piece) = split_charset(piece);
+            }
+            bytes.extend(percent_decode(piece));
+        } else {
+            break;
+        }
+    }
+    (!bytes.is_empty()).then(|| charset_decode(charset, &bytes))
+}
+
+/// `charset'language'text`
+fn split_charset(value: &[u8]) -> (&[u8], &[u8]) {
+    let mut pieces = value.splitn(3, |byte| *byte == b'\'');
+    match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some(charset), Some(_), Some(text)) => (charset, text),
+        _ => (b"", value),
+    }
+}
+
+fn percent_decode(text: &[u8]) -> Vec<u8> {
+    let hex = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let pair = text.get(at + 1).and_then(hex).zip(text.get(at + 2).and_then(hex));
+        match (byte, pair.and_then(|(high, low)| u8::try_from(high * 16 + low).ok())) {
+            (b'%', Some(decoded)) => {
+                out.push(decoded);
+                at += 3;
+            }
+            _ => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+/// The values of a header field as text, for SEARCH HEADER and the like.
+#[must_use]
+pub fn header_values(content: &[u8], name: &str) -> Vec<String> {
+    fields(content)
+        .filter(|field| field.is(name))
+        .map(|field| decode_words(&unfold(field.value)))
+        .collect()
+}
+
+/// The day that a Date field names, without regard to its time and zone (RFC 3501 §6.4.4, SENTON), in days since
+/// 1970-01-01. `None` if it does not parse.
+#[must_use]
+pub fn date_day(value: &[u8]) -> Option<i64> {
+    let date = guarded(|| DateTime::parse_rfc822(std::str::from_utf8(value).ok()?))??;
+    date.is_valid().then(|| date.to_timestamp_local().div_euclid(86_400))
+}
+
+/// A whole header section as text, a line for each field, for SEARCH TEXT.
+#[must_use]
+pub fn header_text(content: &[u8]) -> String {
+    let line = |field: crate::header::Field<'_>| {
+        let name = String::from_utf8_lossy(field.name).into_owned();
+        format!("{name}: {}\n", decode_words(&unfold(field.value)))
+    };
+    fields(content).map(line).collect()
+}
+
+/// All text of the body, for SEARCH BODY: text parts decoded, and the headers of attached messages.
+#[must_use]
+pub fn body_text(content: &[u8], root: &Part) -> String {
+    let mut out = String::new();
+    add_text(content, root, &mut out);
+    out
+}
+
+fn add_text(content: &[u8], part: &Part, out: &mut String) {
+    match &part.body {
+        PartBody::Multipart(children) => children.iter().for_each(|child| add_text(content, child, out)),
+        PartBody::Message(inner) => {
+            let from = usize::try_from(inner.1.header_offset).unwrap_or(usize::MAX);
+            out.push_str(&header_text(content.get(from..).unwrap_or_default()));
+            add_text(content, &inner.1, out);
+        }
+        PartBody::Leaf if is_type(part, "text", "*") => {
+            out.push_str(&part_text(content, part, u64::MAX));
+            out.push('\n');
+        }
+        PartBody::Leaf => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summarize;
+
+    const MIXED: &[u8] = b"Subject: =?utf-8?q?r=C3=A9sum=C3=A9?=\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\
+        Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\
+        Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n--i\r\nContent-Type: text/html\r\n\r\n<p>caf&eacute;</p>\r\n--i--\r\n--o\r\n\
+        Content-Type: application/pdf; name=\"=?utf-8?b?w6kucGRm?=\"\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <x@y>\r\n\r\naGVsbG8=\r\n--o\r\n\
+        Content-Type: text/plain\r\nContent-Disposition: attachment; filename*0*=utf-8'en'%C3%A9; filename*1=\".txt\"\r\n\r\nnote\r\n--o\r\n\
+        Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninside\r\n--o--\r\n";
+
+    #[test]
+    fn texts_and_attachments() {
+        let root = summarize(MIXED).root;
+        assert_eq!(plain_text(MIXED, &root).as_deref(), Some("café"));
+        assert_eq!(html_text(MIXED, &root).as_deref(), Some("<p>caf&eacute;</p>"));
+        let found = attachments(&root);
+        let names: Vec<_> = found
+            .iter()
+            .map(|a| (a.index, a.filename.as_deref(), a.content_type.as_str()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                (2, Some("é.pdf"), "application/pdf"),
+                (3, Some("é.txt"), "text/plain"),
+                (4, None, "message/rfc822")
+            ]
+        );
+        assert_eq!(decoded_body(MIXED, leaf(&root, 2).unwrap()).as_ref(), b"hello");
+        assert_eq!(found[0].content_id.as_deref(), Some("x@y"));
+        assert_eq!(leaf(&root, 5), None);
+    }
+
+    #[test]
+    fn search_sees_decoded_text() {
+        let root = summarize(MIXED).root;
+        let text = body_text(MIXED, &root);
+        for word in ["café", "note", "inner", "inside", "&eacute;"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(
+            !text.contains("hello"),
+            "attachments that are not text are not searched"
+        );
+        assert_eq!(header_values(MIXED, "subject"), ["résumé"]);
+        assert!(header_text(MIXED).starts_with("Subject: résumé\n"));
+    }
+
+    #[test]
+    fn days_of_dates() {
+        for (date, day) in [
+            ("Thu, 01 Jan 1970 00:30:00 +0200", Some(0)),
+            ("Thu, 01 Jan 1970 23:30:00 -0500", Some(0)),
+            ("Fri, 2 Jan 1970 00:00:00 GMT", Some(1)),
+            ("rubbish", None),
+        ] {
+            assert_eq!(date_day(date.as_bytes()), day, "{date}");
+        }
+    }
+
+    #[test]
+    fn previews() {
+        let of = |content: &str| summarize(content.as_bytes()).preview;
+        assert_eq!(of("Content-Type: text/html\r\n\r\n<p>Hi <b>you</b></p>"), "Hi you");
+        assert_eq!(of(&format!("\r\n{}", "word ".repeat(100))).chars().count(), 200);
+        assert_eq!(of("Content-Type: image/png\r\n\r\nx"), "");
+    }
+}

@@ -1,0 +1,70 @@
+//! What stands between the store and the listeners.
+
+use crate::Outcome;
+use crate::config::Config;
+use crate::server::Mode;
+use postroom_identity::Identity;
+use postroom_intake::{Intake, Spooler};
+use postroom_mailstore::Mailstore;
+use postroom_message::Verifier;
+use postroom_store::SharedStore;
+use postroom_store_sled::{Progress, SledStore};
+use std::sync::Arc;
+
+/// The parts every listener needs.
+pub(crate) struct Core {
+    pub(crate) store: Arc<SledStore>,
+    pub(crate) mailstore: Arc<Mailstore>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) verifier: Verifier,
+    pub(crate) spooler: Spooler,
+}
+
+impl Core {
+    /// Opens the store, replaying what is to be replayed, and makes sure there is an operator.
+    pub(crate) async fn open(config: &Config, mode: Mode) -> Outcome<Self> {
+        let store = open_store(config).await?;
+        let shared: SharedStore = store.clone();
+        let mailstore = Arc::new(Mailstore::new(Arc::clone(&shared), postroom_mailstore::Options::default()));
+        let (default_domain, hosted) = config.domains.split_first().ok_or("no domain to answer for")?;
+        let mut options = postroom_identity::Options {
+            hosted_domains: hosted.to_vec(),
+            quota_octets: config.limits.inbox_octets,
+            organization_key_login: config.limits.organization_key_login,
+            ..postroom_identity::Options::new(default_domain.clone())
+        };
+        if mode == Mode::Dev {
+            options.login_limits = None;
+        }
+        let identity = Arc::new(Identity::new(shared, Arc::clone(&mailstore), options));
+        identity.bootstrap().await?;
+        let intake = postroom_intake::Options {
+            hostname: config.hostname.clone(),
+            max_message_octets: config.limits.message_octets,
+            ..postroom_intake::Options::default()
+        };
+        Ok(Self {
+            intake: Arc::new(Intake::new(Arc::clone(&mailstore), intake)),
+            verifier: if config.dns.verify { Verifier::dns(&config.dns.servers)? } else { Verifier::off() },
+            spooler: Spooler::new(config.data_dir.join("spool"))?,
+            store,
+            mailstore,
+            identity,
+        })
+    }
+}
+
+async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
+    let folder = config.data_dir.join("store");
+    let options = postroom_store_sled::Options {
+        cache_octets: config.store.cache_octets,
+        min_free_octets: config.store.min_free_octets,
+        boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
+        ..postroom_store_sled::Options::default()
+    };
+    let progress = |progress: Progress| {
+        tracing::info!(done_octets = progress.done_octets, total_octets = progress.total_octets, "replaying the journal");
+    };
+    Ok(tokio::task::spawn_blocking(move || SledStore::open(&folder, options, progress)).await??)
+}

@@ -1,0 +1,250 @@
+//! A running server: the store, what stands on it, and a listener for each socket.
+
+use crate::Outcome;
+use crate::config::{Config, TlsFiles};
+use crate::core::Core;
+use crate::startup::Waiting;
+use bytes::Bytes;
+use postroom_http_api as http_api;
+use postroom_identity::Identity;
+use postroom_net::{ListenerOptions, TlsConfig};
+use postroom_store_sled::SledStore;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const SMTP_LATER: &[u8] = b"421 4.3.2 Starting up, try later\r\n";
+const SMTP_FULL: &[u8] = b"421 4.3.2 Too many connections, try later\r\n";
+const IMAP_LATER: &[u8] = b"* BYE [UNAVAILABLE] Starting up, try later\r\n";
+const IMAP_FULL: &[u8] = b"* BYE [UNAVAILABLE] Too many connections, try later\r\n";
+const HTTP_LATER: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// How often the mail of deleted inboxes is looked for.
+const PURGE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// For trying out, or for real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Dev,
+    Serve,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    store: Arc<SledStore>,
+    identity: Arc<Identity>,
+    tls: Vec<TlsConfig>,
+    tls_files: Option<TlsFiles>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+/// The sockets, open from the first moment.
+struct Doors {
+    smtp_in: Vec<Waiting>,
+    imap: Vec<Waiting>,
+    imaps: Vec<Waiting>,
+    http: Vec<Waiting>,
+}
+
+impl Doors {
+    async fn open(config: &Config) -> std::io::Result<Self> {
+        let listen = &config.listen;
+        Ok(Self {
+            smtp_in: bind(&listen.smtp_in, SMTP_LATER).await?,
+            imap: bind(&listen.imap, IMAP_LATER).await?,
+            imaps: bind(&listen.imaps, b"").await?,
+            http: bind(&listen.http, HTTP_LATER).await?,
+        })
+    }
+}
+
+async fn bind(addresses: &[std::net::SocketAddr], refusal: &'static [u8]) -> std::io::Result<Vec<Waiting>> {
+    let mut waiting = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        waiting.push(Waiting::bind(*address, Bytes::from_static(refusal)).await?);
+    }
+    Ok(waiting)
+}
+
+async fn take_over(waiting: Vec<Waiting>) -> std::io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::with_capacity(waiting.len());
+    for door in waiting {
+        listeners.push(door.take_over().await?);
+    }
+    Ok(listeners)
+}
+
+impl Server {
+    /// Opens the sockets, then the store, then the doors.
+    pub(crate) async fn start(config: Config, mode: Mode) -> Outcome<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let reload = signal(SignalKind::hangup())?;
+        let doors = Doors::open(&config).await?;
+        let core = Core::open(&config, mode).await?;
+        let mut server = Self {
+            store: Arc::clone(&core.store),
+            identity: Arc::clone(&core.identity),
+            tls: Vec::new(),
+            tls_files: config.tls.clone(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            terminate,
+            interrupt,
+            reload,
+        };
+        server.serve_smtp_in(take_over(doors.smtp_in).await?, &core, &config)?;
+        let (starttls, implicit_tls) = (take_over(doors.imap).await?, take_over(doors.imaps).await?);
+        server.serve_imap(starttls, implicit_tls, &core, &config, mode)?;
+        server.serve_http(take_over(doors.http).await?, &core, &config);
+        server.purge_deleted(config.limits.deleted_keep_days);
+        tracing::info!(hostname = config.hostname, "ready");
+        Ok(server)
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains; or fails when the store has failed.
+    pub(crate) async fn run_until_stopped(mut self) -> Outcome<()> {
+        let mut failed = self.store.failed();
+        let outcome = loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break Ok(()),
+                _ = self.interrupt.recv() => break Ok(()),
+                _ = self.reload.recv() => self.reload_certificates(),
+                _ = failed.wait_for(|failed| *failed) => break Err("the store has failed; see the log".into()),
+            }
+        };
+        tracing::info!("shutting down");
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await?;
+        outcome
+    }
+
+    fn reload_certificates(&self) {
+        let Some(files) = &self.tls_files else { return };
+        for tls in &self.tls {
+            match tls.replace_from_files(&files.certificate, &files.key) {
+                Ok(()) => tracing::info!("certificate read again"),
+                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            }
+        }
+    }
+
+    fn tls(&mut self, tickets: bool) -> Outcome<Option<TlsConfig>> {
+        let Some(files) = &self.tls_files else { return Ok(None) };
+        let tls = TlsConfig::from_files(&files.certificate, &files.key, tickets)?;
+        self.tls.push(tls.clone());
+        Ok(Some(tls))
+    }
+
+    fn serve_smtp_in(&mut self, listeners: Vec<TcpListener>, core: &Core, config: &Config) -> Outcome<()> {
+        // Some large senders break on TLS 1.3 session tickets.
+        let tls = self.tls(false)?;
+        let protocol = postroom_smtp_proto::Options {
+            hostname: config.hostname.clone(),
+            starttls: tls.is_some(),
+            size_octets: config.limits.message_octets,
+            ..postroom_smtp_proto::Options::default()
+        };
+        let service = Arc::new(postroom_smtp_in::Service::new(
+            Arc::clone(&core.identity),
+            Arc::clone(&core.mailstore),
+            Arc::clone(&core.intake),
+            core.verifier.clone(),
+            core.spooler.clone(),
+            postroom_smtp_in::Options { protocol },
+        ));
+        let options = ListenerOptions { limits: limits(config), tls, implicit_tls: false, refusal: Bytes::from_static(SMTP_FULL) };
+        for listener in listeners {
+            let service = Arc::clone(&service);
+            let make = move |peer: &postroom_net::Peer| service.session(peer);
+            self.tasks.spawn(postroom_net::serve(listener, options.clone(), make, self.shutdown.clone()));
+        }
+        Ok(())
+    }
+
+    fn serve_imap(
+        &mut self,
+        starttls: Vec<TcpListener>,
+        implicit_tls: Vec<TcpListener>,
+        core: &Core,
+        config: &Config,
+        mode: Mode,
+    ) -> Outcome<()> {
+        let tls = self.tls(true)?;
+        let protocol = postroom_imap_proto::Options {
+            hostname: config.hostname.clone(),
+            starttls: tls.is_some(),
+            append_limit_octets: config.limits.message_octets,
+            ..postroom_imap_proto::Options::default()
+        };
+        let service = Arc::new(postroom_imap::Service::new(
+            Arc::clone(&core.identity),
+            Arc::clone(&core.mailstore),
+            Arc::clone(&core.intake),
+            core.spooler.clone(),
+            postroom_imap::Options { protocol, loopback_login: mode == Mode::Dev, ..postroom_imap::Options::default() },
+        ));
+        let doors = [(starttls, false, IMAP_FULL), (implicit_tls, true, &b""[..])];
+        for (listeners, implicit_tls, refusal) in doors {
+            let options =
+                ListenerOptions { limits: limits(config), tls: tls.clone(), implicit_tls, refusal: Bytes::from_static(refusal) };
+            for listener in listeners {
+                let service = Arc::clone(&service);
+                let make = move |peer: &postroom_net::Peer| service.session(peer);
+                self.tasks.spawn(postroom_net::serve(listener, options.clone(), make, self.shutdown.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn serve_http(&self, listeners: Vec<TcpListener>, core: &Core, config: &Config) {
+        let public = &config.public;
+        let options = http_api::Options {
+            imap: http_api::Endpoint { host: public.imap_host.clone(), port: public.imap_port },
+            smtp: http_api::Endpoint { host: public.smtp_host.clone(), port: public.smtp_port },
+        };
+        let state = http_api::State::new(Arc::clone(&core.identity), Arc::clone(&core.mailstore), options);
+        let router = http_api::router(state);
+        for listener in listeners {
+            let limits = http_api::Limits { connections: config.limits.connections, ..http_api::Limits::default() };
+            self.tasks.spawn(http_api::serve(listener, router.clone(), limits, self.shutdown.clone()));
+        }
+    }
+
+    fn purge_deleted(&self, keep_days: u64) {
+        let (identity, shutdown) = (Arc::clone(&self.identity), self.shutdown.clone());
+        let keep = Duration::from_secs(keep_days.saturating_mul(86_400));
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PURGE_INTERVAL) => {}
+                }
+                if let Err(error) = identity.purge_deleted(keep).await {
+                    tracing::warn!(%error, "cannot purge deleted inboxes");
+                }
+            }
+        });
+    }
+}
+
+fn limits(config: &Config) -> postroom_net::Limits {
+    postroom_net::Limits {
+        connections: config.limits.connections,
+        per_address: config.limits.connections_per_address,
+        ..postroom_net::Limits::default()
+    }
+}

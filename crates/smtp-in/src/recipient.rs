@@ -1,0 +1,64 @@
+//! Whether mail to a forward-path is taken.
+
+use crate::reply::{self, reply_for_lookup, reply_for_mail};
+use crate::service::Service;
+use postroom_identity::{IdentityError, InboxRecord, Resolution};
+use postroom_intake::LocalRecipient;
+use postroom_smtp_proto::Reply;
+use postroom_types::{EmailAddress, ForwardPath};
+
+impl Service {
+    /// The inbox that a forward-path means, if it takes mail now.
+    pub(crate) async fn recipient(
+        &self,
+        forward_path: &ForwardPath,
+        declared_size: Option<u64>,
+    ) -> Result<LocalRecipient, Reply> {
+        let (address, inbox) = match self.resolve(forward_path).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(refusal)) => return Err(refusal),
+            Err(error) => {
+                tracing::error!(to = %forward_path, %error, "cannot look up a recipient");
+                return Err(reply_for_lookup(&error));
+            }
+        };
+        if inbox.receive_paused {
+            return Err(reply::PAUSED);
+        }
+        self.has_room(&inbox, declared_size).await?;
+        Ok(LocalRecipient {
+            inbox: inbox.id,
+            address,
+        })
+    }
+
+    async fn resolve(
+        &self,
+        forward_path: &ForwardPath,
+    ) -> Result<Result<(EmailAddress, InboxRecord), Reply>, IdentityError> {
+        let ForwardPath::Mailbox(address) = forward_path else {
+            let inbox = self.identity.postmaster().await?;
+            return Ok(Ok((inbox.primary.clone(), inbox)));
+        };
+        Ok(match self.identity.resolve(address).await? {
+            Resolution::Inbox(inbox) => Ok((address.clone(), *inbox)),
+            Resolution::NoSuchMailbox => Err(reply::UNKNOWN),
+            Resolution::NotLocal => Err(reply::NOT_LOCAL),
+        })
+    }
+
+    /// A message whose size is not declared may be the one that goes over the quota; the next is not taken.
+    async fn has_room(&self, inbox: &InboxRecord, declared_size: Option<u64>) -> Result<(), Reply> {
+        match self.mailstore.usage(inbox.id).await {
+            Ok(usage) if usage.octets >= usage.quota_octets => Err(reply::FULL_INBOX),
+            Ok(usage) if usage.octets.saturating_add(declared_size.unwrap_or(0)) > usage.quota_octets => {
+                Err(reply::FULL_INBOX)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(inbox = %inbox.id, %error, "cannot read the usage of an inbox");
+                Err(reply_for_mail(&error))
+            }
+        }
+    }
+}

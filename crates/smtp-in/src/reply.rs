@@ -1,0 +1,79 @@
+//! The one place where errors become replies. 4xx when trying again may help, 5xx when it will not. The cause goes to
+//! the log, not to the client.
+
+use postroom_identity::IdentityError;
+use postroom_intake::IntakeError;
+use postroom_mailstore::MailError;
+use postroom_smtp_proto::Reply;
+
+pub(crate) const NOT_LOCAL: Reply = Reply::new(550, "5.7.1", "Relaying denied");
+pub(crate) const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
+pub(crate) const PAUSED: Reply = Reply::new(550, "5.2.1", "Mailbox does not accept mail");
+pub(crate) const FULL_INBOX: Reply = Reply::new(452, "4.2.2", "Mailbox full, try later");
+pub(crate) const TOO_MANY: Reply = Reply::new(452, "4.5.3", "Too many recipients, send the rest separately");
+const OUT_OF_SPACE: Reply = Reply::new(452, "4.3.1", "Out of space, try later");
+const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
+const TOO_BIG: Reply = Reply::new(552, "5.3.4", "Message too big");
+const LOOP: Reply = Reply::new(554, "5.4.6", "Routing loop detected");
+const DMARC: Reply = Reply::new(550, "5.7.1", "Refused by the DMARC policy of the From domain");
+
+/// For a message that was not taken.
+pub(crate) fn reply_for(error: &IntakeError) -> Reply {
+    match error {
+        IntakeError::OverQuota(_) => FULL_INBOX,
+        IntakeError::Loop { .. } => LOOP,
+        IntakeError::DmarcReject { .. } => DMARC,
+        IntakeError::TooBig { .. } => TOO_BIG,
+        IntakeError::Mail(error) => reply_for_mail(error),
+    }
+}
+
+/// For what the mail store could not do.
+pub(crate) fn reply_for_mail(error: &MailError) -> Reply {
+    match error {
+        MailError::OverQuota(_) => FULL_INBOX,
+        // Deleted since RCPT.
+        MailError::NoSuchInbox(_) => UNKNOWN,
+        MailError::TooBig => TOO_BIG,
+        MailError::Full => OUT_OF_SPACE,
+        MailError::NoSuchMailbox
+        | MailError::AlreadyExists
+        | MailError::Cannot(_)
+        | MailError::HasChildren
+        | MailError::Limit(_)
+        | MailError::Unavailable
+        | MailError::Conflict(_)
+        | MailError::Store(_) => TROUBLE,
+    }
+}
+
+/// For a recipient that could not be looked up.
+pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
+    match error {
+        IdentityError::Full => OUT_OF_SPACE,
+        IdentityError::Mail(error) => reply_for_mail(error),
+        IdentityError::Invalid(_)
+        | IdentityError::Reserved
+        | IdentityError::DomainNotAvailable
+        | IdentityError::PlanLimit
+        | IdentityError::NoSuchOrganization
+        | IdentityError::NoSuchPod
+        | IdentityError::NoSuchInbox
+        | IdentityError::NoSuchKey
+        | IdentityError::NoSuchAddress
+        | IdentityError::AddressTaken
+        | IdentityError::CanonicalAddress
+        | IdentityError::SlugTaken
+        | IdentityError::TooMany(_)
+        | IdentityError::Busy
+        | IdentityError::Store(_) => TROUBLE,
+    }
+}
+
+/// For a message that could not be spooled.
+pub(crate) fn reply_for_spool(error: &std::io::Error) -> Reply {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OUT_OF_SPACE,
+        _ => TROUBLE,
+    }
+}

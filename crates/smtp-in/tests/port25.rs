@@ -1,0 +1,331 @@
+//! Port 25 over real sockets, on the store in memory.
+
+use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxChange, InboxRecord};
+use postroom_intake::{Intake, Spooler};
+use postroom_mailstore::Mailstore;
+use postroom_message::Verifier;
+use postroom_net::{CancellationToken, ListenerOptions, serve};
+use postroom_smtp_in::{Options, Service, Session};
+use postroom_store::MemoryStore;
+use postroom_types::{Domain, EmailId, InboxId, OrganizationId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+struct World {
+    store: Arc<MemoryStore>,
+    mailstore: Arc<Mailstore>,
+    identity: Arc<Identity>,
+    organization: OrganizationId,
+    postmaster: InboxId,
+    address: std::net::SocketAddr,
+    shutdown: CancellationToken,
+    spool: std::path::PathBuf,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        let _ = std::fs::remove_dir_all(&self.spool);
+    }
+}
+
+async fn world() -> World {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let spool = std::env::temp_dir().join(format!("postroom-smtp-in-{}-{number}", std::process::id()));
+    let store = MemoryStore::new();
+    let mailstore = Arc::new(Mailstore::new(store.clone(), postroom_mailstore::Options::default()));
+    let domain = Domain::parse("example.test").expect("a domain");
+    let identity_options = postroom_identity::Options {
+        quota_octets: 3_000_000,
+        ..postroom_identity::Options::new(domain)
+    };
+    let identity = Arc::new(Identity::new(store.clone(), Arc::clone(&mailstore), identity_options));
+    let postmaster = identity.bootstrap().await.expect("a fresh store").postmaster.id;
+    let organization = identity
+        .create_organization("Example", None)
+        .await
+        .expect("room")
+        .organization
+        .id;
+    let intake_options = postroom_intake::Options {
+        hostname: "mx.example.test".into(),
+        ..postroom_intake::Options::default()
+    };
+    let service = Arc::new(Service::new(
+        Arc::clone(&identity),
+        Arc::clone(&mailstore),
+        Arc::new(Intake::new(Arc::clone(&mailstore), intake_options)),
+        Verifier::off(),
+        Spooler::new(spool.clone()).expect("a folder"),
+        Options {
+            protocol: postroom_smtp_proto::Options {
+                hostname: "mx.example.test".into(),
+                ..postroom_smtp_proto::Options::default()
+            },
+        },
+    ));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let shutdown = CancellationToken::new();
+    let make = move |peer: &_| service.session(peer);
+    tokio::spawn(serve::<Session, _>(
+        listener,
+        ListenerOptions::default(),
+        make,
+        shutdown.clone(),
+    ));
+    World {
+        store,
+        mailstore,
+        identity,
+        organization,
+        postmaster,
+        address,
+        shutdown,
+        spool,
+    }
+}
+
+impl World {
+    async fn inbox(&self, name: &str) -> InboxRecord {
+        let request = CreateInbox {
+            organization: self.organization,
+            pod: None,
+            restrict_to_pod: false,
+            username: Some(name.to_owned()),
+            domain: None,
+            display_name: None,
+            strict: true,
+        };
+        match self.identity.create_inbox(&request).await {
+            Ok(CreateOutcome::Created { inbox, .. }) => *inbox,
+            other => panic!("{name} is free: {other:?}"),
+        }
+    }
+
+    async fn client(&self) -> Client {
+        let tcp = TcpStream::connect(self.address).await.expect("connected");
+        let (read, write) = tcp.into_split();
+        let mut client = Client {
+            read: BufReader::new(read),
+            write,
+        };
+        assert_eq!(client.reply().await, "220 mx.example.test ESMTP postroom");
+        assert!(client.say("HELO client.example.net").await.starts_with("250 "));
+        client
+    }
+
+    /// The stored messages, newest first, whole; the inbox is found consistent.
+    async fn messages(&self, inbox: InboxId) -> Vec<String> {
+        assert_eq!(
+            self.mailstore.check_consistency(inbox).await.expect("readable"),
+            Vec::<String>::new()
+        );
+        let mut all = Vec::new();
+        for id in self.ids(inbox).await {
+            let content = self
+                .mailstore
+                .content(inbox, id)
+                .await
+                .expect("readable")
+                .expect("there");
+            let bytes = self
+                .mailstore
+                .read(&content, 0..content.octets())
+                .await
+                .expect("readable")
+                .expect("there");
+            all.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        all
+    }
+
+    async fn ids(&self, inbox: InboxId) -> Vec<EmailId> {
+        let records = self.mailstore.messages(inbox, None, 100).await.expect("readable");
+        records.into_iter().map(|record| record.email_id).collect()
+    }
+}
+
+struct Client {
+    read: BufReader<OwnedReadHalf>,
+    write: OwnedWriteHalf,
+}
+
+impl Client {
+    async fn reply(&mut self) -> String {
+        let mut line = String::new();
+        self.read.read_line(&mut line).await.expect("a reply");
+        line.trim_end().to_owned()
+    }
+
+    async fn say(&mut self, line: &str) -> String {
+        self.write
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await
+            .expect("sent");
+        self.reply().await
+    }
+
+    /// A whole transaction whose recipients are accepted; gives the last reply.
+    async fn send(&mut self, recipients: &[&str], message: &str) -> String {
+        assert_eq!(self.say("MAIL FROM:<a@example.net>").await, "250 2.1.0 OK");
+        for recipient in recipients {
+            assert_eq!(self.say(&format!("RCPT TO:<{recipient}>")).await, "250 2.1.5 OK");
+        }
+        assert!(self.say("DATA").await.starts_with("354 "));
+        self.say(&format!("{message}.")).await
+    }
+}
+
+#[tokio::test]
+async fn mail_arrives_whole_and_once() {
+    let world = world().await;
+    let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
+    let mut client = world.client().await;
+    let reply = client
+        .send(
+            &["Scout+tag@EXAMPLE.test", "scout@example.test", "ranger@example.test"],
+            "Subject: hello\r\n\r\n..dots\r\n",
+        )
+        .await;
+    assert!(reply.starts_with("250 2.0.0 Accepted, id "), "{reply}");
+    for inbox in [scout.id, ranger.id] {
+        let messages = world.messages(inbox).await;
+        assert_eq!(messages.len(), 1, "one message, however many addresses");
+        assert!(
+            messages[0].starts_with("Return-Path: <a@example.net>\r\n"),
+            "{}",
+            messages[0]
+        );
+        assert!(
+            messages[0].ends_with("\r\nSubject: hello\r\n\r\n.dots\r\n"),
+            "{}",
+            messages[0]
+        );
+    }
+    let id = reply.rsplit(' ').next().expect("the id");
+    let received = format!("by mx.example.test (postroom) with SMTP id {id}");
+    assert!(world.messages(scout.id).await[0].contains(&received));
+
+    // The next transaction of the session has nothing of the first.
+    assert!(
+        client
+            .send(&["ranger@example.test"], "Subject: two\r\n\r\n")
+            .await
+            .starts_with("250 ")
+    );
+    assert_eq!(world.messages(scout.id).await.len(), 1);
+    assert_eq!(world.messages(ranger.id).await.len(), 2);
+}
+
+#[tokio::test]
+async fn recipients_are_judged_at_rcpt() {
+    let world = world().await;
+    let paused = world.inbox("paused").await;
+    let change = InboxChange {
+        receive_paused: Some(true),
+        ..InboxChange::default()
+    };
+    world.identity.update_inbox(paused.id, &change).await.expect("exists");
+    world.inbox("scout").await;
+    let mut client = world.client().await;
+    client.say("MAIL FROM:<>").await;
+    for (path, expected) in [
+        ("<nobody@example.test>", "550 5.1.1 No such mailbox here"),
+        ("<scout@elsewhere.test>", "550 5.7.1 Relaying denied"),
+        ("<scout@[127.0.0.1]>", "550 5.7.1 Relaying denied"),
+        ("<paused@example.test>", "550 5.2.1 Mailbox does not accept mail"),
+        ("<postmaster>", "250 2.1.5 OK"),
+        ("<abuse@example.test>", "250 2.1.5 OK"),
+        ("<\"scout\"@example.test>", "250 2.1.5 OK"),
+    ] {
+        assert_eq!(client.say(&format!("RCPT TO:{path}")).await, expected, "{path}");
+    }
+    assert!(client.say("DATA").await.starts_with("354 "));
+    assert!(
+        client
+            .say("Subject: to whom it may concern\r\n\r\n.")
+            .await
+            .starts_with("250 ")
+    );
+    assert_eq!(world.messages(world.postmaster).await.len(), 1);
+}
+
+#[tokio::test]
+async fn quota_counts_what_is_declared_and_allows_one_message_beyond() {
+    let world = world().await;
+    let scout = world.inbox("scout").await;
+    let mut client = world.client().await;
+    assert!(client.say("EHLO client.example.net").await.starts_with("250-"));
+    while client.reply().await.starts_with("250-") {}
+    client.say("MAIL FROM:<> SIZE=3000001").await;
+    assert_eq!(
+        client.say("RCPT TO:<scout@example.test>").await,
+        "452 4.2.2 Mailbox full, try later"
+    );
+    client.say("RSET").await;
+    let large = format!(
+        "Subject: large\r\n\r\n{}",
+        format!("{}\r\n", "x".repeat(998)).repeat(3_001)
+    );
+    assert!(client.send(&["scout@example.test"], &large).await.starts_with("250 "));
+    client.say("MAIL FROM:<>").await;
+    assert_eq!(
+        client.say("RCPT TO:<scout@example.test>").await,
+        "452 4.2.2 Mailbox full, try later"
+    );
+    let messages = world.messages(scout.id).await;
+    assert!(
+        messages[0].ends_with(&large),
+        "a message beyond a MiB goes through a file and is whole"
+    );
+}
+
+#[tokio::test]
+async fn trouble_is_told_and_nothing_is_kept() {
+    let world = world().await;
+    let scout = world.inbox("scout").await;
+    let mut client = world.client().await;
+    let hops = "Received: from a by b; Thu, 1 Jan 1970 00:00:00 +0000\r\n".repeat(101);
+    let looping = client.send(&["scout@example.test"], &format!("{hops}\r\n")).await;
+    assert_eq!(looping, "554 5.4.6 Routing loop detected");
+    let bare = client.send(&["scout@example.test"], "Subject: x\n\r\n").await;
+    assert_eq!(bare, "554 5.6.0 Message has a bare CR or LF");
+    world.store.set_full(true);
+    let full = client.send(&["scout@example.test"], "Subject: x\r\n\r\n").await;
+    assert_eq!(full, "452 4.3.1 Out of space, try later");
+    assert_eq!(world.messages(scout.id).await.len(), 0);
+    world.store.set_full(false);
+    assert!(
+        client
+            .send(&["scout@example.test"], "Subject: x\r\n\r\n")
+            .await
+            .starts_with("250 ")
+    );
+    assert_eq!(world.messages(scout.id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn more_inboxes_than_one_commit_takes_are_put_off() {
+    let world = world().await;
+    for number in 0..17 {
+        world.inbox(&format!("inbox-{number}")).await;
+    }
+    let mut client = world.client().await;
+    client.say("MAIL FROM:<a@example.net>").await;
+    for number in 0..16 {
+        assert_eq!(
+            client.say(&format!("RCPT TO:<inbox-{number}@example.test>")).await,
+            "250 2.1.5 OK"
+        );
+    }
+    let seventeenth = client.say("RCPT TO:<inbox-16@example.test>").await;
+    assert_eq!(seventeenth, "452 4.5.3 Too many recipients, send the rest separately");
+    assert_eq!(client.say("RCPT TO:<inbox-0+again@example.test>").await, "250 2.1.5 OK");
+    assert!(client.say("DATA").await.starts_with("354 "));
+    assert!(client.say("Subject: all\r\n\r\n.").await.starts_with("250 "));
+}

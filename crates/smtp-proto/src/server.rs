@@ -1,0 +1,303 @@
+//! The server: its states, and which input goes where.
+
+use crate::command::{Text, Verb, parse_command};
+use crate::options::Options;
+use crate::question::{Answer, Envelope, MailParams, Question};
+use crate::reply::Reply;
+use bytes::Bytes;
+use postroom_types::{ForwardPath, ReversePath};
+use postroom_wire::{Action, Input, LineBuffer, LineError, Machine};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where the dialogue stands. Each state carries what is true in it.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Greeted by us, not yet by the client.
+    Connected,
+    /// No transaction is open.
+    Ready(Client),
+    /// MAIL was accepted, and no recipient yet.
+    Mail(Client, Mail),
+    /// At least one recipient was accepted.
+    Rcpt(Envelope),
+    /// Message text is coming.
+    Text(Envelope, Text),
+    /// A question is open.
+    Waiting(Waiting),
+    /// The handshake is going on.
+    StartingTls,
+    /// Nothing more is said or heard.
+    Closed,
+}
+
+/// What an answer will decide.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    Mail(Client, Mail),
+    FirstRecipient(Client, Mail, ForwardPath),
+    Recipient(Envelope, ForwardPath),
+    Data(Envelope),
+    Message(Client),
+    Refused(Client, Reply),
+}
+
+/// Who the client says it is.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) name: String,
+    /// It said EHLO.
+    pub(crate) extended: bool,
+}
+
+/// What MAIL said.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) reverse_path: ReversePath,
+    pub(crate) params: MailParams,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) options: Arc<Options>,
+    pub(crate) input: LineBuffer,
+    actions: VecDeque<Action<Question>>,
+    state: State,
+    pub(crate) tls: bool,
+    /// Goodbye at the next fitting moment.
+    pub(crate) draining: bool,
+    pub(crate) errors: u32,
+    pub(crate) idle_commands: u32,
+    deadline: Instant,
+}
+
+impl Server {
+    /// A session that has just been connected; its first action is the greeting.
+    #[must_use]
+    pub fn new(options: Arc<Options>, now: Instant) -> Self {
+        let mut server = Self {
+            deadline: now + options.command_timeout,
+            options,
+            input: LineBuffer::new(),
+            actions: VecDeque::new(),
+            state: State::Connected,
+            tls: false,
+            draining: false,
+            errors: 0,
+            idle_commands: 0,
+        };
+        server.send(format!("220 {} ESMTP postroom\r\n", server.options.hostname));
+        server
+    }
+
+    /// How many octets of input are held back: at most a command line, and what was handed in while a question was
+    /// to be asked.
+    #[must_use]
+    pub fn buffered_octets(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Works through what is buffered, until it is used up or something has to happen first.
+    fn run(&mut self, now: Instant) {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, State::Closed) {
+                State::Text(envelope, text) => match self.read_text(envelope, text) {
+                    state @ State::Text(..) => {
+                        self.state = state;
+                        return;
+                    }
+                    state => state,
+                },
+                state @ (State::Connected | State::Ready(_) | State::Mail(..) | State::Rcpt(_)) => {
+                    if self.draining {
+                        self.state = self.close_with(&Reply::SHUTTING_DOWN);
+                        return;
+                    }
+                    let Some(line) = self.input.next_line(self.options.command_octets) else {
+                        self.state = state;
+                        return;
+                    };
+                    self.deadline = now + self.options.command_timeout;
+                    let state = self.line(state, line);
+                    self.limit_patience(state)
+                }
+                state @ (State::StartingTls | State::Closed) => {
+                    self.input.clear();
+                    self.state = state;
+                    return;
+                }
+                state @ State::Waiting(_) => {
+                    self.state = state;
+                    return;
+                }
+            };
+        }
+    }
+
+    fn line(&mut self, state: State, line: Result<Bytes, LineError>) -> State {
+        let line = match &line {
+            Ok(line) if line.contains(&0) => return self.stay(state, &Reply::NUL_IN_COMMAND),
+            Ok(line) => line,
+            Err(LineError::TooLong) => return self.stay(state, &Reply::LINE_TOO_LONG),
+            Err(LineError::BareLineFeed | LineError::BareCarriageReturn) => {
+                return self.stay(state, &Reply::BARE_NEWLINE_IN_COMMAND);
+            }
+        };
+        match std::str::from_utf8(line) {
+            Ok(text) => self.command(state, text),
+            Err(_) => self.stay(state, &Reply::UNKNOWN_COMMAND),
+        }
+    }
+
+    /// The command table.
+    fn command(&mut self, state: State, line: &str) -> State {
+        let (verb, argument) = parse_command(line);
+        if !matches!(verb, Verb::Mail | Verb::Rcpt | Verb::Data) {
+            self.idle_commands += 1;
+        }
+        match verb {
+            Verb::Ehlo => self.on_hello(state, argument, true),
+            Verb::Helo => self.on_hello(state, argument, false),
+            Verb::StartTls => self.on_starttls(state, argument),
+            Verb::Mail => self.on_mail(state, argument),
+            Verb::Rcpt => self.on_rcpt(state, argument),
+            Verb::Data => self.on_data(state, argument),
+            Verb::Rset => self.on_rset(state, argument),
+            Verb::Quit => self.on_quit(state, argument),
+            Verb::Http => self.close_with(&Reply::NOT_HTTP),
+            Verb::Noop | Verb::Vrfy | Verb::Help | Verb::NotImplemented | Verb::Unknown => self.on_other(state, verb),
+        }
+    }
+
+    /// Ends a session that only makes errors, or only noise.
+    fn limit_patience(&mut self, state: State) -> State {
+        match state {
+            State::Closed | State::Waiting(_) => state,
+            _ if self.errors >= self.options.errors => self.close_with(&Reply::TOO_MANY_ERRORS),
+            _ if self.idle_commands >= self.options.idle_commands => self.close_with(&Reply::NO_PROGRESS),
+            _ => state,
+        }
+    }
+
+    fn answered(&mut self, answer: Answer, now: Instant) {
+        let State::Waiting(waiting) = std::mem::replace(&mut self.state, State::Closed) else {
+            return;
+        };
+        self.deadline = now + self.options.command_timeout;
+        let told = matches!(waiting, Waiting::Refused(..));
+        let close = !told && matches!(&answer, Answer::Refuse(reply) if reply.code == 421);
+        let state = match waiting {
+            Waiting::Mail(client, mail) => self.mail_answered(client, mail, answer),
+            Waiting::FirstRecipient(client, mail, path) => self.first_recipient_answered(client, mail, path, answer),
+            Waiting::Recipient(envelope, path) => self.recipient_answered(envelope, path, answer),
+            Waiting::Data(envelope) => self.data_answered(envelope, answer, now),
+            Waiting::Message(client) => self.message_answered(client, answer),
+            Waiting::Refused(client, reply) => self.stay(State::Ready(client), &reply),
+        };
+        self.state = match close {
+            true => self.close(),
+            false => self.limit_patience(state),
+        };
+    }
+
+    /// Says what was answered; `true` if it was yes.
+    pub(crate) fn verdict(&mut self, answer: Answer, usual: Reply) -> bool {
+        match answer {
+            Answer::Accept => self.reply(&usual),
+            Answer::AcceptWith(reply) => self.reply(&reply),
+            Answer::Refuse(reply) => {
+                self.reply(&reply);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Says the reply, and the state stays.
+    pub(crate) fn stay(&mut self, state: State, reply: &Reply) -> State {
+        self.reply(reply);
+        state
+    }
+
+    pub(crate) fn close_with(&mut self, reply: &Reply) -> State {
+        self.reply(reply);
+        self.close()
+    }
+
+    fn close(&mut self) -> State {
+        self.input.clear();
+        self.act(Action::Close);
+        State::Closed
+    }
+
+    pub(crate) fn reply(&mut self, reply: &Reply) {
+        if reply.code >= 500 {
+            self.errors += 1;
+        }
+        self.send(reply.to_line());
+    }
+
+    pub(crate) fn send(&mut self, text: String) {
+        self.act(Action::Send(Bytes::from(text)));
+    }
+
+    pub(crate) fn ask(&mut self, question: Question) {
+        self.act(Action::Ask(question));
+    }
+
+    pub(crate) fn act(&mut self, action: Action<Question>) {
+        self.actions.push_back(action);
+    }
+}
+
+impl Machine for Server {
+    type Question = Question;
+    type Answer = Answer;
+    type News = Infallible;
+
+    fn handle(&mut self, input: Input<'_, Answer, Infallible>, now: Instant) {
+        match input {
+            Input::Bytes(bytes) => {
+                self.input.push(bytes);
+                if let State::Text(_, text) = &self.state {
+                    self.deadline = text.end_by.min(now + self.options.data_timeout);
+                }
+            }
+            Input::Answer(answer) => self.answered(answer, now),
+            Input::News(never) => match never {},
+            Input::TlsUp => {
+                self.tls = true;
+                self.deadline = now + self.options.command_timeout;
+                if matches!(self.state, State::StartingTls) {
+                    self.state = State::Connected;
+                }
+            }
+            Input::Tick if now < self.deadline => {}
+            Input::Tick => match &self.state {
+                State::Closed | State::Waiting(_) => {}
+                State::Text(_, text) if now >= text.end_by => self.state = self.close_with(&Reply::MESSAGE_TOO_SLOW),
+                _ => self.state = self.close_with(&Reply::IDLE),
+            },
+            Input::Eof => match &self.state {
+                State::Closed => {}
+                _ => self.state = self.close(),
+            },
+            Input::Shutdown => self.draining = true,
+        }
+        self.run(now);
+    }
+
+    fn next_action(&mut self) -> Option<Action<Question>> {
+        self.actions.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting(_) | State::Closed => None,
+            _ => Some(self.deadline),
+        }
+    }
+}

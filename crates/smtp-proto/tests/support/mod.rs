@@ -1,0 +1,113 @@
+//! How SMTP transcripts write questions and answers.
+
+use postroom_smtp_proto::{Answer, BareNewline, Envelope, MailParams, Options, Question, Reply, Server};
+use postroom_testkit::Dialect;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) struct Smtp;
+
+/// `key=value …` over options that suit short transcripts.
+pub(crate) fn options(text: &str) -> Options {
+    let mut options = Options {
+        hostname: "mx.example.org".to_owned(),
+        starttls: true,
+        ..Options::default()
+    };
+    for word in text.split_whitespace() {
+        let (key, value) = word.split_once('=').expect("key=value");
+        let number = || value.parse::<u32>().expect("a number");
+        match key {
+            "starttls" => options.starttls = value == "on",
+            "size" => options.size_octets = number().into(),
+            "recipients" => options.recipients = number() as usize,
+            "errors" => options.errors = number(),
+            "idle" => options.idle_commands = number(),
+            "line" => options.command_octets = number() as usize,
+            "bare" => {
+                options.bare_newline = match value {
+                    "normalize" => BareNewline::Normalize,
+                    _ => BareNewline::Reject,
+                }
+            }
+            _ => panic!("no such option: {key}"),
+        }
+    }
+    options
+}
+
+impl Dialect for Smtp {
+    type Machine = Server;
+
+    fn machine(&self, text: &str, now: Instant) -> Server {
+        Server::new(Arc::new(options(text)), now)
+    }
+
+    fn render_question(&self, question: &Question) -> String {
+        match question {
+            Question::Mail {
+                client,
+                reverse_path,
+                params,
+            } => format!("mail {reverse_path}{} from {client}", show(params)),
+            Question::Recipient {
+                reverse_path,
+                forward_path,
+                declared_size,
+            } => {
+                let size = declared_size.map(|size| format!(" size {size}")).unwrap_or_default();
+                format!("recipient {forward_path} of {reverse_path}{size}")
+            }
+            Question::Data(envelope) => format!("data {}", show_envelope(envelope)),
+            Question::Message(envelope) => format!("message {}", show_envelope(envelope)),
+            Question::Refused { envelope, reply } => format!("refused {} {}", reply.code, show_envelope(envelope)),
+        }
+    }
+
+    /// `yes`, or a reply: `250 2.0.0 OK`.
+    fn parse_answer(&self, _question: &Question, text: &str) -> Result<Answer, String> {
+        if text == "yes" {
+            return Ok(Answer::Accept);
+        }
+        let bad = || format!("expected yes or a reply, not {text}");
+        let mut words = text.splitn(3, ' ');
+        let mut word = || words.next().ok_or_else(bad);
+        let reply = Reply {
+            code: word()?.parse().map_err(|_| bad())?,
+            enhanced: word()?.to_owned().into(),
+            text: word()?.to_owned().into(),
+        };
+        Ok(match reply.is_positive() {
+            true => Answer::AcceptWith(reply),
+            false => Answer::Refuse(reply),
+        })
+    }
+
+    fn parse_news(&self, text: &str) -> Result<Infallible, String> {
+        Err(format!("SMTP has no news: {text}"))
+    }
+}
+
+fn show(params: &MailParams) -> String {
+    let size = params
+        .declared_size
+        .map(|size| format!(" size {size}"))
+        .unwrap_or_default();
+    let eight_bit = if params.eight_bit { " 8bit" } else { "" };
+    let smtputf8 = if params.smtputf8 { " utf8" } else { "" };
+    format!("{size}{eight_bit}{smtputf8}")
+}
+
+fn show_envelope(envelope: &Envelope) -> String {
+    let to: Vec<_> = envelope.forward_paths.iter().map(ToString::to_string).collect();
+    let hello = if envelope.extended { "ehlo" } else { "helo" };
+    let tls = if envelope.tls { " tls" } else { "" };
+    format!(
+        "{} to {} ({hello} {}{tls}{})",
+        envelope.reverse_path,
+        to.join(" "),
+        envelope.client,
+        show(&envelope.params)
+    )
+}

@@ -1,0 +1,183 @@
+//! Bodies: writing large ones to files of their own, and reading all of them.
+//!
+//! What always holds: a body's own file is whole and synced before the commit that names it is queued, and is removed
+//! unless that commit is done.
+
+use crate::error::{OpenError, Step, Trouble, at};
+use crate::files::sync_dir;
+use crate::identity::hex;
+use crate::index::{At, Index, Location};
+use crate::journal::file_path;
+use crate::replay::read_full_at;
+use bytes::Bytes;
+use postroom_store::StoreError;
+use postroom_types::BlobId;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Larger bodies get a file of their own.
+pub(crate) const INLINE_OCTETS: usize = 1 << 20;
+/// So do all further bodies of a commit with more than this inline.
+pub(crate) const INLINE_OCTETS_OF_COMMIT: usize = 16 << 20;
+
+/// A body in a file of its own, removed on drop unless it is [kept](Self::keep).
+#[derive(Debug)]
+pub(crate) struct OwnBody {
+    pub(crate) id: BlobId,
+    pub(crate) number: u64,
+    pub(crate) octets: u64,
+    pub(crate) crc: u32,
+    path: Option<PathBuf>,
+}
+
+impl OwnBody {
+    /// Writes and syncs a body. The number makes the name differ from that of an earlier try with the same id.
+    pub(crate) fn write(folder: &Path, id: BlobId, bytes: &[u8]) -> Result<Self, Trouble> {
+        let number = (uuid::Uuid::now_v7().as_u128() & u128::from(u64::MAX)) as u64;
+        let path = own_path(folder, id, number);
+        let body = Self {
+            id,
+            number,
+            octets: bytes.len() as u64,
+            crc: crc32fast::hash(bytes),
+            path: Some(path.clone()),
+        };
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)?;
+            file.write_all(bytes)?;
+            Ok(file)
+        };
+        let file = write().map_err(|error| Trouble::from_step(Step::Write, &path, &error))?;
+        let settled = file.sync_all().and_then(|()| sync_dir(folder));
+        settled.map_err(|error| Trouble::from_step(Step::Settle, &path, &error))?;
+        Ok(body)
+    }
+
+    /// The commit that names it is done, or may be.
+    pub(crate) fn keep(mut self) {
+        self.path = None;
+    }
+}
+
+impl Drop for OwnBody {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path
+            && let Err(error) = fs::remove_file(path)
+        {
+            // The next start removes it.
+            tracing::debug!(path = %path.display(), %error, "a body without a commit stays");
+        }
+    }
+}
+
+fn own_path(folder: &Path, id: BlobId, number: u64) -> PathBuf {
+    folder.join(format!("{}-{number:016x}", hex(&id.0)))
+}
+
+/// Removes the files that no commit names; how many.
+pub(crate) fn remove_orphans(folder: &Path, index: &Index) -> Result<usize, OpenError> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        let Some((id, number)) = path.file_name().and_then(|name| parse_name(name.to_str()?)) else {
+            continue;
+        };
+        let location = index
+            .location(id)
+            .map_err(|error| OpenError::Index(error.to_string()))?;
+        if location.is_none_or(|location| location.at != At::Own(number)) {
+            fs::remove_file(&path).map_err(at(&path))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn parse_name(name: &str) -> Option<(BlobId, u64)> {
+    let (id, number) = name
+        .split_once('-')
+        .filter(|(id, number)| id.len() == 32 && number.len() == 16)?;
+    let id = u128::from_str_radix(id, 16).ok()?;
+    Some((BlobId(id.to_be_bytes()), u64::from_str_radix(number, 16).ok()?))
+}
+
+/// Reads bodies through a bounded number of open files.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    journal: PathBuf,
+    own: PathBuf,
+    open: Mutex<Vec<(PathBuf, Arc<File>)>>,
+    open_files: usize,
+}
+
+impl Bodies {
+    pub(crate) fn new(journal: PathBuf, own: PathBuf, open_files: usize) -> Self {
+        Self {
+            journal,
+            own,
+            open: Mutex::default(),
+            open_files: open_files.max(1),
+        }
+    }
+
+    /// Bytes of a body; a range beyond its end is cut. A whole one is checked against its CRC.
+    pub(crate) fn read(&self, id: BlobId, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let end = range.end.min(location.octets);
+        let start = range.start.min(end);
+        let (path, base) = match location.at {
+            At::Journal { file, offset } => (file_path(&self.journal, file), offset),
+            At::Own(number) => (own_path(&self.own, id, number), 0),
+        };
+        let octets = usize::try_from(end - start).map_err(|_| corrupt(&path, base, "a body of that size"))?;
+        if octets == 0 {
+            return Ok(Bytes::new());
+        }
+        let file = self.file(&path)?;
+        let mut bytes = vec![0; octets];
+        let read = read_full_at(&file, &mut bytes, base + start)
+            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display()).into()))?;
+        if read < octets {
+            return Err(corrupt(&path, base, "a body ends early"));
+        }
+        if octets as u64 == location.octets && crc32fast::hash(&bytes) != location.crc {
+            return Err(corrupt(&path, base, "the CRC of a body is wrong"));
+        }
+        Ok(bytes.into())
+    }
+
+    /// An open file; the one used longest ago is closed for a new one.
+    fn file(&self, path: &Path) -> Result<Arc<File>, StoreError> {
+        let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock();
+        if let Some(place) = open.iter().position(|(name, _)| name == path) {
+            let used = open.remove(place);
+            let file = Arc::clone(&used.1);
+            open.push(used);
+            return Ok(file);
+        }
+        drop(open);
+        let file = File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => corrupt(path, 0, "the file is missing"),
+            _ => StoreError::Unavailable(format!("{}: {error}", path.display()).into()),
+        })?;
+        let file = Arc::new(file);
+        let mut open = lock();
+        if open.len() >= self.open_files {
+            open.remove(0);
+        }
+        open.push((path.to_path_buf(), Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+fn corrupt(path: &Path, offset: u64, what: &str) -> StoreError {
+    StoreError::Corrupt(format!("{} at {offset}: {what}", path.display()).into())
+}

@@ -1,0 +1,224 @@
+//! One thread that makes commits durable, a group at a time.
+//!
+//! What always holds:
+//! - Nobody gets an answer before the group is synced, not even a conflict: it may be with a commit of the same group.
+//! - The index is written only after the journal is synced.
+//! - No timer: the next group forms while the disk syncs.
+//! - After a fatal failure nothing is written any more, and everybody is told.
+
+mod group;
+
+use crate::blobs::OwnBody;
+use crate::error::Trouble;
+use crate::files::{Folder, free_octets, sync_tree};
+use crate::identity::{CleanMark, write_clean_mark};
+use crate::index::Index;
+use crate::journal::Journal;
+use crate::state::SharedState;
+use group::{Answer, Group};
+use postroom_store::{Commit, Outcome, StoreError};
+use postroom_types::Lsn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Most commits of a group.
+const GROUP_COMMITS: usize = 256;
+/// A group takes no further commit once it has this many octets.
+const GROUP_OCTETS: usize = 8 << 20;
+/// How long a close waits for the last readers.
+const READERS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the thread is asked to do.
+pub(crate) enum Request {
+    Commit(Box<Order>),
+    /// Close the index and write the clean mark, once this is the only holder of the index.
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// A commit that waits.
+pub(crate) struct Order {
+    pub(crate) commit: Commit,
+    /// Its bodies that are in files of their own already.
+    pub(crate) own: Vec<OwnBody>,
+    pub(crate) octets: usize,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// The thread's belongings.
+pub(crate) struct Committer {
+    pub(crate) folder: Folder,
+    pub(crate) store: [u8; 16],
+    pub(crate) journal: Journal,
+    pub(crate) index: Arc<Index>,
+    pub(crate) next: Lsn,
+    pub(crate) min_free: u64,
+    pub(crate) shared: Arc<SharedState>,
+    pub(crate) queue: mpsc::Receiver<Request>,
+}
+
+impl Committer {
+    /// Works until the store is closed, dropped or failed.
+    pub(crate) fn run(mut self) {
+        let mut held = None;
+        while let Some(request) = held.take().or_else(|| self.queue.blocking_recv()) {
+            let order = match request {
+                Request::Commit(order) => order,
+                Request::Close(reply) => return self.close(reply),
+            };
+            let mut orders = vec![*order];
+            held = self.drain(&mut orders);
+            if let Err(why) = self.commit(orders) {
+                self.shared.fail(&why);
+                break;
+            }
+        }
+        self.refuse_the_rest(held);
+    }
+
+    /// Takes what else is queued, up to the bounds of a group; returns what did not fit.
+    fn drain(&mut self, orders: &mut Vec<Order>) -> Option<Request> {
+        let mut octets = orders.iter().map(|order| order.octets).sum::<usize>();
+        while orders.len() < GROUP_COMMITS && octets < GROUP_OCTETS {
+            match self.queue.try_recv() {
+                Ok(Request::Commit(order)) if octets + order.octets <= GROUP_OCTETS => {
+                    octets += order.octets;
+                    orders.push(*order);
+                }
+                Ok(request) => return Some(request),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
+    /// Makes a group durable and visible, and answers it. `Err` is why the store must stop.
+    fn commit(&mut self, orders: Vec<Order>) -> Result<(), String> {
+        let mut group = Group::new(&self.index, self.journal.seed(), self.next);
+        let free = free_octets(self.folder.path()).unwrap_or(u64::MAX);
+        for order in orders {
+            group.add(order, |commit| has_room(commit, free, self.min_free));
+        }
+        let mut group = group.finish();
+        let mut failure = None;
+        if !group.records.is_empty() {
+            match self.journal.append(&group.records, self.next) {
+                Ok((file, offset)) => {
+                    self.shared.count(group.entries.len(), group.records.len());
+                    self.next = Lsn(self.next.0 + group.entries.len() as u64);
+                    failure = self
+                        .index
+                        .apply(group.entries_at(file, offset))
+                        .err()
+                        .map(|error| error.to_string());
+                    if failure.is_none() {
+                        self.shared.set_stable(Lsn(self.next.0 - 1));
+                    }
+                }
+                // The conflicts too: they may be with what was not done.
+                Err(Trouble::Full) => {
+                    group.answers.into_iter().for_each(Answer::refuse);
+                    return Ok(());
+                }
+                Err(Trouble::Fatal(why)) => failure = Some(why),
+            }
+        }
+        for answer in group.answers {
+            answer.give(failure.is_some(), &self.shared.topics);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>) {
+        self.queue.close();
+        self.refuse_the_rest(None);
+        let Self {
+            folder,
+            store,
+            journal,
+            index,
+            next,
+            ..
+        } = self;
+        let (file, octets) = journal.end();
+        let mark = CleanMark {
+            id: store,
+            file,
+            octets,
+            lsn: Lsn(next.0 - 1),
+        };
+        let closed = close_index(index, &folder).and_then(|()| {
+            write_clean_mark(&folder, &mark).map_err(|error| StoreError::Unavailable(error.to_string().into()))
+        });
+        let _ = reply.send(closed);
+    }
+
+    fn refuse_the_rest(&mut self, held: Option<Request>) {
+        self.queue.close();
+        let mut next = held;
+        while let Some(request) = next.take().or_else(|| self.queue.try_recv().ok()) {
+            match request {
+                Request::Commit(order) => drop(order.reply.send(Err(self.shared.unavailable()))),
+                Request::Close(reply) => drop(reply.send(Err(self.shared.unavailable()))),
+            }
+        }
+    }
+}
+
+/// Below the floor, mail is refused first; below an eighth of it everything that is not only a deletion. sled's own
+/// threads panic when there is no space at all.
+fn has_room(commit: &Commit, free: u64, min_free: u64) -> bool {
+    let brings_bodies = commit.blobs.iter().any(|blob| !blob.adopt);
+    let floor = if brings_bodies { min_free } else { min_free / 8 };
+    free >= floor || (commit.puts.is_empty() && commit.blobs.is_empty())
+}
+
+/// sled's `flush` starts writing but does not wait for the disk, so its files are synced here once it let them go.
+fn close_index(mut index: Arc<Index>, folder: &Folder) -> Result<(), StoreError> {
+    let begin = Instant::now();
+    let index = loop {
+        match Arc::try_unwrap(index) {
+            Ok(index) => break index,
+            Err(_) if begin.elapsed() > READERS_PATIENCE => {
+                return Err(StoreError::Unavailable("somebody still reads".into()));
+            }
+            Err(shared) => index = shared,
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    index.flush()?;
+    drop(index);
+    sync_tree(&folder.index()).map_err(|error| StoreError::Unavailable(error.to_string().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use postroom_store::{BlobPut, CommitBuilder};
+    use postroom_types::BlobId;
+
+    #[test]
+    fn mail_is_refused_first_and_deletions_never() {
+        let mut mail = CommitBuilder::new();
+        let blob = BlobPut {
+            id: BlobId::new(),
+            bytes: Bytes::from_static(b"x"),
+            witness: vec![1],
+            adopt: false,
+        };
+        mail.put(vec![1], vec![1]).blob(blob);
+        let mut flag = CommitBuilder::new();
+        flag.put(vec![1], vec![1]);
+        let mut purge = CommitBuilder::new();
+        purge.delete(vec![1]);
+        let (mail, flag, purge) = (mail.build(), flag.build(), purge.build());
+        for (free, expected) in [(800, [true; 3]), (799, [false, true, true]), (99, [false, false, true])] {
+            assert_eq!(
+                [&mail, &flag, &purge].map(|commit| has_room(commit, free, 800)),
+                expected,
+                "{free} free"
+            );
+        }
+    }
+}

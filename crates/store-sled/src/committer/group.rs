@@ -1,0 +1,240 @@
+//! A group of commits, resolved one after the other, each on what those before it leave.
+
+use super::Order;
+use crate::blobs::OwnBody;
+use crate::index::{Entry, Index};
+use crate::record::{Op, Place, Seed, encode};
+use bytes::Bytes;
+use postroom_store::resolve::{Refusal, Resolved, View, resolve};
+use postroom_store::{BlobPut, Commit, Key, Outcome, StoreError, Topic, Topics, Value};
+use postroom_types::{BlobId, Lsn};
+use std::collections::HashMap;
+use tokio::sync::oneshot;
+
+/// A group that grows.
+pub(super) struct Group<'a> {
+    view: Overlay<'a>,
+    seed: Seed,
+    first: Lsn,
+    finished: Finished,
+}
+
+/// A group to be written.
+pub(super) struct Finished {
+    /// The bytes for the journal.
+    pub(super) records: Vec<u8>,
+    /// For the index; `bodies_at` counts from the beginning of `records`.
+    pub(super) entries: Vec<Entry>,
+    pub(super) answers: Vec<Answer>,
+}
+
+/// What one caller is to hear, once the group is durable.
+pub(super) struct Answer {
+    outcome: Result<Outcome, StoreError>,
+    topics: Vec<Topic>,
+    own: Vec<OwnBody>,
+    reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(index: &'a Index, seed: Seed, first: Lsn) -> Self {
+        let view = Overlay {
+            index,
+            values: HashMap::new(),
+            witnesses: HashMap::new(),
+        };
+        let finished = Finished {
+            records: Vec::new(),
+            entries: Vec::new(),
+            answers: Vec::new(),
+        };
+        Self {
+            view,
+            seed,
+            first,
+            finished,
+        }
+    }
+
+    /// Resolves a commit and adds its record, if it holds.
+    pub(super) fn add(&mut self, order: Order, has_room: impl FnOnce(&Commit) -> bool) {
+        let Order { commit, own, reply, .. } = order;
+        let lsn = Lsn(self.first.0 + self.finished.entries.len() as u64);
+        let resolved = if has_room(&commit) {
+            Some(resolve(commit, lsn, &mut self.view))
+        } else {
+            None
+        };
+        let answer = match resolved {
+            None => Answer {
+                outcome: Ok(Outcome::Full),
+                topics: Vec::new(),
+                own,
+                reply,
+            },
+            Some(Err(refusal)) => Answer {
+                outcome: refused(refusal),
+                topics: Vec::new(),
+                own,
+                reply,
+            },
+            Some(Ok(resolved)) => {
+                let Resolved {
+                    writes,
+                    blobs,
+                    topics,
+                    receipt,
+                } = resolved;
+                self.view.note(&writes, &blobs);
+                self.encode(lsn, writes, blobs, &own);
+                Answer {
+                    outcome: Ok(Outcome::Done(receipt)),
+                    topics,
+                    own,
+                    reply,
+                }
+            }
+        };
+        self.finished.answers.push(answer);
+    }
+
+    pub(super) fn finish(self) -> Finished {
+        self.finished
+    }
+
+    fn encode(&mut self, lsn: Lsn, writes: Vec<(Key, Option<Value>)>, blobs: Vec<BlobPut>, own: &[OwnBody]) {
+        // Bodies first: whoever sees a slice of a bulk commit can read the bodies of its rows.
+        let mut inline: Vec<Bytes> = Vec::new();
+        let mut offset = 0;
+        let mut ops = Vec::with_capacity(writes.len() + blobs.len());
+        for BlobPut {
+            id,
+            bytes,
+            witness,
+            adopt,
+        } in blobs
+        {
+            ops.push(match own.iter().find(|own| own.id == id) {
+                _ if adopt => Op::Witness { id, witness },
+                Some(own) => Op::Body {
+                    id,
+                    witness,
+                    place: Place::Own(own.number),
+                    octets: own.octets,
+                    crc: own.crc,
+                },
+                None => {
+                    let (place, octets) = (Place::Inline(offset), bytes.len() as u64);
+                    let crc = crc32fast::hash(&bytes);
+                    offset += octets;
+                    inline.push(bytes);
+                    Op::Body {
+                        id,
+                        witness,
+                        place,
+                        octets,
+                        crc,
+                    }
+                }
+            });
+        }
+        ops.extend(writes.into_iter().map(|(key, value)| match value {
+            Some(value) => Op::Put(key, value),
+            None => Op::Delete(key),
+        }));
+        let start = self.finished.records.len() as u64;
+        let bodies_at = start + encode(&mut self.finished.records, self.seed, lsn, self.first, &ops, &inline);
+        // The file is known once the group is written.
+        self.finished.entries.push(Entry {
+            lsn,
+            file: Lsn(0),
+            bodies_at,
+            ops,
+        });
+    }
+}
+
+impl Finished {
+    /// The entries, now that the group is in this file at this offset.
+    pub(super) fn entries_at(&mut self, file: Lsn, offset: u64) -> Vec<Entry> {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        entries
+            .map(|entry| Entry {
+                file,
+                bodies_at: entry.bodies_at + offset,
+                ..entry
+            })
+            .collect()
+    }
+}
+
+impl Answer {
+    /// Tells what came of it. `unknown`: the group was perhaps written, perhaps not.
+    pub(super) fn give(self, unknown: bool, topics: &Topics) {
+        let done = match &self.outcome {
+            Ok(Outcome::Done(receipt)) => Some(receipt.lsn),
+            _ => None,
+        };
+        // What no commit names is removed before anybody hears of it.
+        match done {
+            Some(_) => self.own.into_iter().for_each(OwnBody::keep),
+            None => drop(self.own),
+        }
+        if let Some(lsn) = done.filter(|_| !unknown) {
+            topics.wake(&self.topics, lsn);
+        }
+        let outcome = if unknown && self.outcome.is_ok() {
+            Ok(Outcome::Unknown)
+        } else {
+            self.outcome
+        };
+        // Nobody waits if the caller was dropped; what is done is done.
+        let _ = self.reply.send(outcome);
+    }
+
+    /// Tells that there is no space for the group.
+    pub(super) fn refuse(self) {
+        drop(self.own);
+        let _ = self.reply.send(Ok(Outcome::Full));
+    }
+}
+
+fn refused(refusal: Refusal) -> Result<Outcome, StoreError> {
+    match refusal {
+        Refusal::Conflict(key) => Ok(Outcome::Conflict(key)),
+        Refusal::Failed(error) => Err(error),
+    }
+}
+
+/// The index with the earlier commits of the group.
+struct Overlay<'a> {
+    index: &'a Index,
+    values: HashMap<Key, Option<Value>>,
+    witnesses: HashMap<BlobId, Vec<Key>>,
+}
+
+impl Overlay<'_> {
+    fn note(&mut self, writes: &[(Key, Option<Value>)], blobs: &[BlobPut]) {
+        self.values.extend(writes.iter().cloned());
+        for blob in blobs {
+            self.witnesses.entry(blob.id).or_default().push(blob.witness.clone());
+        }
+    }
+}
+
+impl View for Overlay<'_> {
+    fn value(&mut self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        match self.values.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.index.get(key),
+        }
+    }
+
+    fn witnesses(&mut self, id: BlobId) -> Result<Option<Vec<Key>>, StoreError> {
+        let mut stored = self.index.witnesses(id)?;
+        if let Some(new) = self.witnesses.get(&id) {
+            stored.get_or_insert_default().extend_from_slice(new);
+        }
+        Ok(stored)
+    }
+}

@@ -1,0 +1,135 @@
+//! Values that were read or written lately, so that most reads need no blocking thread (tens of µs each).
+//!
+//! What always holds: a value found here is at least as new as what the index shows. The committer writes here after
+//! it wrote the index; what a reader found in the index is kept only if no commit came here in between.
+
+use postroom_store::{Key, Value};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const SHARDS: usize = 16;
+/// What an entry costs beside its key and value, about.
+const ENTRY_OCTETS: usize = 96;
+
+/// A bounded map, also of keys that are known to be missing.
+#[derive(Debug)]
+pub(crate) struct Hot {
+    shards: [Mutex<Shard>; SHARDS],
+    /// What one of the two generations of a shard may hold.
+    generation_octets: usize,
+    hasher: RandomState,
+}
+
+/// Two generations: when the young one is full, the old one goes and the young one takes its place.
+#[derive(Debug, Default)]
+struct Shard {
+    /// Commits that wrote here.
+    writes: u64,
+    young: HashMap<Key, Option<Value>>,
+    old: HashMap<Key, Option<Value>>,
+    young_octets: usize,
+}
+
+/// The state of a key's shard before the index was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket(u64);
+
+impl Hot {
+    pub(crate) fn new(octets: usize) -> Self {
+        let generation_octets = octets / SHARDS / 2;
+        Self {
+            shards: Default::default(),
+            generation_octets,
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The value, if it is known here; else a ticket for [`learn`](Self::learn).
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, Ticket> {
+        let mut shard = self.shard(key);
+        if let Some(value) = shard.young.get(key) {
+            return Ok(value.clone());
+        }
+        match shard.old.remove_entry(key) {
+            Some((key, value)) => {
+                shard.put(key, value.clone(), self.generation_octets);
+                Ok(value)
+            }
+            None => Err(Ticket(shard.writes)),
+        }
+    }
+
+    /// Keeps what a reader found in the index after it took the ticket.
+    pub(crate) fn learn(&self, key: &[u8], value: &Option<Value>, ticket: Ticket) {
+        let mut shard = self.shard(key);
+        if shard.writes == ticket.0 {
+            shard.put(key.to_vec(), value.clone(), self.generation_octets);
+        }
+    }
+
+    /// Keeps what the committer wrote, after the index shows it.
+    pub(crate) fn write(&self, key: Key, value: Option<Value>) {
+        let mut shard = self.shard(&key);
+        shard.writes += 1;
+        shard.old.remove(&key);
+        shard.put(key, value, self.generation_octets);
+    }
+
+    fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard> {
+        let place = self.hasher.hash_one(key) as usize % SHARDS;
+        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shard {
+    fn put(&mut self, key: Key, value: Option<Value>, limit: usize) {
+        self.young_octets += key.len() + value.as_ref().map_or(0, Vec::len) + ENTRY_OCTETS;
+        if self.young_octets > limit {
+            self.old = std::mem::take(&mut self.young);
+            self.young_octets = 0;
+        }
+        self.young.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(hot: &Hot, key: &[u8]) -> Option<Option<Value>> {
+        hot.get(key).ok()
+    }
+
+    #[test]
+    fn what_was_read_before_a_write_is_not_kept_after_it() {
+        let hot = Hot::new(1 << 20);
+        let ticket = hot.get(b"k").expect_err("nothing yet");
+        hot.write(b"k".to_vec(), Some(vec![2]));
+        hot.learn(b"k", &Some(vec![1]), ticket);
+        assert_eq!(known(&hot, b"k"), Some(Some(vec![2])));
+        hot.write(b"k".to_vec(), None);
+        assert_eq!(known(&hot, b"k"), Some(None), "known to be missing");
+
+        let ticket = hot.get(b"other").expect_err("nothing yet");
+        hot.learn(b"other", &Some(vec![3]), ticket);
+        assert_eq!(known(&hot, b"other"), Some(Some(vec![3])));
+    }
+
+    #[test]
+    fn it_keeps_its_bound_and_what_is_used() {
+        let hot = Hot::new(1 << 20);
+        for n in 0..50_000u32 {
+            hot.write(n.to_be_bytes().to_vec(), Some(vec![0; 50]));
+            assert!(known(&hot, &0u32.to_be_bytes()).is_some(), "used all the time, at {n}");
+        }
+        let entries: usize = hot
+            .shards
+            .iter()
+            .map(|shard| shard.lock().expect("held by none"))
+            .map(|shard| shard.young.len() + shard.old.len())
+            .sum();
+        assert!(entries * (4 + 50 + ENTRY_OCTETS) <= 1 << 20, "{entries} entries");
+        assert!(known(&hot, &1u32.to_be_bytes()).is_none(), "used long ago");
+    }
+}

@@ -1,0 +1,307 @@
+//! The index: sled, as a disposable picture of the journal.
+//!
+//! What always holds:
+//! - The lsn of a commit is written in the same batch as its last pairs, so what is in the index is the journal up to
+//!   that lsn, or (within a bulk commit) something that replaying from there makes so.
+//! - sled is named in this file and in `error.rs` alone; another engine can be built from the journal instead.
+//! - All calls may block, but for [`Index::recall`]; none of the others is made on the async executor.
+
+use crate::error::index_error;
+use crate::hot::Hot;
+use crate::record::{Input, Op, Place};
+use postroom_store::{Key, Page, StoreError, Value};
+use postroom_types::{BlobId, Lsn};
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Keys of the users, after this octet.
+const USER: u8 = b'k';
+/// Where a blob is and its first witness, by its id.
+const BLOB: u8 = b'b';
+/// Further witnesses: the blob's id, then the witness.
+const WITNESS: u8 = b'w';
+/// The last lsn applied.
+const APPLIED: &[u8] = b"meta/applied";
+/// The store that this is a picture of.
+const STORE: &[u8] = b"meta/store";
+
+/// Writes that become visible together in a commit that is larger.
+const SLICE: usize = 1000;
+/// Most pairs and octets of one page.
+const PAGE_PAIRS: usize = 1000;
+const PAGE_OCTETS: usize = 512 * 1024;
+
+/// Where a body is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) at: At,
+    pub(crate) octets: u64,
+    pub(crate) crc: u32,
+}
+
+/// In which file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    /// In the journal file with this first lsn, at this offset.
+    Journal { file: Lsn, offset: u64 },
+    /// In a file of its own, with this number in its name.
+    Own(u64),
+}
+
+/// A commit to be applied, and where its record is.
+pub(crate) struct Entry {
+    pub(crate) lsn: Lsn,
+    pub(crate) file: Lsn,
+    pub(crate) bodies_at: u64,
+    pub(crate) ops: Vec<Op>,
+}
+
+/// The index of one store.
+#[derive(Debug)]
+pub(crate) struct Index {
+    db: sled::Db,
+    hot: Hot,
+}
+
+impl Index {
+    /// Opens or makes the index of this store.
+    ///
+    /// # Errors
+    /// A text that says why; the index is then to be moved aside.
+    pub(crate) fn open(path: &Path, store: &[u8; 16], cache_octets: u64, hot_octets: usize) -> Result<Self, String> {
+        let open = || {
+            let config = sled::Config::default().path(path).cache_capacity(cache_octets);
+            let begin = Instant::now();
+            loop {
+                match config.open() {
+                    // sled lets its lock go in a thread of its own, a moment after it was dropped.
+                    Err(sled::Error::Io(error))
+                        if error.to_string().contains("lock") && begin.elapsed() < Duration::from_secs(5) =>
+                    {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    other => return other,
+                }
+            }
+        };
+        // sled panics on some damage that it finds while it recovers.
+        let db = catch_unwind(open)
+            .map_err(|_| "sled panicked".to_owned())?
+            .map_err(|error| error.to_string())?;
+        match db.get(STORE).map_err(|error| error.to_string())? {
+            Some(id) if id.as_ref() == store => {}
+            Some(_) => return Err("the index of another store".to_owned()),
+            None if db.is_empty() => {
+                db.insert(STORE, store).map_err(|error| error.to_string())?;
+            }
+            None => return Err("an index without a name".to_owned()),
+        }
+        Ok(Self {
+            db,
+            hot: Hot::new(hot_octets),
+        })
+    }
+
+    /// The last lsn applied.
+    pub(crate) fn applied(&self) -> Result<Lsn, StoreError> {
+        let value = self.db.get(APPLIED).map_err(index_error)?;
+        match value.as_deref().map(<[u8; 8]>::try_from) {
+            None => Ok(Lsn(0)),
+            Some(Ok(lsn)) => Ok(Lsn(u64::from_be_bytes(lsn))),
+            Some(Err(_)) => Err(corrupt("applied")),
+        }
+    }
+
+    /// The value of a key, if it is in memory: `Some(None)` is a key known to be missing.
+    pub(crate) fn recall(&self, key: &[u8]) -> Option<Option<Value>> {
+        self.hot.get(key).ok()
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        let ticket = match self.hot.get(key) {
+            Ok(value) => return Ok(value),
+            Err(ticket) => ticket,
+        };
+        let value = self.db.get(prefixed(USER, key)).map_err(index_error)?;
+        let value = value.map(|value| value.to_vec());
+        self.hot.learn(key, &value, ticket);
+        Ok(value)
+    }
+
+    pub(crate) fn page(&self, low: &[u8], high: &[u8], reverse: bool, limit: usize) -> Result<Page, StoreError> {
+        if low >= high {
+            return Ok(Page::default());
+        }
+        let range = (
+            Bound::Included(prefixed(USER, low)),
+            Bound::Excluded(prefixed(USER, high)),
+        );
+        let mut iterator = self.db.range::<Key, _>(range);
+        let mut step = || if reverse { iterator.next_back() } else { iterator.next() };
+        let limit = limit.clamp(1, PAGE_PAIRS);
+        let (mut page, mut octets) = (Page::default(), 0);
+        while let Some(pair) = step() {
+            let (key, value) = pair.map_err(index_error)?;
+            if page.pairs.len() == limit || octets > PAGE_OCTETS {
+                page.more = true;
+                page.resume = page.pairs.last().map(|(key, _)| key.clone());
+                break;
+            }
+            octets += key.len() + value.len();
+            page.pairs.push((key[1..].to_vec(), value.to_vec()));
+        }
+        Ok(page)
+    }
+
+    /// Where a blob is.
+    pub(crate) fn location(&self, id: BlobId) -> Result<Option<Location>, StoreError> {
+        Ok(self.blob_row(id)?.map(|(location, _)| location))
+    }
+
+    /// Whose keys keep a blob alive; `None` if there is no such blob.
+    pub(crate) fn witnesses(&self, id: BlobId) -> Result<Option<Vec<Key>>, StoreError> {
+        let Some((_, first)) = self.blob_row(id)? else {
+            return Ok(None);
+        };
+        let mut witnesses = vec![first];
+        for row in self.db.scan_prefix(prefixed(WITNESS, &id.0)) {
+            let (key, _) = row.map_err(index_error)?;
+            witnesses.push(key[1 + id.0.len()..].to_vec());
+        }
+        Ok(Some(witnesses))
+    }
+
+    fn blob_row(&self, id: BlobId) -> Result<Option<(Location, Key)>, StoreError> {
+        let row = self.db.get(prefixed(BLOB, &id.0)).map_err(index_error)?;
+        row.map(|row| decode_location(&row).ok_or_else(|| corrupt("blob row")))
+            .transpose()
+    }
+
+    /// Makes commits visible, in order.
+    ///
+    /// # Errors
+    /// The commits stay durable in the journal, but this index is of no use any more. sled's panics count as errors.
+    pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let apply = AssertUnwindSafe(|| entries.into_iter().try_for_each(|entry| self.apply_entry(entry)));
+        let applied = catch_unwind(apply).map_err(|_| StoreError::Unavailable("the index panicked".into()))?;
+        applied.map_err(index_error)
+    }
+
+    fn apply_entry(&self, entry: Entry) -> Result<(), sled::Error> {
+        let Entry {
+            lsn,
+            file,
+            bodies_at,
+            mut ops,
+        } = entry;
+        while ops.len() > SLICE {
+            let rest = ops.split_off(SLICE);
+            self.db.apply_batch(batch(&ops, file, bodies_at))?;
+            self.remember(ops);
+            ops = rest;
+        }
+        let mut last = batch(&ops, file, bodies_at);
+        last.insert(APPLIED, &lsn.0.to_be_bytes());
+        self.db.apply_batch(last)?;
+        self.remember(ops);
+        Ok(())
+    }
+
+    fn remember(&self, ops: Vec<Op>) {
+        for op in ops {
+            match op {
+                Op::Put(key, value) => self.hot.write(key, Some(value)),
+                Op::Delete(key) => self.hot.write(key, None),
+                Op::Body { .. } | Op::Witness { .. } => {}
+            }
+        }
+    }
+
+    /// Hands everything to the operating system. (It is not synced: see `files::sync_tree`.)
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(index_error)?;
+        Ok(())
+    }
+}
+
+fn batch(ops: &[Op], file: Lsn, bodies_at: u64) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for op in ops {
+        match op {
+            Op::Put(key, value) => batch.insert(prefixed(USER, key), value.as_slice()),
+            Op::Delete(key) => batch.remove(prefixed(USER, key)),
+            Op::Witness { id, witness } => batch.insert(prefixed(WITNESS, &[&id.0, witness.as_slice()].concat()), &[]),
+            Op::Body {
+                id,
+                witness,
+                place,
+                octets,
+                crc,
+            } => {
+                let at = match place {
+                    Place::Inline(offset) => At::Journal {
+                        file,
+                        offset: bodies_at + offset,
+                    },
+                    Place::Own(number) => At::Own(*number),
+                };
+                let location = Location {
+                    at,
+                    octets: *octets,
+                    crc: *crc,
+                };
+                batch.insert(prefixed(BLOB, &id.0), encode_location(&location, witness));
+            }
+        }
+    }
+    batch
+}
+
+fn prefixed(space: u8, key: &[u8]) -> Key {
+    let mut bytes = Vec::with_capacity(key.len() + 1);
+    bytes.push(space);
+    bytes.extend_from_slice(key);
+    bytes
+}
+
+const IN_JOURNAL: u8 = 1;
+const IN_OWN_FILE: u8 = 2;
+
+fn encode_location(location: &Location, witness: &[u8]) -> Value {
+    let (tag, numbers) = match location.at {
+        At::Journal { file, offset } => (IN_JOURNAL, [file.0, offset]),
+        At::Own(number) => (IN_OWN_FILE, [number, 0]),
+    };
+    let mut row = vec![tag];
+    numbers.iter().for_each(|number| row.extend(number.to_be_bytes()));
+    row.extend(location.octets.to_be_bytes());
+    row.extend(location.crc.to_be_bytes());
+    row.extend_from_slice(witness);
+    row
+}
+
+fn decode_location(row: &[u8]) -> Option<(Location, Key)> {
+    let mut input = Input(row);
+    let tag = input.take(1)?[0];
+    let numbers = [input.u64()?, input.u64()?];
+    let at = match tag {
+        IN_JOURNAL => At::Journal {
+            file: Lsn(numbers[0]),
+            offset: numbers[1],
+        },
+        IN_OWN_FILE => At::Own(numbers[0]),
+        _ => return None,
+    };
+    let location = Location {
+        at,
+        octets: input.u64()?,
+        crc: input.u32()?,
+    };
+    Some((location, input.0.to_vec()))
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("index: {what}").into())
+}

@@ -1,0 +1,88 @@
+//! What the committer and all callers share.
+
+use postroom_store::{StoreError, Topics};
+use postroom_types::Lsn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::watch;
+
+/// What was written since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Commits that were done.
+    pub commits: u64,
+    /// Syncs of the journal, one for each group of commits.
+    pub syncs: u64,
+    /// Octets of their records.
+    pub octets: u64,
+}
+
+/// Shared between the committer and all callers.
+#[derive(Debug)]
+pub(crate) struct SharedState {
+    pub(crate) topics: Topics,
+    stable: AtomicU64,
+    failed: watch::Sender<bool>,
+    why: OnceLock<Arc<str>>,
+    commits: AtomicU64,
+    syncs: AtomicU64,
+    octets: AtomicU64,
+}
+
+impl SharedState {
+    pub(crate) fn new(stable: Lsn) -> Self {
+        Self {
+            topics: Topics::default(),
+            stable: AtomicU64::new(stable.0),
+            failed: watch::Sender::new(false),
+            why: OnceLock::new(),
+            commits: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            octets: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn stable(&self) -> Lsn {
+        Lsn(self.stable.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn set_stable(&self, lsn: Lsn) {
+        self.stable.store(lsn.0, Ordering::SeqCst);
+    }
+
+    /// Ends the store; the first reason is the one that counts.
+    pub(crate) fn fail(&self, why: &str) {
+        if self.why.set(why.into()).is_ok() {
+            tracing::error!(why, "the store has failed");
+        }
+        self.failed.send_replace(true);
+    }
+
+    pub(crate) fn failed(&self) -> watch::Receiver<bool> {
+        self.failed.subscribe()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.why.get().is_some()
+    }
+
+    /// The error of all calls once the store has failed or is closed.
+    pub(crate) fn unavailable(&self) -> StoreError {
+        StoreError::Unavailable(self.why.get().cloned().unwrap_or_else(|| "closed".into()))
+    }
+
+    pub(crate) fn count(&self, commits: usize, octets: usize) {
+        self.commits.fetch_add(commits as u64, Ordering::Relaxed);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.octets.fetch_add(octets as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Statistics {
+            commits: read(&self.commits),
+            syncs: read(&self.syncs),
+            octets: read(&self.octets),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The IMAP machine: any bytes, cut anyhow, with any answers, news, ticks and a shutdown in between. The outside is a
+//! small mailbox that changes as the choices say.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use postroom_fuzz::{Choices, cut, split};
+use postroom_imap_proto::{
+    Answer, Copied, Fault, Fetched, FlagsNow, MailboxEntry, News, Options, PIECE, Question, Selected, Server,
+    StatusData,
+};
+use postroom_types::{
+    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, ThreadId,
+    Uid, UidValidity,
+};
+use postroom_wire::{Action, Input, Machine};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Most that one input may make the machine say, octets: a page of 300 messages, each some hundred octets.
+const SAID_OCTETS: usize = 1 << 20;
+
+struct Session<'a> {
+    machine: Server,
+    choices: Choices<'a>,
+    now: Instant,
+    question: Option<Question>,
+    /// What the machine was told of the selected mailbox; it may ask about nothing else.
+    known: BTreeSet<Uid>,
+    uid_next: u32,
+    selected: bool,
+    tls: bool,
+    closed: bool,
+}
+
+fuzz_target!(|input: &[u8]| {
+    let (choices, mut bytes) = split(input);
+    let options = Options {
+        starttls: true,
+        allow_plaintext_login: true,
+        append_limit_octets: 10_000,
+        ..Options::default()
+    };
+    let now = Instant::now();
+    let mut session = Session {
+        machine: Server::new(Arc::new(options), now),
+        choices,
+        now,
+        question: None,
+        known: BTreeSet::new(),
+        uid_next: 1,
+        selected: false,
+        tls: false,
+        closed: false,
+    };
+    session.act();
+    while !session.closed {
+        if let Some(question) = session.question.take() {
+            let answer = session.answer(&question);
+            session.machine.handle(Input::Answer(answer), session.now);
+        } else if std::mem::take(&mut session.tls) {
+            session.machine.handle(Input::TlsUp, session.now);
+        } else if !bytes.is_empty() {
+            session.happen();
+            if session.closed {
+                break;
+            }
+            let (piece, rest) = bytes.split_at(cut(session.choices.next(), bytes.len()));
+            session.machine.handle(Input::Bytes(piece), session.now);
+            bytes = rest;
+        } else {
+            session.machine.handle(Input::Eof, session.now);
+            session.act();
+            assert!(session.closed || session.question.is_some(), "the end of input closes");
+            continue;
+        }
+        session.act();
+    }
+    session.machine.handle(Input::Bytes(b"a NOOP\r\n"), session.now);
+    assert!(session.machine.next_action().is_none(), "closed is closed");
+});
+
+impl Session<'_> {
+    fn act(&mut self) {
+        let mut said = 0;
+        while let Some(action) = self.machine.next_action() {
+            assert!(!self.closed, "an action after Close");
+            match action {
+                Action::Ask(question) => assert!(self.question.replace(question).is_none(), "two open questions"),
+                Action::Send(bytes) => said += bytes.len(),
+                Action::Body(chunk) => assert!(!chunk.is_empty()),
+                Action::SendBlob(span) => assert_eq!((span.id, span.octets), (BlobId([7; 16]), 100)),
+                Action::BodyEnd => {}
+                Action::StartTls => self.tls = true,
+                Action::Close => self.closed = true,
+            }
+        }
+        assert!(said <= SAID_OCTETS, "{said} octets at once");
+        assert!(self.machine.deadline().is_some() || self.question.is_some() || self.closed);
+    }
+
+    /// What may happen between two pieces of input.
+    fn happen(&mut self) {
+        match self.choices.next() {
+            1 => self.machine.handle(Input::Tick, self.now),
+            2 => {
+                self.now += Duration::from_secs(150);
+                self.machine.handle(Input::Tick, self.now);
+            }
+            3 => self.machine.handle(Input::Shutdown, self.now),
+            4 if self.selected => {
+                let news = self.news();
+                self.machine.handle(Input::News(news), self.now);
+            }
+            _ => {}
+        }
+        self.act();
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        match self.choices.next() {
+            1 => Some(Fault::Unavailable),
+            2 => Some(Fault::NoSuchMailbox),
+            3 => Some(Fault::OverQuota),
+            4 => Some(Fault::Cannot),
+            5 => Some(Fault::AuthenticationFailed),
+            _ => None,
+        }
+    }
+
+    fn answer(&mut self, question: &Question) -> Answer {
+        if self.choices.next() == 0xff {
+            self.machine.handle(Input::Shutdown, self.now);
+        }
+        let fault = self.fault();
+        let or = |fault: Option<Fault>| fault.map_or(Ok(()), Err);
+        match question {
+            Question::Login { .. } => Answer::Login(or(fault)),
+            Question::Mailboxes => Answer::Mailboxes(fault.map_or_else(|| Ok(mailboxes()), Err)),
+            Question::Status(_) => Answer::Status(fault.map_or_else(|| Ok(self.status()), Err)),
+            Question::Select { .. } => {
+                self.selected = fault.is_none();
+                Answer::Selected(fault.map_or_else(|| Ok(self.select()), Err))
+            }
+            Question::Unselect => {
+                self.selected = false;
+                Answer::Done(or(fault))
+            }
+            Question::Create(_)
+            | Question::Delete(_)
+            | Question::Rename { .. }
+            | Question::Subscribe { .. }
+            | Question::AppendStart { .. } => Answer::Done(or(fault)),
+            Question::Append { .. } => {
+                Answer::Appended(fault.map_or_else(|| Ok((uid_validity(), uid(self.uid_next))), Err))
+            }
+            Question::Fetch { uids, items } => {
+                self.check(uids, PIECE);
+                Answer::Fetched(fault.map_or_else(|| Ok(self.fetch(uids, items.sections.len())), Err))
+            }
+            Question::Store { uids, .. } => {
+                self.check(uids, PIECE);
+                Answer::Stored(fault.map_or_else(|| Ok(self.some_of(uids).into_iter().map(flags_now).collect()), Err))
+            }
+            Question::Copy { uids, .. } => {
+                self.check(uids, usize::MAX);
+                Answer::Copied(fault.map_or_else(|| Ok(self.copied(uids)), Err))
+            }
+            Question::Move { uids, .. } => {
+                self.check(uids, PIECE);
+                Answer::Copied(fault.map_or_else(|| Ok(self.copied(uids)), Err))
+            }
+            Question::Expunge(uids) => {
+                self.check(uids, PIECE);
+                Answer::Done(or(fault))
+            }
+            Question::Search { among, .. } => {
+                self.check(among, usize::MAX);
+                Answer::Found(fault.map_or_else(|| Ok(self.some_of(among)), Err))
+            }
+            Question::Poll => Answer::News(self.news()),
+        }
+    }
+
+    fn check(&self, uids: &[Uid], most: usize) {
+        assert!(self.selected, "nothing is selected");
+        assert!(uids.len() <= most && uids.is_sorted() && uids.windows(2).all(|two| two[0] != two[1]));
+        assert!(uids.iter().all(|uid| self.known.contains(uid)), "a UID nobody told of");
+    }
+
+    fn select(&mut self) -> Selected {
+        let count = u32::from(self.choices.next()) * 4;
+        self.known = (1..=count).map(|number| uid(number * 2)).collect();
+        self.uid_next = count * 2 + 1;
+        Selected {
+            id: MailboxId::from_bytes([1; 16]),
+            uid_validity: uid_validity(),
+            uid_next: uid(self.uid_next),
+            highest_modseq: ModSeq(9),
+            uids: self.known.iter().copied().collect(),
+            recent_from: self.known.first().copied(),
+            first_unseen: self.known.last().copied(),
+            keywords: Keyword::new("work").into_iter().collect(),
+        }
+    }
+
+    /// Some messages arrive, some change, some go; now and then the session has to end.
+    fn news(&mut self) -> News {
+        let choice = self.choices.next();
+        let mut news = News::default();
+        for _ in 0..choice & 3 {
+            let new = uid(self.uid_next);
+            self.uid_next += 1;
+            self.known.insert(new);
+            news.appended.push(new);
+        }
+        let known: Vec<_> = self.known.iter().copied().collect();
+        if choice & 4 != 0 {
+            news.expunged = self.some_of(&known);
+        }
+        if choice & 8 != 0 {
+            news.flags = self.some_of(&known).into_iter().map(flags_now).collect();
+        }
+        if choice == 0x70 {
+            news.bye = Some("The mailbox is gone");
+        }
+        news
+    }
+
+    /// All, none, or those that a choice picks.
+    fn some_of(&mut self, uids: &[Uid]) -> Vec<Uid> {
+        let pick = u32::from(self.choices.next());
+        uids.iter()
+            .copied()
+            .filter(|uid| pick == 0 || uid.get() % 7 == pick % 8)
+            .collect()
+    }
+
+    fn fetch(&mut self, uids: &[Uid], sections: usize) -> Vec<Fetched> {
+        let section = |number: usize| match number % 3 {
+            0 => Some(vec![Piece::Inline(b"x\r\n".to_vec()), stored()]),
+            1 => Some(vec![stored()]),
+            _ => None,
+        };
+        let fetched = |uid: Uid| Fetched {
+            uid,
+            flags: Some(flags_now(uid).flags),
+            modseq: ModSeq(uid.get().into()),
+            flags_changed: uid.get() % 5 == 0,
+            internal_date: i64::from(uid.get()) * 1_000_000_000,
+            size_octets: 103,
+            email_id: EmailId::from_bytes([2; 16]),
+            thread_id: ThreadId::from_bytes([3; 16]),
+            summary: Some(Box::new((Envelope::default(), Part::default()))),
+            sections: (0..sections).map(section).collect(),
+        };
+        self.some_of(uids).into_iter().map(fetched).collect()
+    }
+
+    fn copied(&mut self, uids: &[Uid]) -> Copied {
+        let pairs = self
+            .some_of(uids)
+            .into_iter()
+            .map(|from| (from, uid(from.get() + 1_000)));
+        Copied {
+            uid_validity: uid_validity(),
+            pairs: pairs.collect(),
+        }
+    }
+
+    fn status(&self) -> StatusData {
+        StatusData {
+            messages: 2,
+            recent: 1,
+            uid_next: uid(9),
+            uid_validity: uid_validity(),
+            unseen: 1,
+            deleted: 0,
+            size_octets: u64::MAX,
+            highest_modseq: ModSeq(9),
+        }
+    }
+}
+
+fn uid(number: u32) -> Uid {
+    Uid::new(number.max(1)).expect("at least 1")
+}
+
+fn uid_validity() -> UidValidity {
+    UidValidity::new(5).expect("not 0")
+}
+
+fn stored() -> Piece {
+    Piece::Stored(BlobSpan {
+        id: BlobId([7; 16]),
+        offset: 0,
+        octets: 100,
+    })
+}
+
+fn flags_now(uid: Uid) -> FlagsNow {
+    FlagsNow {
+        uid,
+        flags: MessageFlags::system(Flags::default().with(Flag::Seen)),
+        modseq: ModSeq(7),
+    }
+}
+
+fn mailboxes() -> Vec<MailboxEntry> {
+    let entry = |name: &str, exists| MailboxEntry {
+        name: name.to_owned(),
+        exists,
+        subscribed: true,
+        special_use: None,
+        marked: Some(exists),
+    };
+    vec![
+        entry("INBOX", true),
+        entry("Work", true),
+        entry("Work/\u{e4}%*\"\\", true),
+        entry("gone/child", false),
+    ]
+}
