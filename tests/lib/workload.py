@@ -179,7 +179,7 @@ class Workload:
                     if not self.running.is_set():
                         return
                     act = chance.choice((self.set_flags, self.set_flags, self.copy, self.move, self.expunge, self.append))
-                    if act is self.append:
+                    if act == self.append:
                         act(box, session, chance)
                     elif mine:
                         uid = chance.choice(mine)

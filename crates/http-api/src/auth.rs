@@ -94,7 +94,10 @@ mod tests {
     fn where_the_key_is() {
         let check = |fields: &[(&'static str, &str)], expected| {
             let headers = fields.iter().map(|(name, value)| {
-                (header::HeaderName::from_static(name), value.parse().expect("a header value"))
+                (
+                    header::HeaderName::from_static(name),
+                    value.parse().expect("a header value"),
+                )
             });
             assert_eq!(key(&headers.collect()), expected, "{fields:?}");
         };

@@ -143,9 +143,7 @@ fn identity_shown(error: &IdentityError) -> Shown {
 
 fn mail_shown(error: &MailError) -> Shown {
     match error {
-        MailError::NoSuchMailbox | MailError::NoSuchInbox(_) => {
-            shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found")
-        }
+        MailError::NoSuchMailbox | MailError::NoSuchInbox(_) => shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found"),
         MailError::AlreadyExists | MailError::Cannot(_) | MailError::HasChildren => {
             shown(StatusCode::CONFLICT, "CONFLICT", error.to_string())
         }

@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<State> {
 
 /// Ready is who can read the store.
 async fn ready(Shared(state): Shared<State>) -> Result<Json<Value>, ApiError> {
-    state.identity().bootstrap().await?;
+    state.identity().postmaster().await?;
     Ok(Json(json!({ "status": "ready" })))
 }
 
@@ -37,7 +37,11 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Value>, ApiError> {
 async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Response, ApiError> {
     let inbox: InboxId = path.id("inbox")?;
     caller.readable(&state, inbox).await?;
-    let content = state.mailstore().content(inbox, path.id("message")?).await?.ok_or(ApiError::NotFound)?;
+    let content = state
+        .mailstore()
+        .content(inbox, path.id("message")?)
+        .await?
+        .ok_or(ApiError::NotFound)?;
     let octets = content.octets();
     let (reader, writer) = simplex(2 * CHUNK_OCTETS as usize);
     let mailstore = Arc::clone(&state.0.mailstore);
@@ -68,8 +72,15 @@ async fn copy(mailstore: &Mailstore, content: &Content, mut to: impl AsyncWrite 
 async fn copy_stored(mailstore: &Mailstore, span: BlobSpan, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
     let mut left = span;
     while left.octets > 0 {
-        let next = BlobSpan { octets: left.octets.min(CHUNK_OCTETS), ..left };
-        let bytes = mailstore.read_blob(next).await.map_err(std::io::Error::other)?.unwrap_or_default();
+        let next = BlobSpan {
+            octets: left.octets.min(CHUNK_OCTETS),
+            ..left
+        };
+        let bytes = mailstore
+            .read_blob(next)
+            .await
+            .map_err(std::io::Error::other)?
+            .unwrap_or_default();
         if bytes.is_empty() {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }

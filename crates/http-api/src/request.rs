@@ -21,7 +21,8 @@ impl FromRequestParts<State> for Segments {
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         // What does not decode names nothing.
-        path.map(|Path(segments)| Self(segments)).map_err(|_| ApiError::NotFound)
+        path.map(|Path(segments)| Self(segments))
+            .map_err(|_| ApiError::NotFound)
     }
 }
 
@@ -45,14 +46,20 @@ impl FromRequestParts<State> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        query.map(|Query(pairs)| Self(pairs)).map_err(|_| invalid("the query is malformed"))
+        query
+            .map(|Query(pairs)| Self(pairs))
+            .map_err(|_| invalid("the query is malformed"))
     }
 }
 
 impl Asked {
     /// The value given for a name, if it was given once.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        let mut values = self
+            .0
+            .iter()
+            .filter(|(given, _)| given == name)
+            .map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
             (value, None) => Ok(value),
             (_, Some(_)) => Err(invalid(format!("{name} is given more than once"))),
@@ -70,7 +77,9 @@ impl Asked {
 
     /// A number, at least `least`.
     pub(crate) fn number(&self, name: &str, least: u64, default: u64) -> Result<u64, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(default) };
+        let Some(text) = self.text(name)? else {
+            return Ok(default);
+        };
         let number = text.parse().ok().filter(|number| *number >= least);
         number.ok_or_else(|| invalid(format!("{name} is a whole number, at least {least}")))
     }
@@ -85,19 +94,36 @@ impl FromRequest<State> for Fields {
 
     async fn from_request(request: Request, _: &State) -> Result<Self, ApiError> {
         check_type(request.headers())?;
-        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if declared.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > MAX_BODY_OCTETS as u64) {
+        let declared = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok());
+        if declared
+            .and_then(|length| length.parse().ok())
+            .is_some_and(|length: u64| length > MAX_BODY_OCTETS as u64)
+        {
             return Err(ApiError::TooLarge);
         }
-        let body = to_bytes(request.into_body(), MAX_BODY_OCTETS).await.map_err(|error| body_error(&error))?;
+        let body = to_bytes(request.into_body(), MAX_BODY_OCTETS)
+            .await
+            .map_err(|error| body_error(&error))?;
         Self::parse(&body)
     }
 }
 
 /// A body without a type is taken for JSON; one of another type is not JSON.
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         return Ok(());
     }
@@ -123,7 +149,11 @@ impl Fields {
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(invalid("the body must be a JSON object")),
-            Err(error) => Err(invalid(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))),
+            Err(error) => Err(invalid(format!(
+                "the body is not JSON: line {}, column {}",
+                error.line(),
+                error.column()
+            ))),
         }
     }
 
@@ -156,7 +186,9 @@ impl Fields {
             None => Ok(None),
             Some(value) => {
                 let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                number.map(Some).ok_or_else(|| invalid(format!("{name} must be a whole number, 0 to {}", u32::MAX)))
+                number
+                    .map(Some)
+                    .ok_or_else(|| invalid(format!("{name} must be a whole number, 0 to {}", u32::MAX)))
             }
         }
     }
@@ -175,7 +207,11 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self, &str) -> Result<Option<T>, ApiError>,
     ) -> Result<Option<Option<T>>, ApiError> {
-        if self.0.contains_key(name) { read(self, name).map(Some) } else { Ok(None) }
+        if self.0.contains_key(name) {
+            read(self, name).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 

@@ -1,279 +1,159 @@
 //! Answers the questions of the IMAP machine.
 
-use crate::fault::{fault_for, fault_for_intake, fault_for_login};
-use crate::fetch::{Place, fetch};
-use crate::news::{Follower, Wakes, is_empty};
-use crate::options::Options;
-use crate::recent::Recent;
-use crate::search::search;
+use crate::fault::{of_intake, of_login, of_mail};
+use crate::selected::{SelectedMailbox, goodbye};
+use crate::service::Service;
 use bytes::Bytes;
-use postroom_identity::{Identity, Login, Purpose};
-use postroom_imap_proto as imap;
-use postroom_imap_proto::{Answer, ChangeMode, Fault, FetchItems, FlagChange, FlagsNow, MailboxEntry, News, Question, Server};
-use postroom_intake::{Intake, Spool, Spooler};
-use postroom_mailstore::{FlagMode, MailError, Mailstore};
-use postroom_net::{Answerer, Peer};
-use postroom_types::{BlobSpan, InboxId, MailboxId, MessageFlags, Secret, Uid, UidValidity};
-use std::collections::BTreeSet;
+use postroom_identity::{Login, Purpose};
+use postroom_imap_proto::{Answer, Fault, News, Question, Server};
+use postroom_intake::Spool;
+use postroom_mailstore::Mailstore;
+use postroom_net::Answerer;
+use postroom_types::{BlobSpan, InboxId, Lsn, MessageFlags, Secret, Uid, UidValidity};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::watch;
 
-/// What all IMAP sessions share.
-pub struct Service {
-    identity: Arc<Identity>,
-    mailstore: Arc<Mailstore>,
-    intake: Arc<Intake>,
-    spooler: Spooler,
-    recent: Recent,
-    protocol: Arc<imap::Options>,
-    login_delay: Duration,
-}
+/// The answer to a failed login never waits longer than so many times the first.
+const MOST_DELAYS: u32 = 5;
+/// After the store has failed to say what is new, it is asked again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// One session's answers.
 pub struct Session {
-    service: Arc<Service>,
+    pub(crate) service: Arc<Service>,
     peer: IpAddr,
-    failed_logins: u32,
-    user: Option<User>,
-    selected: Option<Follower>,
+    pub(crate) login: Option<Login>,
+    /// Wake-ups of the inbox, since login.
+    wake_ups: Option<watch::Receiver<Lsn>>,
+    /// A wake-up came and what it is about was not looked at yet.
+    awake: bool,
+    pub(crate) selected: Option<SelectedMailbox>,
     spool: Spool,
-}
-
-/// Who is logged in.
-struct User {
-    login: Login,
-    wakes: Wakes,
-}
-
-impl Service {
-    /// A service on these parts.
-    #[must_use]
-    pub fn new(identity: Arc<Identity>, mailstore: Arc<Mailstore>, intake: Arc<Intake>, spooler: Spooler, options: Options) -> Self {
-        Self {
-            identity,
-            mailstore,
-            intake,
-            spooler,
-            recent: Recent::default(),
-            protocol: Arc::new(options.protocol),
-            login_delay: options.login_delay,
-        }
-    }
-
-    /// The machine and the answers for a new connection.
-    #[must_use]
-    pub fn session(self: &Arc<Self>, peer: &Peer) -> (Server, Session) {
-        let session = Session {
-            service: Arc::clone(self),
-            peer: peer.address.ip().to_canonical(),
-            failed_logins: 0,
-            user: None,
-            selected: None,
-            spool: self.spooler.spool(),
-        };
-        (Server::new(Arc::clone(&self.protocol), Instant::now()), session)
-    }
+    failed_logins: u32,
 }
 
 impl Session {
-    async fn login(&mut self, user: &str, password: &Secret<String>) -> Result<(), Fault> {
-        let service = Arc::clone(&self.service);
-        match service.identity.login(user, password, self.peer, Purpose::Imap).await {
+    pub(crate) fn new(service: Arc<Service>, peer: IpAddr) -> Self {
+        let spool = service.spooler.spool();
+        Self {
+            service,
+            peer,
+            login: None,
+            wake_ups: None,
+            awake: false,
+            selected: None,
+            spool,
+            failed_logins: 0,
+        }
+    }
+
+    /// Whose inbox it is.
+    pub(crate) fn inbox(&self) -> Result<InboxId, Fault> {
+        self.login.as_ref().map(|login| login.inbox.id).ok_or(Fault::Internal)
+    }
+
+    async fn log_in(&mut self, user: &str, password: &Secret<String>) -> Result<(), Fault> {
+        let identity = &self.service.identity;
+        match identity.login(user, password, self.peer, Purpose::Imap).await {
             Ok(login) => {
-                let wakes = Wakes::new(&service.mailstore, login.inbox.id);
-                self.user = Some(User { login, wakes });
+                let topic = Mailstore::topic(login.inbox.id);
+                self.wake_ups = Some(self.service.mailstore.store().watch(topic));
+                // What was revoked between the check and the watch is found at the first look.
+                self.awake = true;
+                self.login = Some(login);
                 Ok(())
             }
             Err(error) => {
+                let fault = of_login(&error);
                 self.failed_logins += 1;
-                tokio::time::sleep(service.login_delay * self.failed_logins).await;
-                Err(fault_for_login(&error))
+                tokio::time::sleep(self.service.failure_delay * self.failed_logins.min(MOST_DELAYS)).await;
+                Err(fault)
             }
         }
     }
 
-    /// The inbox; the machine asks about mail only after a login.
-    fn inbox(&self) -> Result<InboxId, Fault> {
-        self.user.as_ref().map(|user| user.login.inbox.id).ok_or(Fault::AuthorizationFailed)
-    }
-
-    /// The selected mailbox; the machine asks about messages only when there is one.
-    fn place(&self) -> Result<Place<'_>, Fault> {
-        let mailbox = self.selected.as_ref().ok_or(Fault::NoSuchMailbox)?.mailbox;
-        Ok(Place { mailstore: &self.service.mailstore, inbox: self.inbox()?, mailbox })
-    }
-
-    async fn mailbox_named(&self, name: &str) -> Result<MailboxId, Fault> {
-        self.service.mailstore.mailbox_id(self.inbox()?, name).await.map_err(|error| fault_for(&error))
-    }
-
-    async fn mailboxes(&self) -> Result<Vec<MailboxEntry>, Fault> {
-        let inbox = self.inbox()?;
-        let mailstore = &self.service.mailstore;
-        let found = mailstore.mailboxes(inbox).await.map_err(|error| fault_for(&error))?;
-        let names: BTreeSet<&str> = found.iter().map(|mailbox| mailbox.name.as_str()).collect();
-        let subscriptions = mailstore.subscriptions(inbox).await.map_err(|error| fault_for(&error))?;
-        // A subscription may outlive its mailbox (RFC 3501 §6.3.6).
-        let gone = subscriptions.into_iter().filter(|name| !names.contains(name.as_str())).map(|name| MailboxEntry {
-            name,
-            exists: false,
-            subscribed: true,
-            special_use: None,
-            marked: None,
-        });
-        let gone: Vec<_> = gone.collect();
-        let entries = found.into_iter().map(|mailbox| MailboxEntry {
-            name: mailbox.name,
-            exists: true,
-            subscribed: mailbox.subscribed,
-            special_use: mailbox.special_use,
-            marked: None,
-        });
-        Ok(entries.chain(gone).collect())
-    }
-
-    async fn status(&self, name: &str) -> Result<imap::StatusData, Fault> {
-        let id = self.mailbox_named(name).await?;
-        let status = self.service.mailstore.status(self.inbox()?, id).await.map_err(|error| fault_for(&error))?;
-        let recent = status.uid_next.get().saturating_sub(self.service.recent.from(id).get());
-        Ok(imap::StatusData {
-            messages: status.messages,
-            recent: recent.min(status.messages),
-            uid_next: status.uid_next,
-            uid_validity: status.uid_validity,
-            unseen: status.unseen,
-            deleted: status.deleted,
-            size_octets: status.size_octets,
-            highest_modseq: status.highest_modseq,
-        })
-    }
-
-    async fn select(&mut self, name: &str, read_only: bool) -> Result<imap::Selected, Fault> {
-        self.selected = None;
-        let inbox = self.inbox()?;
-        let id = self.mailbox_named(name).await?;
-        let open = self.service.mailstore.open(inbox, id).await.map_err(|error| fault_for(&error))?;
-        self.selected = Some(Follower::new(inbox, &open, read_only));
-        let recent = &self.service.recent;
-        let recent_from = Some(recent.from(id));
-        if let Some(last) = open.uids.last().filter(|_| !read_only) {
-            recent.tell(id, *last);
+    /// Takes a wake-up, if one came.
+    fn notice(&mut self) {
+        if let Some(wake_ups) = &mut self.wake_ups
+            && wake_ups.has_changed().unwrap_or(false)
+        {
+            wake_ups.borrow_and_update();
+            self.awake = true;
         }
-        Ok(imap::Selected {
-            id,
-            uid_validity: open.uid_validity,
-            uid_next: open.uid_next,
-            highest_modseq: open.highest_modseq,
-            uids: open.uids,
-            recent_from,
-            first_unseen: open.first_unseen,
-            keywords: open.keywords,
-        })
     }
 
-    async fn append_start(&mut self, name: &str, octets: u64) -> Result<(), Fault> {
+    /// Looks at what happened: whether the session may go on, and what is new in its mailbox. `None`: it cannot be
+    /// found out now.
+    async fn look(&mut self) -> Option<News> {
+        self.notice();
+        if self.awake {
+            let login = self.login.as_ref()?;
+            match self.service.identity.credentials_current(login).await {
+                Ok(true) => {}
+                Ok(false) => return Some(goodbye("The credentials are no longer valid")),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot check credentials");
+                    return None;
+                }
+            }
+        }
+        match self.poll().await {
+            Ok(news) => {
+                self.awake = false;
+                Some(news)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot read what is new");
+                None
+            }
+        }
+    }
+
+    async fn may_append(&mut self, name: &str, octets: u64) -> Result<(), Fault> {
+        // What was handed over and not appended is void.
         self.spool = self.service.spooler.spool();
-        self.mailbox_named(name).await?;
         if octets > self.service.intake.options().max_message_octets {
             return Err(Fault::TooBig);
         }
-        let usage = self.service.mailstore.usage(self.inbox()?).await.map_err(|error| fault_for(&error))?;
-        if usage.octets >= usage.quota_octets { Err(Fault::OverQuota) } else { Ok(()) }
+        let (inbox, _) = self.find(name).await?;
+        let usage = self.service.mailstore.usage(inbox).await.map_err(|e| of_mail(&e))?;
+        if usage.octets >= usage.quota_octets {
+            Err(Fault::OverQuota)
+        } else {
+            Ok(())
+        }
     }
 
-    async fn append(&mut self, name: &str, flags: MessageFlags, date: Option<i64>) -> Result<(UidValidity, Uid), Fault> {
+    async fn append(
+        &mut self,
+        name: &str,
+        flags: MessageFlags,
+        internal_date: Option<i64>,
+    ) -> Result<(UidValidity, Uid), Fault> {
+        let inbox = self.inbox()?;
+        Self::check_keywords(&flags)?;
         let spool = std::mem::replace(&mut self.spool, self.service.spooler.spool());
         let (content, _room) = spool.finish().await.map_err(|error| {
             tracing::error!(%error, "cannot spool a message");
             Fault::Unavailable
         })?;
-        let placed = self.service.intake.append(self.inbox()?, name, content, flags, date).await;
-        placed.map(|placed| (placed.uid_validity, placed.uid)).map_err(|error| fault_for_intake(&error))
+        let octets = content.len();
+        let intake = &self.service.intake;
+        let placed = intake.append(inbox, name, content, flags, internal_date).await;
+        let placed = placed.map_err(|error| of_intake(&error))?;
+        tracing::info!(msg = %placed.email_id, %inbox, peer = %self.peer, octets, "appended");
+        Ok((placed.uid_validity, placed.uid))
     }
-
-    async fn fetch(&mut self, uids: &[Uid], items: &FetchItems) -> Result<Vec<imap::Fetched>, Fault> {
-        let found = fetch(self.place()?, uids, items).await.map_err(|error| fault_for(&error))?;
-        if let Some(selected) = &mut self.selected {
-            selected.remember_own(&found.stored);
-        }
-        Ok(found.messages)
-    }
-
-    async fn store(&mut self, uids: &[Uid], change: &FlagChange) -> Result<Vec<FlagsNow>, Fault> {
-        let mode = match change.mode {
-            ChangeMode::Add => FlagMode::Add,
-            ChangeMode::Remove => FlagMode::Remove,
-            ChangeMode::Replace => FlagMode::Replace,
-        };
-        let at = self.place()?;
-        let stored = at.mailstore.store_flags(at.inbox, at.mailbox, uids, mode, &change.flags).await;
-        let stored = stored.map_err(|error| fault_for(&error))?;
-        if let Some(selected) = &mut self.selected {
-            selected.remember_own(&stored);
-        }
-        Ok(stored.into_iter().map(|(uid, flags, modseq)| FlagsNow { uid, flags, modseq }).collect())
-    }
-
-    async fn copy(&self, uids: &[Uid], to: &str, moving: bool) -> Result<imap::Copied, Fault> {
-        let at = self.place()?;
-        let target = self.mailbox_named(to).await?;
-        let copied = match moving {
-            true => at.mailstore.move_messages(at.inbox, at.mailbox, uids, target).await,
-            false => at.mailstore.copy(at.inbox, at.mailbox, uids, target).await,
-        };
-        let copied = copied.map_err(|error| fault_for(&error))?;
-        Ok(imap::Copied { uid_validity: copied.uid_validity, pairs: copied.pairs })
-    }
-
-    async fn expunge(&self, uids: &[Uid]) -> Result<(), Fault> {
-        let at = self.place()?;
-        at.mailstore.expunge(at.inbox, at.mailbox, uids, true).await.map(|_| ()).map_err(|error| fault_for(&error))
-    }
-
-    /// What happened in the selected mailbox.
-    async fn poll(&mut self) -> News {
-        let Some(selected) = &mut self.selected else { return News::default() };
-        match selected.changed(&self.service.mailstore, &self.service.recent).await {
-            Ok(news) => news,
-            Err(MailError::NoSuchInbox(_)) => bye("Inbox deleted"),
-            Err(error) => {
-                // Told at the next wake-up or command instead; nothing is lost, since the cursor did not move.
-                tracing::warn!(%error, "cannot read what happened in a mailbox");
-                News::default()
-            }
-        }
-    }
-
-    async fn still_welcome(&self) -> bool {
-        let Some(user) = &self.user else { return true };
-        match self.service.identity.credentials_current(&user.login).await {
-            Ok(current) => current,
-            Err(error) => {
-                tracing::warn!(%error, "cannot check whether a session may stay");
-                true
-            }
-        }
-    }
-
-    async fn done(&self, work: impl Future<Output = Result<(), MailError>>) -> Result<(), Fault> {
-        work.await.map_err(|error| fault_for(&error))
-    }
-}
-
-fn bye(text: &'static str) -> News {
-    News { bye: Some(text), ..News::default() }
 }
 
 impl Answerer for Session {
     type Machine = Server;
 
     async fn answer(&mut self, question: Question) -> Answer {
-        let service = Arc::clone(&self.service);
-        let mailstore = &service.mailstore;
-        let inbox = self.inbox();
         match question {
-            Question::Login { user, password } => Answer::Login(self.login(&user, &password).await),
+            Question::Login { user, password } => Answer::Login(self.log_in(&user, &password).await),
             Question::Mailboxes => Answer::Mailboxes(self.mailboxes().await),
             Question::Status(name) => Answer::Status(self.status(&name).await),
             Question::Select { name, read_only } => Answer::Selected(self.select(&name, read_only).await),
@@ -281,34 +161,23 @@ impl Answerer for Session {
                 self.selected = None;
                 Answer::Done(Ok(()))
             }
-            Question::Create(name) => Answer::Done(match inbox {
-                Ok(inbox) => mailstore.create_mailbox(inbox, &name).await.map(|_| ()).map_err(|error| fault_for(&error)),
-                Err(fault) => Err(fault),
-            }),
-            Question::Delete(name) => Answer::Done(match inbox {
-                Ok(inbox) => self.done(mailstore.delete_mailbox(inbox, &name)).await,
-                Err(fault) => Err(fault),
-            }),
-            Question::Rename { from, to } => Answer::Done(match inbox {
-                Ok(inbox) => self.done(mailstore.rename_mailbox(inbox, &from, &to)).await,
-                Err(fault) => Err(fault),
-            }),
-            Question::Subscribe { name, subscribed } => Answer::Done(match inbox {
-                Ok(inbox) => self.done(mailstore.subscribe(inbox, &name, subscribed)).await,
-                Err(fault) => Err(fault),
-            }),
-            Question::AppendStart { name, octets } => Answer::Done(self.append_start(&name, octets).await),
-            Question::Append { name, flags, internal_date } => Answer::Appended(self.append(&name, flags, internal_date).await),
+            Question::Create(name) => Answer::Done(self.create(&name).await),
+            Question::Delete(name) => Answer::Done(self.delete(&name).await),
+            Question::Rename { from, to } => Answer::Done(self.rename(&from, &to).await),
+            Question::Subscribe { name, subscribed } => Answer::Done(self.subscribe(&name, subscribed).await),
+            Question::AppendStart { name, octets } => Answer::Done(self.may_append(&name, octets).await),
+            Question::Append {
+                name,
+                flags,
+                internal_date,
+            } => Answer::Appended(self.append(&name, flags, internal_date).await),
             Question::Fetch { uids, items } => Answer::Fetched(self.fetch(&uids, &items).await),
             Question::Store { uids, change } => Answer::Stored(self.store(&uids, &change).await),
-            Question::Copy { uids, to } => Answer::Copied(self.copy(&uids, &to, false).await),
-            Question::Move { uids, to } => Answer::Copied(self.copy(&uids, &to, true).await),
+            Question::Copy { uids, to } => Answer::Copied(self.copy(&uids, &to).await),
+            Question::Move { uids, to } => Answer::Copied(self.move_messages(&uids, &to).await),
             Question::Expunge(uids) => Answer::Done(self.expunge(&uids).await),
-            Question::Search { among, program } => Answer::Found(match self.place() {
-                Ok(place) => search(place, &among, &program).await.map_err(|error| fault_for(&error)),
-                Err(fault) => Err(fault),
-            }),
-            Question::Poll => Answer::News(self.poll().await),
+            Question::Search { among, program } => Answer::Found(self.search(&among, &program).await),
+            Question::Poll => Answer::News(self.look().await.unwrap_or_default()),
         }
     }
 
@@ -318,19 +187,24 @@ impl Answerer for Session {
 
     async fn body_end(&mut self) {}
 
+    /// Cancel safe: what a wake-up was about stays to be looked at until it was, and looking changes what counts as
+    /// told only at its end.
     async fn news(&mut self) -> News {
         loop {
-            match &mut self.user {
-                Some(user) => user.wakes.wait().await,
-                None => std::future::pending().await,
+            if !self.awake {
+                let Some(wake_ups) = &mut self.wake_ups else {
+                    return std::future::pending().await;
+                };
+                if wake_ups.changed().await.is_err() {
+                    // The store is closing; the shutdown ends the session.
+                    return std::future::pending().await;
+                }
+                self.awake = true;
             }
-            // From here to the return an await may be the last one: the wake-up stays pending until its news are taken.
-            let news = if self.still_welcome().await { self.poll().await } else { bye("Credentials no longer valid") };
-            if let Some(user) = &mut self.user {
-                user.wakes.done();
-            }
-            if !is_empty(&news) {
-                return news;
+            match self.look().await {
+                Some(news) if is_empty(&news) => {}
+                Some(news) => return news,
+                None => tokio::time::sleep(RETRY).await,
             }
         }
     }
@@ -339,9 +213,14 @@ impl Answerer for Session {
         match self.service.mailstore.read_blob(span).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                tracing::error!(%error, "cannot read a body");
+                tracing::error!(%error, "cannot read a stored body");
                 None
             }
         }
     }
+}
+
+/// Whether there is nothing that a client would be told.
+fn is_empty(news: &News) -> bool {
+    news.appended.is_empty() && news.flags.is_empty() && news.expunged.is_empty() && news.bye.is_none()
 }

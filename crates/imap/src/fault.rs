@@ -1,13 +1,13 @@
-//! The one place where errors become faults, which the machine writes as NO with a code of RFC 5530. The cause goes to
-//! the log.
+//! Which fault a client is told. No `_` arms, so a new error asks for its fault at compile time; causes on our side go
+//! to the log here and nowhere else.
 
 use postroom_identity::LoginError;
 use postroom_imap_proto::Fault;
 use postroom_intake::IntakeError;
 use postroom_mailstore::MailError;
 
-/// For an operation on mail.
-pub(crate) fn fault_for(error: &MailError) -> Fault {
+/// For a mail operation.
+pub(crate) fn of_mail(error: &MailError) -> Fault {
     match error {
         MailError::NoSuchMailbox => Fault::NoSuchMailbox,
         MailError::AlreadyExists => Fault::AlreadyExists,
@@ -16,30 +16,38 @@ pub(crate) fn fault_for(error: &MailError) -> Fault {
         MailError::HasChildren => Fault::HasChildren,
         MailError::TooBig => Fault::TooBig,
         MailError::Limit(_) => Fault::Limit,
-        MailError::Full | MailError::Unavailable => Fault::Unavailable,
-        // The inbox was deleted under the session, which ends with the next news.
+        // The session is about to be told that its inbox is gone.
         MailError::NoSuchInbox(_) => Fault::Unavailable,
+        MailError::Full | MailError::Unavailable => {
+            tracing::warn!(%error, "mail operation not done");
+            Fault::Unavailable
+        }
         MailError::Conflict(_) | MailError::Store(_) => {
-            tracing::error!(%error, "cannot answer an IMAP client");
+            tracing::error!(%error, "mail operation failed");
             Fault::Internal
         }
     }
 }
 
-/// For a message that was not taken.
-pub(crate) fn fault_for_intake(error: &IntakeError) -> Fault {
+/// For APPEND.
+pub(crate) fn of_intake(error: &IntakeError) -> Fault {
     match error {
         IntakeError::OverQuota(_) => Fault::OverQuota,
         IntakeError::TooBig { .. } => Fault::TooBig,
+        // Asked of mail from outside only.
         IntakeError::Loop { .. } | IntakeError::DmarcReject { .. } => Fault::Cannot,
-        IntakeError::Mail(error) => fault_for(error),
+        IntakeError::Mail(error) => of_mail(error),
     }
 }
 
-/// For a login.
-pub(crate) fn fault_for_login(error: &LoginError) -> Fault {
+/// For LOGIN; identity has logged the outcome.
+pub(crate) fn of_login(error: &LoginError) -> Fault {
     match error {
         LoginError::Wrong => Fault::AuthenticationFailed,
-        LoginError::RateLimited { .. } | LoginError::Unavailable(_) => Fault::Unavailable,
+        LoginError::RateLimited { .. } => Fault::Unavailable,
+        LoginError::Unavailable(error) => {
+            tracing::error!(%error, "cannot check a login");
+            Fault::Unavailable
+        }
     }
 }

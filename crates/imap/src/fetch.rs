@@ -1,143 +1,144 @@
-//! FETCH: rows, summaries and sections of at most a piece of messages.
+//! FETCH: rows first, bodies only as places in the store.
 
+use crate::answer::Session;
+use crate::fault::of_mail;
 use crate::section::{Wanted, find, header_fields, partial};
-use postroom_imap_proto::{FetchItems, Fetched, Section, SectionText};
-use postroom_mailstore::{Content, FlagMode, FlagsAt, MailError, Mailstore, Meta};
-use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, MessageFlags, ModSeq, Part, Piece, ThreadId, Uid};
-use std::collections::{HashMap, HashSet};
+use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FlagChange, Section, SectionText};
+use postroom_mailstore::{Content, FlagsAt, Meta};
+use postroom_types::{EmailId, Flag, Flags, MessageFlags, Part, Piece, ThreadId, Uid};
+use std::collections::HashSet;
 
-/// A mailbox of an inbox.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) mailstore: &'a Mailstore,
-    pub(crate) inbox: InboxId,
-    pub(crate) mailbox: MailboxId,
-}
+/// What is read of a header to choose fields from. What lies beyond is not found.
+const HEADER_OCTETS: u64 = 1 << 20;
 
-/// What [`fetch`] found, and the flags it changed on the way.
-pub(crate) struct Found {
-    pub(crate) messages: Vec<Fetched>,
-    pub(crate) stored: Vec<FlagsAt>,
-}
-
-/// Reads what a FETCH wants. Messages that are gone are left out.
-pub(crate) async fn fetch(at: Place<'_>, uids: &[Uid], items: &FetchItems) -> Result<Found, MailError> {
-    let stored = if items.set_seen { set_seen(at, uids).await? } else { Vec::new() };
-    let needs_flags = items.flags || items.ids || items.set_seen;
-    let mut flags: HashMap<Uid, (MessageFlags, ModSeq)> = HashMap::new();
-    if needs_flags {
-        let rows = at.mailstore.flags(at.inbox, at.mailbox, uids).await?;
-        flags.extend(rows.into_iter().map(|(uid, flags, modseq)| (uid, (flags, modseq))));
-    }
-    let changed: HashSet<Uid> = stored.iter().map(|(uid, ..)| *uid).collect();
-    let needs_metadata = items.internal_date || items.size || items.summary || items.ids || !items.sections.is_empty();
-    let mut messages = Vec::with_capacity(uids.len());
-    if needs_metadata {
-        let summaries = items.summary || items.sections.iter().any(needs_structure);
-        for meta in at.mailstore.metadata(at.inbox, at.mailbox, uids, summaries).await? {
-            let flags = flags.remove(&meta.uid);
-            if needs_flags && flags.is_none() {
-                continue;
-            }
-            messages.push(message(at, meta, flags, items, &changed).await?);
+impl Session {
+    pub(crate) async fn fetch(&mut self, uids: &[Uid], items: &FetchItems) -> Result<Vec<Fetched>, Fault> {
+        let (inbox, mailbox) = self.selected()?;
+        let changed = if items.set_seen {
+            self.set_seen(uids).await?
+        } else {
+            HashSet::new()
+        };
+        let mailstore = &self.service.mailstore;
+        let has_sections = !items.sections.is_empty();
+        let needs_meta = items.internal_date || items.size || items.summary || items.ids || has_sections;
+        let flags = if items.flags || !needs_meta {
+            Some(mailstore.flags(inbox, mailbox, uids).await.map_err(|e| of_mail(&e))?)
+        } else {
+            None
+        };
+        if !needs_meta {
+            let rows = flags.unwrap_or_default();
+            return Ok(rows.into_iter().map(|row| from_flags(row, items, &changed)).collect());
         }
-    } else {
-        let rows = uids.iter().filter_map(|uid| Some((*uid, flags.remove(uid)?)));
-        messages.extend(rows.map(|(uid, (flags, modseq))| flags_only(uid, flags, modseq, changed.contains(&uid))));
+        let metas = mailstore
+            .metadata(inbox, mailbox, uids, items.summary || has_sections)
+            .await;
+        let mut all = Vec::with_capacity(uids.len());
+        for meta in metas.map_err(|e| of_mail(&e))? {
+            let row = match &flags {
+                None => None,
+                Some(rows) => match rows.binary_search_by_key(&meta.uid, |(uid, ..)| *uid) {
+                    Ok(index) => Some(rows[index].clone()),
+                    // Expunged between the two reads, or not all there at the first.
+                    Err(_) => continue,
+                },
+            };
+            all.extend(self.fetched(meta, row, items, &changed).await?);
+        }
+        Ok(all)
     }
-    Ok(Found { messages, stored })
-}
 
-/// `BODY[]` alone needs no structure.
-fn needs_structure(section: &Section) -> bool {
-    !section.part.is_empty() || section.text != SectionText::All
-}
-
-/// Sets `\Seen` where it is not set, and gives those messages.
-async fn set_seen(at: Place<'_>, uids: &[Uid]) -> Result<Vec<FlagsAt>, MailError> {
-    let unseen = |(uid, flags, _): FlagsAt| (!flags.system.contains(Flag::Seen)).then_some(uid);
-    let rows = at.mailstore.flags(at.inbox, at.mailbox, uids).await?;
-    let unseen: Vec<Uid> = rows.into_iter().filter_map(unseen).collect();
-    if unseen.is_empty() {
-        return Ok(Vec::new());
+    /// Sets `\Seen` where it is not set, and says where that was.
+    async fn set_seen(&mut self, uids: &[Uid]) -> Result<HashSet<Uid>, Fault> {
+        let (inbox, mailbox) = self.selected()?;
+        let rows = self
+            .service
+            .mailstore
+            .flags(inbox, mailbox, uids)
+            .await
+            .map_err(|e| of_mail(&e))?;
+        let is_unseen = |(_, flags, _): &&FlagsAt| !flags.system.contains(Flag::Seen);
+        let unseen: Vec<Uid> = rows.iter().filter(is_unseen).map(|(uid, ..)| *uid).collect();
+        if unseen.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let flags = MessageFlags::system(Flags::NONE.with(Flag::Seen));
+        self.change_flags(
+            &unseen,
+            &FlagChange {
+                mode: ChangeMode::Add,
+                flags,
+            },
+        )
+        .await?;
+        Ok(unseen.into_iter().collect())
     }
-    let seen = MessageFlags::system(Flags::NONE.with(Flag::Seen));
-    at.mailstore.store_flags(at.inbox, at.mailbox, &unseen, FlagMode::Add, &seen).await
+
+    /// One message's data. `None`: it was expunged meanwhile.
+    async fn fetched(
+        &self,
+        meta: Meta,
+        row: Option<FlagsAt>,
+        items: &FetchItems,
+        changed: &HashSet<Uid>,
+    ) -> Result<Option<Fetched>, Fault> {
+        let summary = meta.summary.unwrap_or_default();
+        let mut sections = Vec::with_capacity(items.sections.len());
+        if !items.sections.is_empty() {
+            let content = self.service.mailstore.content(self.inbox()?, meta.email_id).await;
+            let Some(content) = content.map_err(|e| of_mail(&e))? else {
+                return Ok(None);
+            };
+            for section in &items.sections {
+                sections.push(self.section(&content, &summary.root, section).await?);
+            }
+        }
+        let modseq = row.as_ref().map_or_else(Default::default, |(.., modseq)| *modseq);
+        Ok(Some(Fetched {
+            uid: meta.uid,
+            flags: row.map(|(_, flags, _)| flags),
+            modseq,
+            flags_changed: changed.contains(&meta.uid),
+            internal_date: meta.internal_date,
+            size_octets: meta.size_octets,
+            email_id: meta.email_id,
+            thread_id: meta.thread_id,
+            summary: items.summary.then(|| Box::new((summary.envelope, summary.root))),
+            sections,
+        }))
+    }
+
+    async fn section(&self, content: &Content, root: &Part, section: &Section) -> Result<Option<Vec<Piece>>, Fault> {
+        let pieces = match (find(root, section), &section.text) {
+            (Wanted::Nothing, _) => return Ok(None),
+            (Wanted::Fields(range), SectionText::HeaderFields { names, not }) => {
+                let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
+                let header = self.service.mailstore.read(content, range.start..end).await;
+                let header = header.map_err(|e| of_mail(&e))?.unwrap_or_default();
+                vec![Piece::Inline(header_fields(&header, names, *not))]
+            }
+            (Wanted::Octets(range) | Wanted::Fields(range), _) => content.pieces(range),
+        };
+        Ok(Some(match section.partial {
+            Some((origin, octets)) => partial(pieces, origin, octets),
+            None => pieces,
+        }))
+    }
 }
 
-fn flags_only(uid: Uid, flags: MessageFlags, modseq: ModSeq, flags_changed: bool) -> Fetched {
+fn from_flags((uid, flags, modseq): FlagsAt, items: &FetchItems, changed: &HashSet<Uid>) -> Fetched {
     Fetched {
         uid,
-        flags: Some(flags),
+        flags: items.flags.then_some(flags),
         modseq,
-        flags_changed,
+        flags_changed: changed.contains(&uid),
+        // Not asked for.
         internal_date: 0,
         size_octets: 0,
         email_id: EmailId::from_bytes([0; 16]),
         thread_id: ThreadId::from_bytes([0; 16]),
         summary: None,
         sections: Vec::new(),
-    }
-}
-
-async fn message(
-    at: Place<'_>,
-    meta: Meta,
-    flags: Option<(MessageFlags, ModSeq)>,
-    items: &FetchItems,
-    changed: &HashSet<Uid>,
-) -> Result<Fetched, MailError> {
-    let root = meta.summary.as_ref().map(|summary| &summary.root);
-    let sections = sections(at, meta.email_id, root, &items.sections).await?;
-    let modseq = flags.as_ref().map_or(ModSeq(0), |(_, modseq)| *modseq);
-    Ok(Fetched {
-        uid: meta.uid,
-        flags: flags.map(|(flags, _)| flags),
-        modseq,
-        flags_changed: changed.contains(&meta.uid),
-        internal_date: meta.internal_date,
-        size_octets: meta.size_octets,
-        email_id: meta.email_id,
-        thread_id: meta.thread_id,
-        sections,
-        summary: meta.summary.filter(|_| items.summary).map(|summary| Box::new((summary.envelope, summary.root))),
-    })
-}
-
-async fn sections(
-    at: Place<'_>,
-    email_id: EmailId,
-    root: Option<&Part>,
-    wanted: &[Section],
-) -> Result<Vec<Option<Vec<Piece>>>, MailError> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(content) = at.mailstore.content(at.inbox, email_id).await? else {
-        // Expunged since its row was read: nothing of it can be had any more.
-        return Ok(vec![None; wanted.len()]);
-    };
-    let mut found = Vec::with_capacity(wanted.len());
-    for section in wanted {
-        let pieces = pieces(at, &content, root, section).await?;
-        found.push(match section.partial {
-            Some((origin, count)) => pieces.map(|pieces| partial(pieces, origin, count)),
-            None => pieces,
-        });
-    }
-    Ok(found)
-}
-
-async fn pieces(at: Place<'_>, content: &Content, root: Option<&Part>, section: &Section) -> Result<Option<Vec<Piece>>, MailError> {
-    let Some(root) = root.filter(|_| needs_structure(section)) else {
-        return Ok(Some(content.pieces(0..content.octets())));
-    };
-    match (find(root, section), &section.text) {
-        (Wanted::Nothing, _) => Ok(None),
-        (Wanted::Fields(range), SectionText::HeaderFields { names, not }) => {
-            let header = at.mailstore.read(content, range).await?;
-            Ok(header.map(|header| vec![Piece::Inline(header_fields(&header, names, *not))]))
-        }
-        (Wanted::Octets(range) | Wanted::Fields(range), _) => Ok(Some(content.pieces(range))),
     }
 }

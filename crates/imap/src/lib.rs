@@ -1,16 +1,20 @@
 //! Ports 143 and 993: answers the IMAP machine's questions from mailstore.
 //!
-//! What always holds: a session holds no lock and no cursor between two questions; what it is told of a mailbox it is
-//! told from the feed, so nothing is missed; it knows UIDs, never sequence numbers.
+//! What always holds: an answer that says something was done is given only after the commit is on disk; no change to
+//! the selected mailbox is missed, since news are read from the feed and wake-ups only say when to look; a session ends
+//! when its inbox is deleted or its credentials no longer count; it knows UIDs, never sequence numbers.
 
 mod answer;
 mod fault;
 mod fetch;
-mod news;
+mod mailboxes;
 mod options;
 mod recent;
 mod search;
 mod section;
+mod selected;
+mod service;
 
-pub use answer::{Service, Session};
+pub use answer::Session;
 pub use options::Options;
+pub use service::Service;

@@ -1,34 +1,52 @@
-//! `\Recent` (RFC 3501 §2.3.2): which messages no session has been told of. Kept in memory alone: after a restart
-//! everything is recent once more, which the RFC allows and clients ignore.
+//! Which messages are `\Recent`: those no session that could change the mailbox has been told of (RFC 3501 §2.3.2).
+//!
+//! Kept in memory. What is not known (after a restart, or when there were too many mailboxes) counts as recent, as
+//! the RFC asks.
 
 use postroom_types::{MailboxId, Uid};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Most mailboxes remembered; beyond, all are forgotten.
-const MAX_MAILBOXES: usize = 100_000;
+/// Mailboxes remembered.
+const MAILBOXES: usize = 100_000;
 
-/// The last UID that some session was told of, for each mailbox.
-#[derive(Default)]
-pub(crate) struct Recent {
-    told: Mutex<HashMap<MailboxId, Uid>>,
-}
+/// The first UID of each mailbox that nobody was told of.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<HashMap<MailboxId, Uid>>);
 
 impl Recent {
-    /// The first UID that is recent.
+    /// Where the recent messages of a mailbox begin.
     pub(crate) fn from(&self, mailbox: MailboxId) -> Uid {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = told.get(&mailbox).map_or(0, |uid| uid.get());
-        Uid::new(last.saturating_add(1)).unwrap_or(Uid::MIN)
+        self.lock().get(&mailbox).copied().unwrap_or(Uid::MIN)
     }
 
-    /// A session that is not read-only was told of messages up to this one.
-    pub(crate) fn tell(&self, mailbox: MailboxId, last: Uid) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MAX_MAILBOXES {
-            told.clear();
+    /// A session that can change the mailbox was told of all messages below this UID.
+    pub(crate) fn told(&self, mailbox: MailboxId, below: Uid) {
+        let mut known = self.lock();
+        if known.len() >= MAILBOXES && !known.contains_key(&mailbox) {
+            known.clear();
         }
-        let known = told.entry(mailbox).or_insert(last);
-        *known = last.max(*known);
+        let from = known.entry(mailbox).or_insert(below);
+        *from = below.max(*from);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxId, Uid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_not_recent_any_more() {
+        let (recent, mailbox) = (Recent::default(), MailboxId::new());
+        let uid = |number| Uid::new(number).unwrap();
+        assert_eq!(recent.from(mailbox), uid(1));
+        recent.told(mailbox, uid(5));
+        recent.told(mailbox, uid(3));
+        assert_eq!(recent.from(mailbox), uid(5));
+        assert_eq!(recent.from(MailboxId::new()), uid(1));
     }
 }

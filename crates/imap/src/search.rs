@@ -1,145 +1,265 @@
-//! SEARCH (RFC 3501 §6.4.4): first by what the rows say, then by the header, and by the whole text only where nothing
-//! less decides.
+//! SEARCH: rows first, headers only if rows do not decide, bodies last (RFC 3501 §6.4.4).
+//!
+//! Each step tries the whole program on what is known of a message; a key that needs more than is known is undecided,
+//! and an AND with a false side or an OR with a true one is decided all the same.
 
-use crate::fetch::Place;
+use crate::answer::Session;
+use crate::fault::of_mail;
 use bytes::Bytes;
-use postroom_imap_proto::{PIECE, SearchKey};
-use postroom_mailstore::{MailError, Meta};
-use postroom_message::{body_offset, body_text, date_day, header_text, header_values};
-use postroom_types::{MessageFlags, Part, Summary, Uid};
-use std::collections::HashMap;
+use postroom_imap_proto::{Fault, PIECE, SearchKey};
+use postroom_mailstore::{FlagsAt, Meta};
+use postroom_message::{body_text, date_day, header_text, header_values};
+use postroom_types::{Flags, Part, Uid};
 
-const DAY_SECONDS: i64 = 86_400;
+/// What is read of a header.
+const HEADER_OCTETS: u64 = 1 << 20;
+const SECONDS_A_DAY: i64 = 86_400;
 
-/// What is known of a message so far; a key that needs more is undecided.
-#[derive(Default)]
-struct Facts<'a> {
-    flags: Option<&'a MessageFlags>,
-    meta: Option<&'a Meta>,
-    header: Option<&'a [u8]>,
-    body: Option<(&'a [u8], &'a Part)>,
+/// What is known of a message.
+struct Known {
+    uid: Uid,
+    flags: Option<FlagsAt>,
+    meta: Option<Meta>,
+    /// The header section, as it stands.
+    header: Option<Bytes>,
+    /// Header and body as text, case folded.
+    texts: Option<Texts>,
 }
 
-/// Which of these messages match, ascending. Messages that are gone do not.
-pub(crate) async fn search(at: Place<'_>, among: &[Uid], program: &SearchKey) -> Result<Vec<Uid>, MailError> {
-    let program = &folded(program);
-    let mut found = Vec::new();
-    for uids in among.chunks(PIECE) {
-        found.extend(search_piece(at, uids, program).await?);
+struct Texts {
+    header: String,
+    body: String,
+}
+
+/// Which rows a program asks for.
+#[derive(Clone, Copy, Default)]
+struct Needs {
+    flags: bool,
+    meta: bool,
+    summary: bool,
+}
+
+impl Session {
+    pub(crate) async fn search(&self, among: &[Uid], program: &SearchKey) -> Result<Vec<Uid>, Fault> {
+        let program = folded(program);
+        let mut needs = Needs::default();
+        needs.of(&program);
+        let mut found = Vec::new();
+        for piece in among.chunks(PIECE) {
+            for known in self.rows(piece, needs).await? {
+                let uid = known.uid;
+                if self.matches(known, &program).await? {
+                    found.push(uid);
+                }
+            }
+        }
+        Ok(found)
     }
-    Ok(found)
+
+    /// The rows of messages that are still there. A program that needs none takes the client's word for it.
+    async fn rows(&self, uids: &[Uid], needs: Needs) -> Result<Vec<Known>, Fault> {
+        let (inbox, mailbox) = self.selected()?;
+        let mailstore = &self.service.mailstore;
+        let empty = |uid| Known {
+            uid,
+            flags: None,
+            meta: None,
+            header: None,
+            texts: None,
+        };
+        let mut known: Vec<Known> = uids.iter().copied().map(empty).collect();
+        if needs.flags {
+            let rows = mailstore.flags(inbox, mailbox, uids).await.map_err(|e| of_mail(&e))?;
+            let mut rows = rows.into_iter().peekable();
+            for message in &mut known {
+                message.flags = rows.next_if(|(uid, ..)| *uid == message.uid);
+            }
+            known.retain(|message| message.flags.is_some());
+        }
+        if needs.meta {
+            let uids: Vec<Uid> = known.iter().map(|message| message.uid).collect();
+            let rows = mailstore
+                .metadata(inbox, mailbox, &uids, needs.summary)
+                .await
+                .map_err(|e| of_mail(&e))?;
+            let mut rows = rows.into_iter().peekable();
+            for message in &mut known {
+                message.meta = rows.next_if(|meta| meta.uid == message.uid);
+            }
+            known.retain(|message| message.meta.is_some());
+        }
+        Ok(known)
+    }
+
+    async fn matches(&self, mut known: Known, program: &SearchKey) -> Result<bool, Fault> {
+        if let Some(decided) = known.decide(program) {
+            return Ok(decided);
+        }
+        let (inbox, _) = self.selected()?;
+        let Some(meta) = &known.meta else { return Ok(false) };
+        let root = meta
+            .summary
+            .as_ref()
+            .map(|summary| summary.root.clone())
+            .unwrap_or_default();
+        let mailstore = &self.service.mailstore;
+        let content = mailstore.content(inbox, meta.email_id).await.map_err(|e| of_mail(&e))?;
+        let Some(content) = content else { return Ok(false) };
+        let header = mailstore.read(&content, 0..root.body_offset.min(HEADER_OCTETS)).await;
+        known.header = Some(header.map_err(|e| of_mail(&e))?.unwrap_or_default());
+        if let Some(decided) = known.decide(program) {
+            return Ok(decided);
+        }
+        // The semaphore is never closed.
+        let _turn = self
+            .service
+            .whole_messages
+            .acquire()
+            .await
+            .map_err(|_| Fault::Internal)?;
+        let whole = mailstore
+            .read(&content, 0..content.octets())
+            .await
+            .map_err(|e| of_mail(&e))?;
+        known.texts = Some(texts(whole.unwrap_or_default(), root).await);
+        Ok(known.decide(program).unwrap_or(false))
+    }
 }
 
-async fn search_piece(at: Place<'_>, uids: &[Uid], program: &SearchKey) -> Result<Vec<Uid>, MailError> {
-    let rows = at.mailstore.flags(at.inbox, at.mailbox, uids).await?;
-    let flags: HashMap<Uid, MessageFlags> = rows.into_iter().map(|(uid, flags, _)| (uid, flags)).collect();
-    let mut found = Vec::new();
-    let mut undecided = Vec::new();
-    for uid in uids.iter().filter(|uid| flags.contains_key(uid)) {
-        match matches(program, *uid, &Facts { flags: flags.get(uid), ..Facts::default() }) {
-            Some(true) => found.push(*uid),
-            Some(false) => {}
-            None => undecided.push(*uid),
+/// Decodes off the executor: a large message takes a while.
+async fn texts(content: Bytes, root: Part) -> Texts {
+    let decode = move || {
+        let header_end = usize::try_from(root.body_offset)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
+        Texts {
+            header: header_text(&content[..header_end]).to_lowercase(),
+            body: body_text(&content, &root).to_lowercase(),
+        }
+    };
+    // A message that makes the decoder panic has no text.
+    let decoded = tokio::task::spawn_blocking(decode).await;
+    decoded.unwrap_or_else(|_| Texts {
+        header: String::new(),
+        body: String::new(),
+    })
+}
+
+impl Needs {
+    fn of(&mut self, key: &SearchKey) {
+        match key {
+            SearchKey::All | SearchKey::Uids(_) | SearchKey::RecentFrom(_) => {}
+            SearchKey::And(keys) => keys.iter().for_each(|key| self.of(key)),
+            SearchKey::Or(both) => {
+                self.of(&both.0);
+                self.of(&both.1);
+            }
+            SearchKey::Not(key) => self.of(key),
+            SearchKey::Has(_) | SearchKey::Keyword(_) => self.flags = true,
+            SearchKey::Larger(_)
+            | SearchKey::Smaller(_)
+            | SearchKey::Before(_)
+            | SearchKey::On(_)
+            | SearchKey::Since(_) => self.meta = true,
+            SearchKey::Header { .. }
+            | SearchKey::Body(_)
+            | SearchKey::Text(_)
+            | SearchKey::SentBefore(_)
+            | SearchKey::SentOn(_)
+            | SearchKey::SentSince(_) => (self.meta, self.summary) = (true, true),
         }
     }
-    for meta in at.mailstore.metadata(at.inbox, at.mailbox, &undecided, true).await? {
-        if decide(at, flags.get(&meta.uid), &meta, program).await? {
-            found.push(meta.uid);
+}
+
+impl Known {
+    /// Whether the message matches; `None` if more has to be known.
+    fn decide(&self, key: &SearchKey) -> Option<bool> {
+        match key {
+            SearchKey::All => Some(true),
+            SearchKey::And(keys) => self.all(keys),
+            SearchKey::Or(both) => match self.decide(&both.0) {
+                Some(true) => Some(true),
+                Some(false) => self.decide(&both.1),
+                None => self.decide(&both.1).filter(|decided| *decided),
+            },
+            SearchKey::Not(key) => self.decide(key).map(|decided| !decided),
+            SearchKey::Uids(ranges) => {
+                let at = ranges.partition_point(|(_, last)| *last < self.uid);
+                Some(ranges.get(at).is_some_and(|(first, _)| *first <= self.uid))
+            }
+            SearchKey::RecentFrom(from) => Some(from.is_some_and(|from| self.uid >= from)),
+            SearchKey::Has(wanted) => {
+                let (_, flags, _) = self.flags.as_ref()?;
+                Some(wanted.difference(flags.system) == Flags::NONE)
+            }
+            SearchKey::Keyword(keyword) => {
+                let (_, flags, _) = self.flags.as_ref()?;
+                Some(flags.keywords.contains(keyword))
+            }
+            SearchKey::Larger(octets) => Some(self.meta.as_ref()?.size_octets > *octets),
+            SearchKey::Smaller(octets) => Some(self.meta.as_ref()?.size_octets < *octets),
+            SearchKey::Before(day) => Some(self.arrived()? < *day),
+            SearchKey::On(day) => Some(self.arrived()? == *day),
+            SearchKey::Since(day) => Some(self.arrived()? >= *day),
+            SearchKey::SentBefore(day) => self.sent(|sent| sent < *day),
+            SearchKey::SentOn(day) => self.sent(|sent| sent == *day),
+            SearchKey::SentSince(day) => self.sent(|sent| sent >= *day),
+            SearchKey::Header { name, text } => {
+                let values = header_values(self.header.as_ref()?, name);
+                Some(values.iter().any(|value| contains(&value.to_lowercase(), text)))
+            }
+            SearchKey::Body(text) => Some(contains(&self.texts.as_ref()?.body, text)),
+            SearchKey::Text(text) => self.has_text(text),
         }
     }
-    found.sort_unstable();
-    Ok(found)
-}
 
-async fn decide(at: Place<'_>, flags: Option<&MessageFlags>, meta: &Meta, program: &SearchKey) -> Result<bool, MailError> {
-    let facts = Facts { flags, meta: Some(meta), ..Facts::default() };
-    if let Some(decided) = matches(program, meta.uid, &facts) {
-        return Ok(decided);
-    }
-    let Some(root) = meta.summary.as_ref().map(|summary| &summary.root) else { return Ok(false) };
-    let Some(content) = at.mailstore.content(at.inbox, meta.email_id).await? else { return Ok(false) };
-    let header = at.mailstore.read(&content, 0..root.body_offset).await?.unwrap_or_default();
-    let facts = Facts { header: Some(&header), ..facts };
-    if let Some(decided) = matches(program, meta.uid, &facts) {
-        return Ok(decided);
-    }
-    let whole: Bytes = at.mailstore.read(&content, 0..content.octets()).await?.unwrap_or_default();
-    Ok(matches(program, meta.uid, &Facts { body: Some((&whole, root)), ..facts }).unwrap_or(false))
-}
-
-/// `None`: not decided by these facts.
-fn matches(key: &SearchKey, uid: Uid, facts: &Facts<'_>) -> Option<bool> {
-    let date = |of: fn(&Meta) -> Option<i64>| facts.meta.map(of);
-    let received = || date(|meta| Some(meta.internal_date.div_euclid(DAY_SECONDS)));
-    let sent = || date(|meta| date_day(meta.summary.as_ref()?.envelope.date.as_deref()?));
-    let day = |day: Option<Option<i64>>, test: &dyn Fn(i64) -> bool| day.map(|day| day.is_some_and(test));
-    match key {
-        SearchKey::All => Some(true),
-        SearchKey::And(keys) => all(keys.iter().map(|key| matches(key, uid, facts))),
-        SearchKey::Or(keys) => {
-            let negated = [&keys.0, &keys.1].map(|key| matches(key, uid, facts).map(|decided| !decided));
-            all(negated.into_iter()).map(|neither| !neither)
+    fn all(&self, keys: &[SearchKey]) -> Option<bool> {
+        let mut all = Some(true);
+        for key in keys {
+            match self.decide(key) {
+                Some(false) => return Some(false),
+                Some(true) => {}
+                None => all = None,
+            }
         }
-        SearchKey::Not(key) => matches(key, uid, facts).map(|decided| !decided),
-        SearchKey::Uids(ranges) => Some(ranges.iter().any(|(low, high)| (*low..=*high).contains(&uid))),
-        SearchKey::Has(wanted) => facts.flags.map(|flags| wanted.difference(flags.system).bits() == 0),
-        SearchKey::Keyword(keyword) => facts.flags.map(|flags| flags.keywords.contains(keyword)),
-        SearchKey::RecentFrom(from) => Some(from.is_some_and(|from| uid >= from)),
-        SearchKey::Larger(octets) => facts.meta.map(|meta| meta.size_octets > *octets),
-        SearchKey::Smaller(octets) => facts.meta.map(|meta| meta.size_octets < *octets),
-        SearchKey::Before(wanted) => day(received(), &|day| day < *wanted),
-        SearchKey::On(wanted) => day(received(), &|day| day == *wanted),
-        SearchKey::Since(wanted) => day(received(), &|day| day >= *wanted),
-        SearchKey::SentBefore(wanted) => day(sent(), &|day| day < *wanted),
-        SearchKey::SentOn(wanted) => day(sent(), &|day| day == *wanted),
-        SearchKey::SentSince(wanted) => day(sent(), &|day| day >= *wanted),
-        SearchKey::Header { name, text } => header_matches(name, text, facts),
-        SearchKey::Body(text) => facts.body.map(|(content, root)| contains(&body_text(content, root), text)),
-        SearchKey::Text(text) => match facts.header.map(|header| contains(&header_text(header), text)) {
-            Some(true) => Some(true),
-            _ => facts.body.map(|(content, root)| {
-                contains(&header_text(&content[..body_offset(content)]), text) || contains(&body_text(content, root), text)
-            }),
-        },
+        all
     }
-}
 
-/// All must hold; one that fails decides, whatever is not known of the others.
-fn all(decisions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut result = Some(true);
-    for decision in decisions {
-        match decision {
-            Some(false) => return Some(false),
-            Some(true) => {}
-            None => result = None,
+    /// The header alone may say yes, but not no.
+    fn has_text(&self, text: &str) -> Option<bool> {
+        if let Some(texts) = &self.texts {
+            return Some(contains(&texts.header, text) || contains(&texts.body, text));
         }
+        let header = header_text(self.header.as_ref()?).to_lowercase();
+        contains(&header, text).then_some(true)
     }
-    result
+
+    /// The day of INTERNALDATE.
+    fn arrived(&self) -> Option<i64> {
+        Some(self.meta.as_ref()?.internal_date.div_euclid(SECONDS_A_DAY))
+    }
+
+    /// Asks of the day of the Date field; a message without one never matches.
+    fn sent(&self, asked: impl Fn(i64) -> bool) -> Option<bool> {
+        let summary = self.meta.as_ref()?.summary.as_ref()?;
+        Some(summary.envelope.date.as_deref().and_then(date_day).is_some_and(asked))
+    }
 }
 
-fn header_matches(name: &str, text: &str, facts: &Facts<'_>) -> Option<bool> {
-    let summary: Option<&Summary> = facts.meta.and_then(|meta| meta.summary.as_ref());
-    if name.eq_ignore_ascii_case("Subject")
-        && let Some(summary) = summary
-    {
-        // The one field that the summary has whole.
-        return Some(summary.envelope.subject.is_some() && contains(&summary.subject_text, text));
-    }
-    facts.header.map(|header| header_values(header, name).iter().any(|value| contains(value, text)))
-}
-
-/// Substring without regard to case; `wanted` is folded already.
 fn contains(text: &str, wanted: &str) -> bool {
-    wanted.is_empty() || memchr::memmem::find(text.to_lowercase().as_bytes(), wanted.as_bytes()).is_some()
+    memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some()
 }
 
-/// The program with its texts folded, once for all messages.
+/// The program with its texts case folded, once for all messages.
 fn folded(key: &SearchKey) -> SearchKey {
     match key {
         SearchKey::And(keys) => SearchKey::And(keys.iter().map(folded).collect()),
-        SearchKey::Or(keys) => SearchKey::Or(Box::new((folded(&keys.0), folded(&keys.1)))),
+        SearchKey::Or(both) => SearchKey::Or(Box::new((folded(&both.0), folded(&both.1)))),
         SearchKey::Not(key) => SearchKey::Not(Box::new(folded(key))),
-        SearchKey::Header { name, text } => SearchKey::Header { name: name.clone(), text: text.to_lowercase() },
+        SearchKey::Header { name, text } => SearchKey::Header {
+            name: name.clone(),
+            text: text.to_lowercase(),
+        },
         SearchKey::Body(text) => SearchKey::Body(text.to_lowercase()),
         SearchKey::Text(text) => SearchKey::Text(text.to_lowercase()),
         other => other.clone(),

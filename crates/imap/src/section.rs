@@ -18,7 +18,9 @@ pub(crate) enum Wanted {
 
 /// Finds a section in a message with this root.
 pub(crate) fn find(root: &Part, section: &Section) -> Wanted {
-    let Some(part) = walk(root, &section.part) else { return Wanted::Nothing };
+    let Some(part) = walk(root, &section.part) else {
+        return Wanted::Nothing;
+    };
     // The message whose header and text are meant: the whole one, or the one inside the part.
     let message = match (&section.part[..], &part.body) {
         ([], _) => Some(part),
@@ -38,12 +40,15 @@ pub(crate) fn find(root: &Part, section: &Section) -> Wanted {
 }
 
 fn walk<'a>(root: &'a Part, path: &[u32]) -> Option<&'a Part> {
-    let Some((first, rest)) = path.split_first() else { return Some(root) };
-    rest.iter().try_fold(part_of_message(root, *first)?, |part, number| match &part.body {
-        PartBody::Multipart(children) => nth(children, *number),
-        PartBody::Message(inner) => part_of_message(&inner.1, *number),
-        PartBody::Leaf => None,
-    })
+    let Some((first, rest)) = path.split_first() else {
+        return Some(root);
+    };
+    rest.iter()
+        .try_fold(part_of_message(root, *first)?, |part, number| match &part.body {
+            PartBody::Multipart(children) => nth(children, *number),
+            PartBody::Message(inner) => part_of_message(&inner.1, *number),
+            PartBody::Leaf => None,
+        })
 }
 
 /// A message that is not a multipart has exactly part 1: its body.
@@ -87,7 +92,11 @@ pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece>
         out.push(match piece {
             // Both lie within the piece, whose length is a usize.
             Piece::Inline(bytes) => Piece::Inline(bytes[from as usize..(from + take) as usize].to_vec()),
-            Piece::Stored(span) => Piece::Stored(postroom_types::BlobSpan { offset: span.offset + from, octets: take, ..span }),
+            Piece::Stored(span) => Piece::Stored(postroom_types::BlobSpan {
+                offset: span.offset + from,
+                octets: take,
+                ..span
+            }),
         });
     }
     out
@@ -106,11 +115,20 @@ mod tests {
     fn section(part: &[u32], text: SectionText) -> Option<String> {
         let root = summarize(MESSAGE.as_bytes()).root;
         let slice = |range: Range<u64>| &MESSAGE[range.start as usize..range.end as usize];
-        match find(&root, &Section { part: part.to_vec(), text: text.clone(), partial: None }) {
+        match find(
+            &root,
+            &Section {
+                part: part.to_vec(),
+                text: text.clone(),
+                partial: None,
+            },
+        ) {
             Wanted::Nothing => None,
             Wanted::Octets(range) => Some(slice(range).to_owned()),
             Wanted::Fields(range) => {
-                let SectionText::HeaderFields { names, not } = text else { panic!("fields of {text:?}") };
+                let SectionText::HeaderFields { names, not } = text else {
+                    panic!("fields of {text:?}")
+                };
                 Some(String::from_utf8(header_fields(slice(range).as_bytes(), &names, not)).unwrap())
             }
         }
@@ -118,13 +136,20 @@ mod tests {
 
     #[test]
     fn sections() {
-        let fields = |not| SectionText::HeaderFields { names: vec!["SUBJECT".into()], not };
+        let fields = |not| SectionText::HeaderFields {
+            names: vec!["SUBJECT".into()],
+            not,
+        };
         let cases: [(&[u32], SectionText, Option<&str>); 17] = [
             (&[], SectionText::All, Some(MESSAGE)),
             (&[1], SectionText::All, Some("plain")),
             (&[1], SectionText::Mime, Some("\r\n")),
             (&[1], SectionText::Header, None),
-            (&[2], SectionText::Header, Some("Subject: inner\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n")),
+            (
+                &[2],
+                SectionText::Header,
+                Some("Subject: inner\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n"),
+            ),
             (&[2], SectionText::Mime, Some("Content-Type: message/rfc822\r\n\r\n")),
             (&[2], fields(false), Some("Subject: inner\r\n\r\n")),
             (&[2, 1], SectionText::All, Some("one")),
@@ -136,7 +161,11 @@ mod tests {
             (&[4], SectionText::All, None),
             (&[0], SectionText::All, None),
             (&[], fields(false), Some("Subject: outer\r\n\r\n")),
-            (&[], fields(true), Some("To: a@b\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n")),
+            (
+                &[],
+                fields(true),
+                Some("To: a@b\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n"),
+            ),
         ];
         for (part, text, expected) in cases {
             assert_eq!(section(part, text.clone()).as_deref(), expected, "{part:?} {text:?}");
@@ -146,7 +175,16 @@ mod tests {
     #[test]
     fn a_single_part_message_has_part_one() {
         let root = summarize(b"Subject: x\r\n\r\nbody").root;
-        let all = |part: &[u32]| find(&root, &Section { part: part.to_vec(), text: SectionText::All, partial: None });
+        let all = |part: &[u32]| {
+            find(
+                &root,
+                &Section {
+                    part: part.to_vec(),
+                    text: SectionText::All,
+                    partial: None,
+                },
+            )
+        };
         assert_eq!(all(&[1]), Wanted::Octets(14..18));
         assert_eq!(all(&[2]), Wanted::Nothing);
         assert_eq!(all(&[1, 1]), Wanted::Nothing);
@@ -154,7 +192,13 @@ mod tests {
 
     #[test]
     fn partials_cut_across_pieces() {
-        let stored = |offset, octets| Piece::Stored(BlobSpan { id: BlobId([7; 16]), offset, octets });
+        let stored = |offset, octets| {
+            Piece::Stored(BlobSpan {
+                id: BlobId([7; 16]),
+                offset,
+                octets,
+            })
+        };
         let pieces = || vec![Piece::Inline(b"abc".to_vec()), stored(10, 5)];
         assert_eq!(partial(pieces(), 1, 4), [Piece::Inline(b"bc".to_vec()), stored(10, 2)]);
         assert_eq!(partial(pieces(), 4, 100), [stored(11, 4)]);

@@ -136,16 +136,25 @@ impl Session {
     }
 
     pub(crate) async fn store(&mut self, uids: &[Uid], change: &FlagChange) -> Result<Vec<FlagsNow>, Fault> {
+        if change.mode != ChangeMode::Remove {
+            Self::check_keywords(&change.flags)?;
+        }
+        let (_, now) = self.change_flags(uids, change).await?;
+        Ok(now.into_iter().map(flags_now).collect())
+    }
+
+    /// Refuses keywords that would be taken for labels of ours.
+    pub(crate) fn check_keywords(flags: &MessageFlags) -> Result<(), Fault> {
         let is_label = |keyword: &Keyword| {
             SYSTEM_LABELS
                 .iter()
                 .any(|label| keyword.as_str().eq_ignore_ascii_case(label))
         };
-        if change.mode != ChangeMode::Remove && change.flags.keywords.iter().any(is_label) {
-            return Err(Fault::Cannot);
+        if flags.keywords.iter().any(is_label) {
+            Err(Fault::Cannot)
+        } else {
+            Ok(())
         }
-        let (_, now) = self.change_flags(uids, change).await?;
-        Ok(now.into_iter().map(flags_now).collect())
     }
 
     /// Changes flags: as they were, and as they are now. What this alone has done is no news later.

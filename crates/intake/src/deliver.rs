@@ -22,7 +22,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hostname: "localhost".into(), max_message_octets: 50 << 20, max_received: 100 }
+        Self {
+            hostname: "localhost".into(),
+            max_message_octets: 50 << 20,
+            max_received: 100,
+        }
     }
 }
 
@@ -97,7 +101,10 @@ impl Intake {
         self.check(&incoming)?;
         let id = EmailId::new();
         let now = jiff::Timestamp::now();
-        let incoming = Incoming { content: self.without_forgeries(&incoming.content), ..incoming };
+        let incoming = Incoming {
+            content: self.without_forgeries(&incoming.content),
+            ..incoming
+        };
         let prefix = trace_fields(&incoming, &self.options.hostname, id, now).into_bytes();
         let mailbox = match incoming.verdict.disposition() {
             Disposition::Quarantine => MailboxRef::Special(SpecialUse::Junk),
@@ -113,7 +120,11 @@ impl Intake {
         };
         let octets = (message.prefix.len() + message.body.len()) as u64;
         let placings = placings(&incoming.recipients, id, mailbox, now.as_second());
-        let placed = self.mailstore.deliver(&message, placings).await.map_err(|error| name_inbox(error, &incoming.recipients))?;
+        let placed = self
+            .mailstore
+            .deliver(&message, placings)
+            .await
+            .map_err(|error| name_inbox(error, &incoming.recipients))?;
         Ok(Accepted { id, octets, placed })
     }
 
@@ -151,19 +162,27 @@ impl Intake {
             return Err(IntakeError::Loop { hops });
         }
         match incoming.verdict.disposition() {
-            Disposition::Reject => Err(IntakeError::DmarcReject { domain: incoming.verdict.dmarc.domain.clone() }),
+            Disposition::Reject => Err(IntakeError::DmarcReject {
+                domain: incoming.verdict.dmarc.domain.clone(),
+            }),
             Disposition::Deliver | Disposition::Quarantine => Ok(()),
         }
     }
 
     fn check_size(&self, content: &Bytes) -> Result<(), IntakeError> {
         let octets = content.len() as u64;
-        if octets > self.options.max_message_octets { Err(IntakeError::TooBig { octets }) } else { Ok(()) }
+        if octets > self.options.max_message_octets {
+            Err(IntakeError::TooBig { octets })
+        } else {
+            Ok(())
+        }
     }
 
     /// RFC 8601 §5: results that claim to be ours but came from outside are removed.
     fn without_forgeries(&self, content: &Bytes) -> Bytes {
-        remove_fields(content, |name, value| is_authentication_results_of(&self.options.hostname, name, value))
+        remove_fields(content, |name, value| {
+            is_authentication_results_of(&self.options.hostname, name, value)
+        })
     }
 }
 
@@ -195,7 +214,9 @@ fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, int
 
 /// Says which address is full, for the reply.
 fn name_inbox(error: MailError, recipients: &[LocalRecipient]) -> IntakeError {
-    let MailError::OverQuota(inbox) = error else { return IntakeError::Mail(error) };
+    let MailError::OverQuota(inbox) = error else {
+        return IntakeError::Mail(error);
+    };
     match recipients.iter().find(|recipient| recipient.inbox == inbox) {
         Some(recipient) => IntakeError::OverQuota(recipient.address.clone()),
         None => IntakeError::Mail(error),

@@ -38,13 +38,22 @@ impl Spooler {
         for entry in std::fs::read_dir(&folder)? {
             std::fs::remove_file(entry?.path())?;
         }
-        Ok(Self { folder: folder.into(), large: Arc::new(LargeMessages::new()) })
+        Ok(Self {
+            folder: folder.into(),
+            large: Arc::new(LargeMessages::new()),
+        })
     }
 
     /// A new, empty spool.
     #[must_use]
     pub fn spool(&self) -> Spool {
-        Spool { spooler: self.clone(), memory: BytesMut::new(), file: None, octets: 0, trouble: None }
+        Spool {
+            spooler: self.clone(),
+            memory: BytesMut::new(),
+            file: None,
+            octets: 0,
+            trouble: None,
+        }
     }
 }
 
@@ -92,7 +101,9 @@ impl Spool {
         }
         let length = usize::try_from(self.octets).map_err(io::Error::other)?;
         let room = self.spooler.large.room(length).await;
-        let Some(mut file) = self.file else { return Ok((self.memory.freeze(), room)) };
+        let Some(mut file) = self.file else {
+            return Ok((self.memory.freeze(), room));
+        };
         file.write_all(&self.memory).await?;
         drop(self.memory);
         file.flush().await?;
@@ -109,7 +120,12 @@ impl Spool {
 /// A file that is gone when it is closed, however the process ends.
 async fn nameless_file(folder: &Path) -> io::Result<File> {
     let path = folder.join(postroom_types::EmailId::new().to_string());
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).await?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .await?;
     tokio::fs::remove_file(&path).await?;
     Ok(file)
 }
@@ -134,7 +150,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_in_comes_out() {
-        for total in [0, 1, MEMORY_OCTETS - 1, MEMORY_OCTETS, MEMORY_OCTETS + 1, 5 * MEMORY_OCTETS] {
+        for total in [
+            0,
+            1,
+            MEMORY_OCTETS - 1,
+            MEMORY_OCTETS,
+            MEMORY_OCTETS + 1,
+            5 * MEMORY_OCTETS,
+        ] {
             round_trip(total).await;
         }
     }

@@ -54,7 +54,13 @@ fn protocol(incoming: &Incoming) -> &'static str {
 
 /// The client's name, without anything that could end the field or open a comment.
 fn printable(client: &str) -> String {
-    let harmless = |c: char| if c.is_ascii_alphanumeric() || "-._:[]".contains(c) { c } else { '?' };
+    let harmless = |c: char| {
+        if c.is_ascii_alphanumeric() || "-._:[]".contains(c) {
+            c
+        } else {
+            '?'
+        }
+    };
     let shown: String = client.chars().take(MAX_CLIENT_OCTETS).map(harmless).collect();
     if shown.is_empty() { "unknown".to_owned() } else { shown }
 }
@@ -64,7 +70,10 @@ fn begins_with_header(content: &[u8]) -> bool {
     if content.starts_with(b"\r\n") {
         return true;
     }
-    let name = content.iter().take_while(|byte| byte.is_ascii_graphic() && **byte != b':').count();
+    let name = content
+        .iter()
+        .take_while(|byte| byte.is_ascii_graphic() && **byte != b':')
+        .count();
     let rest = content[name..].trim_ascii_start();
     name > 0 && rest.first() == Some(&b':')
 }
@@ -86,7 +95,10 @@ mod tests {
             tls: true,
             smtputf8: false,
             reverse_path: ReversePath::Null,
-            recipients: vec![LocalRecipient { inbox: InboxId::new(), address }],
+            recipients: vec![LocalRecipient {
+                inbox: InboxId::new(),
+                address,
+            }],
             content: Bytes::from_static(content),
             verdict: Verdict::default(),
         }
@@ -95,10 +107,14 @@ mod tests {
     #[test]
     fn fields_in_order() {
         let id = EmailId::new();
-        let fields = trace_fields(&incoming(b"Subject: x\r\n\r\n"), "mx.example.test", id, jiff::Timestamp::UNIX_EPOCH);
+        let fields = trace_fields(
+            &incoming(b"Subject: x\r\n\r\n"),
+            "mx.example.test",
+            id,
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         let expected = format!(
-            "Return-Path: <>\r\nAuthentication-Results: mx.example.test;\r\n\tspf=none smtp.helo=\"\";\r\n\tdkim=none;\r\n\tdmarc=none \
-             header.from=\"\";\r\n\tarc=none;\r\n\tiprev=none\r\nReceived: from mail.example.net??X:?y?? ([192.0.2.1])\r\n\tby \
+            "Return-Path: <>\r\nAuthentication-Results: mx.example.test; none\r\nReceived: from mail.example.net??X:?y?? ([192.0.2.1])\r\n\tby \
              mx.example.test (postroom) with ESMTPS id {id}\r\n\tfor <scout@example.test>;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
         );
         assert_eq!(fields, expected);

@@ -6,7 +6,7 @@
 use crate::keys::{self, inbox_lane, mailbox_lane};
 use crate::model::{Cause, FeedEvent};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
-use postroom_store::{CommitBuilder, Patch, PatchPlace, PatchSource};
+use postroom_store::{CommitBuilder, Condition, Key, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
 
 /// How the counts of a mailbox move.
@@ -158,6 +158,14 @@ impl Change {
             .put_patched(keys::flags(self.inbox, mailbox, 0), flags.write(), vec![uid, modseq])
             .put_patched(keys::metadata(self.inbox, mailbox, 0), meta, vec![uid]);
         self.touch(mailbox);
+    }
+
+    /// Asks that the key has no value, and puts one with numbers to be filled in.
+    pub(crate) fn put_new_patched(&mut self, key: Key, value: Value, patches: Vec<Patch>) {
+        let mut commit = std::mem::take(&mut self.builder).build();
+        commit.conditions.push((key.clone(), Condition::Absent));
+        self.builder = CommitBuilder::from_commit(commit);
+        self.builder.put_patched(key, value, patches);
     }
 
     /// Replaces the flags row of a placement.

@@ -129,11 +129,7 @@ impl Mailstore {
             minus: 0,
             place: PatchPlace::Value(ONCE_LAST_UID),
         };
-        // First that it is new, then with its number: of two writes of one key the later holds.
-        change
-            .builder
-            .put_new(once.clone(), row.write())
-            .put_patched(once.clone(), row.write(), vec![patch]);
+        change.put_new_patched(once.clone(), row.write(), vec![patch]);
         let mut builder = change.finish();
         if builder.operations() > MAX_COMMIT_OPERATIONS {
             builder.bulk();

@@ -5,6 +5,8 @@ mod inbox;
 mod message;
 mod placement;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod uids;
 
 pub(crate) use feed::{FeedRow, Patchable};

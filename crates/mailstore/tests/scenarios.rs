@@ -617,6 +617,12 @@ async fn a_caller_can_add_to_the_commit() {
     let refused = f.mail.deliver_with(&other, placings, &with).await;
     assert!(matches!(refused, Err(MailError::Conflict(key)) if key == b"q-item"));
     assert_eq!(f.mail.count(f.inbox).await.unwrap(), 1);
+    // A duplicate stores nothing, but the caller's part is done.
+    let mut with = CommitBuilder::new();
+    with.delete(b"q-item".to_vec());
+    let placings = vec![placing(f.inbox, MailboxRef::Inbox, &message)];
+    assert!(f.mail.deliver_with(&message, placings, &with).await.unwrap()[0].duplicate);
+    assert_eq!(f.store.get(b"q-item").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -24,7 +24,10 @@ pub(crate) fn ensure(folder: &Path, names: &[String]) -> Outcome<DevCertificates
     fs::create_dir_all(folder)?;
     let made = DevCertificates {
         ca: folder.join("ca.pem"),
-        server: TlsFiles { certificate: folder.join("server.pem"), key: folder.join("server.key") },
+        server: TlsFiles {
+            certificate: folder.join("server.pem"),
+            key: folder.join("server.key"),
+        },
     };
     // ca.pem is written last: where it is, the others are whole.
     if !made.ca.exists() {
@@ -49,7 +52,12 @@ pub(crate) fn ensure(folder: &Path, names: &[String]) -> Outcome<DevCertificates
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let staged = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&staged)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&staged, path)?;

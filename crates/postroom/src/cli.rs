@@ -95,7 +95,13 @@ pub(crate) struct ApiArgs {
     #[arg(long, env = "POSTROOM_URL", default_value = "http://127.0.0.1:2080", global = true)]
     pub(crate) url: String,
     /// An API key
-    #[arg(long, env = "POSTROOM_API_KEY", hide_env_values = true, default_value = "", global = true)]
+    #[arg(
+        long,
+        env = "POSTROOM_API_KEY",
+        hide_env_values = true,
+        default_value = "",
+        global = true
+    )]
     pub(crate) key: String,
     /// Print the server's JSON
     #[arg(long, global = true)]

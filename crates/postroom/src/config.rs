@@ -108,22 +108,48 @@ impl std::error::Error for ConfigError {}
 impl Config {
     /// Reads and checks a file.
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
-        let whole = |text: String| ConfigError { file: file.to_owned(), complaints: vec![Complaint { line: 0, text }] };
+        let whole = |text: String| ConfigError {
+            file: file.to_owned(),
+            complaints: vec![Complaint { line: 0, text }],
+        };
         let text = std::fs::read_to_string(file).map_err(|error| whole(error.to_string()))?;
         let mut reader = Reader::new(&text);
         let config = Self::read(&mut reader);
-        if reader.complaints.is_empty() { Ok(config) } else { Err(ConfigError { file: file.to_owned(), complaints: reader.complaints }) }
+        if reader.complaints.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError {
+                file: file.to_owned(),
+                complaints: reader.complaints,
+            })
+        }
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
-        let hostname = reader.take("hostname", String::new(), "\"mail.example.org\"", |value| Ok(host_name(&text(value)?)?.to_string()));
+        let hostname = reader.take("hostname", String::new(), "\"mail.example.org\"", |value| {
+            Ok(host_name(&text(value)?)?.to_string())
+        });
         if hostname.is_empty() {
             reader.complain_whole("`hostname` is missing: the public name of this server, as its MX record says");
         }
-        let parent = hostname.split_once('.').map_or(hostname.as_str(), |(_, rest)| rest).to_owned();
-        let domains = reader.take("domains", Vec::new(), "[\"example.org\"]", |value| list(value, host_name));
-        let domains = if domains.is_empty() { Domain::parse(&parent).into_iter().collect() } else { domains };
-        let data_dir = reader.take("data_dir", PathBuf::from("/var/lib/postroom"), "\"/var/lib/postroom\"", path);
+        let parent = hostname
+            .split_once('.')
+            .map_or(hostname.as_str(), |(_, rest)| rest)
+            .to_owned();
+        let domains = reader.take("domains", Vec::new(), "[\"example.org\"]", |value| {
+            list(value, host_name)
+        });
+        let domains = if domains.is_empty() {
+            Domain::parse(&parent).into_iter().collect()
+        } else {
+            domains
+        };
+        let data_dir = reader.take(
+            "data_dir",
+            PathBuf::from("/var/lib/postroom"),
+            "\"/var/lib/postroom\"",
+            path,
+        );
         let config = Self {
             listen: Listen::read(reader),
             public: Public::read(reader, &hostname),
@@ -152,7 +178,10 @@ impl Config {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_octets: 64 << 20, min_free_octets: 512 << 20 }
+        Self {
+            cache_octets: 64 << 20,
+            min_free_octets: 512 << 20,
+        }
     }
 }
 
@@ -172,7 +201,8 @@ impl Limits {
 
 impl Listen {
     fn read(reader: &mut Reader<'_>) -> Self {
-        let mut take = |key: &str, shown: &str, default: &[SocketAddr]| reader.take(key, default.to_vec(), shown, addresses);
+        let mut take =
+            |key: &str, shown: &str, default: &[SocketAddr]| reader.take(key, default.to_vec(), shown, addresses);
         let any = |port| SocketAddr::from(([0_u16; 8], port));
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
@@ -224,7 +254,11 @@ fn read_tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
 
 fn host_name(text: &str) -> Result<Domain, String> {
     let domain = Domain::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
-    if domain.is_literal() { Err(format!("`{text}` is an address, not a name")) } else { Ok(domain) }
+    if domain.is_literal() {
+        Err(format!("`{text}` is an address, not a name"))
+    } else {
+        Ok(domain)
+    }
 }
 
 fn path(value: &toml::de::DeValue<'_>) -> Result<PathBuf, String> {
@@ -232,15 +266,24 @@ fn path(value: &toml::de::DeValue<'_>) -> Result<PathBuf, String> {
 }
 
 fn port(value: &toml::de::DeValue<'_>) -> Result<u16, String> {
-    u16::try_from(number(value)?).ok().filter(|port| *port != 0).ok_or_else(|| "not a port".to_owned())
+    u16::try_from(number(value)?)
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or_else(|| "not a port".to_owned())
 }
 
 fn count(value: &toml::de::DeValue<'_>) -> Result<usize, String> {
-    usize::try_from(number(value)?).ok().filter(|count| *count != 0).ok_or_else(|| "must be at least 1".to_owned())
+    usize::try_from(number(value)?)
+        .ok()
+        .filter(|count| *count != 0)
+        .ok_or_else(|| "must be at least 1".to_owned())
 }
 
 fn addresses(value: &toml::de::DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
-    list(value, |text| text.parse().map_err(|_| format!("`{text}` is not an address with a port, such as \"[::]:25\"")))
+    list(value, |text| {
+        text.parse()
+            .map_err(|_| format!("`{text}` is not an address with a port, such as \"[::]:25\""))
+    })
 }
 
 #[cfg(test)]
@@ -250,7 +293,11 @@ mod tests {
     fn complaints(text: &str) -> Vec<(usize, String)> {
         let mut reader = Reader::new(text);
         Config::read(&mut reader);
-        reader.complaints.into_iter().map(|complaint| (complaint.line, complaint.text)).collect()
+        reader
+            .complaints
+            .into_iter()
+            .map(|complaint| (complaint.line, complaint.text))
+            .collect()
     }
 
     #[test]
@@ -266,7 +313,12 @@ mod tests {
 
     #[test]
     fn syntax_errors_have_lines() {
-        assert_eq!(complaints("hostname = \"a.b\"\nx = = 1\n").first().map(|(line, _)| *line), Some(2));
+        assert_eq!(
+            complaints("hostname = \"a.b\"\nx = = 1\n")
+                .first()
+                .map(|(line, _)| *line),
+            Some(2)
+        );
     }
 
     #[test]
@@ -274,7 +326,10 @@ mod tests {
         let mut reader = Reader::new("hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\n");
         let config = Config::read(&mut reader);
         assert_eq!(reader.complaints, []);
-        assert_eq!((config.limits.message_octets, config.limits.inbox_octets), (2 << 20, 1000));
+        assert_eq!(
+            (config.limits.message_octets, config.limits.inbox_octets),
+            (2 << 20, 1000)
+        );
         assert_eq!(config.domains, [Domain::parse("example.org").unwrap()]);
     }
 
@@ -299,10 +354,13 @@ mod tests {
         shown.sort();
         known.sort();
         assert_eq!(shown, known);
-        let uncommented: String = documented.lines().map(|line| match line.strip_prefix('#') {
-            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-            _ => format!("{line}\n"),
-        }).collect();
+        let uncommented: String = documented
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
         assert_eq!(complaints(&uncommented), []);
     }
 }

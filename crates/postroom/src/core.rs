@@ -26,7 +26,10 @@ impl Core {
     pub(crate) async fn open(config: &Config, mode: Mode) -> Outcome<Self> {
         let store = open_store(config).await?;
         let shared: SharedStore = store.clone();
-        let mailstore = Arc::new(Mailstore::new(Arc::clone(&shared), postroom_mailstore::Options::default()));
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&shared),
+            postroom_mailstore::Options::default(),
+        ));
         let (default_domain, hosted) = config.domains.split_first().ok_or("no domain to answer for")?;
         let mut options = postroom_identity::Options {
             hosted_domains: hosted.to_vec(),
@@ -46,7 +49,11 @@ impl Core {
         };
         Ok(Self {
             intake: Arc::new(Intake::new(Arc::clone(&mailstore), intake)),
-            verifier: if config.dns.verify { Verifier::dns(&config.dns.servers)? } else { Verifier::off() },
+            verifier: if config.dns.verify {
+                Verifier::dns(&config.dns.servers)?
+            } else {
+                Verifier::off()
+            },
             spooler: Spooler::new(config.data_dir.join("spool"))?,
             store,
             mailstore,
@@ -64,7 +71,11 @@ async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
         ..postroom_store_sled::Options::default()
     };
     let progress = |progress: Progress| {
-        tracing::info!(done_octets = progress.done_octets, total_octets = progress.total_octets, "replaying the journal");
+        tracing::info!(
+            done_octets = progress.done_octets,
+            total_octets = progress.total_octets,
+            "replaying the journal"
+        );
     };
     Ok(tokio::task::spawn_blocking(move || SledStore::open(&folder, options, progress)).await??)
 }

@@ -48,9 +48,21 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
     let folder = folder.canonicalize()?;
     let remembered = Remembered::load(&folder)?;
     let domain = domain(args, remembered.as_ref())?;
-    let names = ["localhost", "127.0.0.1", "::1", domain.as_str(), &format!("mail.{domain}")].map(str::to_owned);
+    let names = [
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        domain.as_str(),
+        &format!("mail.{domain}"),
+    ]
+    .map(str::to_owned);
     let certificates = certificates::ensure(&folder.join("certs"), &names)?;
-    let port = |usual: u16| args.base_port.checked_add(usual).map(loopback).ok_or("--base-port is too high");
+    let port = |usual: u16| {
+        args.base_port
+            .checked_add(usual)
+            .map(loopback)
+            .ok_or("--base-port is too high")
+    };
     let endpoints = Endpoints {
         api: format!("http://{}", port(80)?),
         smtp_in: port(25)?,
@@ -77,10 +89,16 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
             smtp_port: endpoints.submission.port(),
         },
         tls: Some(certificates.server),
-        dns: Dns { verify: false, servers: Vec::new() },
+        dns: Dns {
+            verify: false,
+            servers: Vec::new(),
+        },
         store: Store::default(),
         limits: Limits::dev(),
-        log: Log { filter: "info".into(), json: false },
+        log: Log {
+            filter: "info".into(),
+            json: false,
+        },
     };
     let server = Server::start(config, Mode::Dev).await?;
     let remembered = match remembered {
@@ -97,17 +115,24 @@ fn loopback(port: u16) -> SocketAddr {
 
 /// The XDG base directory for data that belongs to a user.
 fn default_folder() -> Outcome<PathBuf> {
-    let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from = |variable: &str| {
+        std::env::var_os(variable)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let base = from("XDG_DATA_HOME").or_else(|| Some(from("HOME")?.join(".local/share")));
-    base.map(|base| base.join("postroom/dev")).ok_or_else(|| "neither XDG_DATA_HOME nor HOME is set: give --data DIR".into())
+    base.map(|base| base.join("postroom/dev"))
+        .ok_or_else(|| "neither XDG_DATA_HOME nor HOME is set: give --data DIR".into())
 }
 
 /// A folder stays with the domain it was made with: its addresses would not be found under another.
 fn domain(args: &DevArgs, remembered: Option<&Remembered>) -> Outcome<Domain> {
     match (&args.domain, remembered) {
-        (Some(wanted), Some(made)) if !wanted.eq_ignore_ascii_case(&made.domain) => {
-            Err(format!("this folder was made with --domain {}; use another --data for {wanted}", made.domain).into())
-        }
+        (Some(wanted), Some(made)) if !wanted.eq_ignore_ascii_case(&made.domain) => Err(format!(
+            "this folder was made with --domain {}; use another --data for {wanted}",
+            made.domain
+        )
+        .into()),
         (_, Some(made)) => Ok(Domain::parse(&made.domain)?),
         (wanted, None) => Ok(Domain::parse(wanted.as_deref().unwrap_or("example.test"))?),
     }
@@ -132,7 +157,9 @@ impl Remembered {
         let operator_key = identity.create_key(&KeyScope::Operator(operator), Some("dev")).await?;
         let made = identity.create_organization("dev", None).await?;
         let organization = made.organization.id;
-        let api_key = identity.create_key(&KeyScope::Organization(organization), Some("dev")).await?;
+        let api_key = identity
+            .create_key(&KeyScope::Organization(organization), Some("dev"))
+            .await?;
         let wanted = CreateInbox {
             organization,
             pod: None,
@@ -171,9 +198,22 @@ fn announce(json: bool, remembered: &Remembered, at: &Endpoints) -> Outcome<()> 
         println!("{line}");
         return Ok(());
     }
-    let Remembered { operator_key, api_key, tenant_key, inbox, .. } = remembered;
+    let Remembered {
+        operator_key,
+        api_key,
+        tenant_key,
+        inbox,
+        ..
+    } = remembered;
     let FirstInbox { address, password } = inbox;
-    let Endpoints { api, smtp_in, imap, imaps, ca, .. } = at;
+    let Endpoints {
+        api,
+        smtp_in,
+        imap,
+        imaps,
+        ca,
+        ..
+    } = at;
     println!(
         "postroom is ready.
 

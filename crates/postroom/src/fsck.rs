@@ -13,7 +13,10 @@ pub(crate) async fn run(args: &FsckArgs) -> Outcome<()> {
     if !folder.is_dir() {
         return Err(format!("{} holds no store", args.data.display()).into());
     }
-    let options = Options { boot_id: std::env::var("POSTROOM_BOOT_ID").ok(), ..Options::default() };
+    let options = Options {
+        boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
+        ..Options::default()
+    };
     let store = tokio::task::spawn_blocking(move || SledStore::open(&folder, options, |_| {})).await??;
     let shared: SharedStore = store.clone();
     let mailstore = Mailstore::new(Arc::clone(&shared), postroom_mailstore::Options::default());
@@ -27,11 +30,18 @@ pub(crate) async fn run(args: &FsckArgs) -> Outcome<()> {
     store.close().await?;
     let ok = problems.is_empty();
     match args.json {
-        true => println!("{}", serde_json::json!({ "ok": ok, "inboxes": inboxes, "problems": problems })),
+        true => println!(
+            "{}",
+            serde_json::json!({ "ok": ok, "inboxes": inboxes, "problems": problems })
+        ),
         false => {
             problems.iter().for_each(|problem| println!("{problem}"));
             println!("{inboxes} inboxes checked, {} problems", problems.len());
         }
     }
-    if ok { Ok(()) } else { Err("the data is not consistent".into()) }
+    if ok {
+        Ok(())
+    } else {
+        Err("the data is not consistent".into())
+    }
 }

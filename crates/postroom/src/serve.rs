@@ -15,7 +15,10 @@ pub(crate) async fn run(file: &Path) -> Outcome<()> {
     let server = Server::start(config, Mode::Serve).await?;
     if !key_file.exists() {
         let operator = server.identity().bootstrap().await?.organization;
-        let key = server.identity().create_key(&KeyScope::Operator(operator), Some("first")).await?;
+        let key = server
+            .identity()
+            .create_key(&KeyScope::Operator(operator), Some("first"))
+            .await?;
         write_private(&key_file, format!("{}\n", key.secret.expose()).as_bytes())?;
         tracing::info!(file = %key_file.display(), "wrote the first operator key");
     }
@@ -28,7 +31,12 @@ pub(crate) fn check(file: &Path) -> Outcome<()> {
     if let Some(tls) = &config.tls {
         postroom_net::TlsConfig::from_files(&tls.certificate, &tls.key, true)?;
     }
-    println!("{} is good: {} answers for {}", file.display(), config.hostname, join(&config.domains));
+    println!(
+        "{} is good: {} answers for {}",
+        file.display(),
+        config.hostname,
+        join(&config.domains)
+    );
     Ok(())
 }
 

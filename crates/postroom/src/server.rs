@@ -166,11 +166,21 @@ impl Server {
             core.spooler.clone(),
             postroom_smtp_in::Options { protocol },
         ));
-        let options = ListenerOptions { limits: limits(config), tls, implicit_tls: false, refusal: Bytes::from_static(SMTP_FULL) };
+        let options = ListenerOptions {
+            limits: limits(config),
+            tls,
+            implicit_tls: false,
+            refusal: Bytes::from_static(SMTP_FULL),
+        };
         for listener in listeners {
             let service = Arc::clone(&service);
             let make = move |peer: &postroom_net::Peer| service.session(peer);
-            self.tasks.spawn(postroom_net::serve(listener, options.clone(), make, self.shutdown.clone()));
+            self.tasks.spawn(postroom_net::serve(
+                listener,
+                options.clone(),
+                make,
+                self.shutdown.clone(),
+            ));
         }
         Ok(())
     }
@@ -195,16 +205,29 @@ impl Server {
             Arc::clone(&core.mailstore),
             Arc::clone(&core.intake),
             core.spooler.clone(),
-            postroom_imap::Options { protocol, loopback_login: mode == Mode::Dev, ..postroom_imap::Options::default() },
+            postroom_imap::Options {
+                protocol,
+                loopback_login: mode == Mode::Dev,
+                ..postroom_imap::Options::default()
+            },
         ));
         let doors = [(starttls, false, IMAP_FULL), (implicit_tls, true, &b""[..])];
         for (listeners, implicit_tls, refusal) in doors {
-            let options =
-                ListenerOptions { limits: limits(config), tls: tls.clone(), implicit_tls, refusal: Bytes::from_static(refusal) };
+            let options = ListenerOptions {
+                limits: limits(config),
+                tls: tls.clone(),
+                implicit_tls,
+                refusal: Bytes::from_static(refusal),
+            };
             for listener in listeners {
                 let service = Arc::clone(&service);
                 let make = move |peer: &postroom_net::Peer| service.session(peer);
-                self.tasks.spawn(postroom_net::serve(listener, options.clone(), make, self.shutdown.clone()));
+                self.tasks.spawn(postroom_net::serve(
+                    listener,
+                    options.clone(),
+                    make,
+                    self.shutdown.clone(),
+                ));
             }
         }
         Ok(())
@@ -213,14 +236,24 @@ impl Server {
     fn serve_http(&self, listeners: Vec<TcpListener>, core: &Core, config: &Config) {
         let public = &config.public;
         let options = http_api::Options {
-            imap: http_api::Endpoint { host: public.imap_host.clone(), port: public.imap_port },
-            smtp: http_api::Endpoint { host: public.smtp_host.clone(), port: public.smtp_port },
+            imap: http_api::Endpoint {
+                host: public.imap_host.clone(),
+                port: public.imap_port,
+            },
+            smtp: http_api::Endpoint {
+                host: public.smtp_host.clone(),
+                port: public.smtp_port,
+            },
         };
         let state = http_api::State::new(Arc::clone(&core.identity), Arc::clone(&core.mailstore), options);
         let router = http_api::router(state);
         for listener in listeners {
-            let limits = http_api::Limits { connections: config.limits.connections, ..http_api::Limits::default() };
-            self.tasks.spawn(http_api::serve(listener, router.clone(), limits, self.shutdown.clone()));
+            let limits = http_api::Limits {
+                connections: config.limits.connections,
+                ..http_api::Limits::default()
+            };
+            self.tasks
+                .spawn(http_api::serve(listener, router.clone(), limits, self.shutdown.clone()));
         }
     }
 

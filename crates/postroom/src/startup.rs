@@ -22,9 +22,9 @@ impl Waiting {
     /// Binds a socket and begins to refuse. An empty refusal closes the connection without a word, for ports where the
     /// client speaks first or in TLS.
     pub(crate) async fn bind(address: std::net::SocketAddr, refusal: Bytes) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        })?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
         let ready = CancellationToken::new();
         let task = tokio::spawn(refuse_until(listener, refusal, ready.clone()));
         Ok(Self { task, ready })
@@ -72,7 +72,12 @@ mod tests {
         drop(listener);
         let waiting = Waiting::bind(address, refusal.clone()).await.unwrap();
         let mut heard = Vec::new();
-        TcpStream::connect(address).await.unwrap().read_to_end(&mut heard).await.unwrap();
+        TcpStream::connect(address)
+            .await
+            .unwrap()
+            .read_to_end(&mut heard)
+            .await
+            .unwrap();
         assert_eq!(heard, refusal);
         let listener = waiting.take_over().await.unwrap();
         let client = TcpStream::connect(address).await.unwrap();

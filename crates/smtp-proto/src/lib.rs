@@ -16,6 +16,7 @@ mod options;
 mod question;
 mod reply;
 mod server;
+mod state;
 
 pub use options::{BareNewline, Options};
 pub use question::{Answer, Envelope, MailParams, Question};

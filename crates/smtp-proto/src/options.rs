@@ -18,6 +18,9 @@ pub struct Options {
     /// Commands that bring no message nearer (NOOP, RSET, EHLO, …), without an accepted message between them, before
     /// we close. Default 100.
     pub idle_commands: u32,
+    /// Commands of any kind without an accepted message between them, before we close. Default 10,000: a client may
+    /// try far more recipients than one message takes.
+    pub commands: u32,
     /// Longest command line, octets, with CRLF. Default 2,048; RFC 5321 §4.5.3.1.4 asks for 512 and what the
     /// parameters add.
     pub command_octets: usize,
@@ -50,6 +53,7 @@ impl Default for Options {
             recipients: 100,
             errors: 20,
             idle_commands: 100,
+            commands: 10_000,
             command_octets: 2_048,
             command_timeout: Duration::from_secs(300),
             data_timeout: Duration::from_secs(300),

@@ -1,63 +1,16 @@
-//! The server: its states, and which input goes where.
+//! The server: which input goes where.
 
-use crate::command::{Text, Verb, parse_command};
+use crate::command::{Verb, parse_command};
 use crate::options::Options;
-use crate::question::{Answer, Envelope, MailParams, Question};
+use crate::question::{Answer, Question};
 use crate::reply::Reply;
+use crate::state::{State, Waiting};
 use bytes::Bytes;
-use postroom_types::{ForwardPath, ReversePath};
 use postroom_wire::{Action, Input, LineBuffer, LineError, Machine};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Where the dialogue stands. Each state carries what is true in it.
-#[derive(Debug)]
-pub(crate) enum State {
-    /// Greeted by us, not yet by the client.
-    Connected,
-    /// No transaction is open.
-    Ready(Client),
-    /// MAIL was accepted, and no recipient yet.
-    Mail(Client, Mail),
-    /// At least one recipient was accepted.
-    Rcpt(Envelope),
-    /// Message text is coming.
-    Text(Envelope, Text),
-    /// A question is open.
-    Waiting(Waiting),
-    /// The handshake is going on.
-    StartingTls,
-    /// Nothing more is said or heard.
-    Closed,
-}
-
-/// What an answer will decide.
-#[derive(Debug)]
-pub(crate) enum Waiting {
-    Mail(Client, Mail),
-    FirstRecipient(Client, Mail, ForwardPath),
-    Recipient(Envelope, ForwardPath),
-    Data(Envelope),
-    Message(Client),
-    Refused(Client, Reply),
-}
-
-/// Who the client says it is.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) name: String,
-    /// It said EHLO.
-    pub(crate) extended: bool,
-}
-
-/// What MAIL said.
-#[derive(Debug)]
-pub(crate) struct Mail {
-    pub(crate) reverse_path: ReversePath,
-    pub(crate) params: MailParams,
-}
 
 /// One session.
 #[derive(Debug)]
@@ -71,6 +24,7 @@ pub struct Server {
     pub(crate) draining: bool,
     pub(crate) errors: u32,
     pub(crate) idle_commands: u32,
+    pub(crate) commands: u32,
     deadline: Instant,
 }
 
@@ -88,6 +42,7 @@ impl Server {
             draining: false,
             errors: 0,
             idle_commands: 0,
+            commands: 0,
         };
         server.send(format!("220 {} ESMTP postroom\r\n", server.options.hostname));
         server
@@ -155,6 +110,7 @@ impl Server {
     /// The command table.
     fn command(&mut self, state: State, line: &str) -> State {
         let (verb, argument) = parse_command(line);
+        self.commands += 1;
         if !matches!(verb, Verb::Mail | Verb::Rcpt | Verb::Data) {
             self.idle_commands += 1;
         }
@@ -177,7 +133,9 @@ impl Server {
         match state {
             State::Closed | State::Waiting(_) => state,
             _ if self.errors >= self.options.errors => self.close_with(&Reply::TOO_MANY_ERRORS),
-            _ if self.idle_commands >= self.options.idle_commands => self.close_with(&Reply::NO_PROGRESS),
+            _ if self.idle_commands >= self.options.idle_commands || self.commands >= self.options.commands => {
+                self.close_with(&Reply::NO_PROGRESS)
+            }
             _ => state,
         }
     }

@@ -78,7 +78,8 @@ impl Drop for OwnBody {
     }
 }
 
-fn own_path(folder: &Path, id: BlobId, number: u64) -> PathBuf {
+/// The path of a body's own file.
+pub(crate) fn own_path(folder: &Path, id: BlobId, number: u64) -> PathBuf {
     folder.join(format!("{}-{number:016x}", hex(&id.0)))
 }
 
@@ -151,6 +152,14 @@ impl Bodies {
             return Err(corrupt(&path, base, "the CRC of a body is wrong"));
         }
         Ok(bytes.into())
+    }
+
+    /// Closes a file that is about to be removed.
+    pub(crate) fn let_go(&self, path: &Path) {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(name, _)| name != path);
     }
 
     /// An open file; the one used longest ago is closed for a new one.

@@ -12,6 +12,7 @@ use crate::identity::{CleanMark, Identity, Running, read_identity, take_clean_ma
 use crate::index::{Entry, Index};
 use crate::journal::{FILE_HEADER_OCTETS, FileHeader, JOURNAL_MAGIC, Journal, file_path, list};
 use crate::replay::{End, JournalFile, Record, read_full_at};
+use crate::snapshot;
 use postroom_store::StoreError;
 use postroom_types::Lsn;
 use std::fs;
@@ -68,19 +69,19 @@ pub(crate) fn boot(
         move_aside(folder)?;
     }
     write_identity(folder, &Identity { id: store, running })?;
+    snapshot::remove_old(&folder.snapshots()).map_err(at(folder.snapshots()))?;
+    let snapshots = snapshot::list(&folder.snapshots()).map_err(at(folder.snapshots()))?;
 
     let mut start = Start {
         folder,
         options,
         store,
         files,
+        snapshot: snapshots.last().copied().unwrap_or_default(),
         progress,
     };
     let (index, end) = start.index(clean.as_ref())?;
-    let last = *start
-        .files
-        .last()
-        .expect("there is a first file, and an empty last one is not the only one");
+    let last = *start.files.last().expect("there is a first file");
     let journal = Journal::resume(&folder.journal(), store, last, end.octets, options.roll_octets)?;
     let orphans = remove_orphans(&folder.bodies(), &index)?;
     remove_if_there(&folder.index_aside()).map_err(at(folder.index_aside()))?;
@@ -96,11 +97,8 @@ pub(crate) fn boot(
 /// A new store. A crash in between leaves either nothing that counts, or a journal without an identity.
 fn create(folder: &Folder, options: &Options) -> Result<Booted, OpenError> {
     let store = *uuid::Uuid::now_v7().as_bytes();
-    let failed = |trouble| match trouble {
-        Trouble::Full => at(folder.journal())(std::io::ErrorKind::StorageFull.into()),
-        Trouble::Fatal(why) => at(folder.journal())(std::io::Error::other(why)),
-    };
-    let journal = Journal::create(&folder.journal(), store, Lsn(1), options.roll_octets).map_err(failed)?;
+    let journal = Journal::create(&folder.journal(), store, Lsn(1), options.roll_octets);
+    let journal = journal.map_err(|trouble| not_made(folder, trouble))?;
     move_aside(folder)?;
     let running = Running::now(folder, options.boot_id.as_deref())?;
     write_identity(folder, &Identity { id: store, running })?;
@@ -111,6 +109,13 @@ fn create(folder: &Folder, options: &Options) -> Result<Booted, OpenError> {
         journal,
         index,
         next: Lsn(1),
+    })
+}
+
+fn not_made(folder: &Folder, trouble: Trouble) -> OpenError {
+    at(folder.journal())(match trouble {
+        Trouble::Full => std::io::ErrorKind::StorageFull.into(),
+        Trouble::Fatal(why) => std::io::Error::other(why),
     })
 }
 
@@ -163,6 +168,8 @@ struct Start<'a> {
     options: &'a Options,
     store: [u8; 16],
     files: Vec<Lsn>,
+    /// The newest snapshot's lsn; 0 if there is none.
+    snapshot: Lsn,
     progress: &'a mut dyn FnMut(Progress),
 }
 
@@ -181,7 +188,7 @@ impl Start<'_> {
                         },
                     ));
                 }
-                match self.replay(&index, applied) {
+                match self.catch_up(&index, applied) {
                     Ok(end) if applied < end.next => return Ok((index, end)),
                     Ok(end) => tracing::warn!(applied = applied.0, end = end.next.0 - 1, "the index is ahead"),
                     Err(OpenError::Index(why)) => tracing::warn!(why, "the index takes no more"),
@@ -192,8 +199,26 @@ impl Start<'_> {
         }
         move_aside(self.folder)?;
         let index = self.open_index().map_err(OpenError::Index)?;
-        let end = self.replay(&index, Lsn(0))?;
+        self.load_snapshot(&index)?;
+        let end = self.replay(&index, self.snapshot)?;
         Ok((index, end))
+    }
+
+    /// Replays, unless the files that this index lacks may be gone since the snapshot covers them.
+    fn catch_up(&mut self, index: &Index, applied: Lsn) -> Result<End, OpenError> {
+        if applied < self.snapshot {
+            return Err(OpenError::Index("older than the snapshot".to_owned()));
+        }
+        self.replay(index, applied)
+    }
+
+    fn load_snapshot(&self, index: &Index) -> Result<(), OpenError> {
+        if self.snapshot == Lsn(0) {
+            return Ok(());
+        }
+        let mut load = |rows| index.load(rows).map_err(index_failed);
+        snapshot::read(&self.folder.snapshots(), self.store, self.snapshot, &mut load)?;
+        index.loaded(self.snapshot).map_err(index_failed)
     }
 
     fn open_index(&self) -> Result<Index, String> {
@@ -220,7 +245,7 @@ impl Start<'_> {
             ops: 0,
         };
         let mut end = End {
-            next: if from == 0 { Lsn(1) } else { self.files[from] },
+            next: self.files[from].min(Lsn(applied.0 + 1)),
             octets: 0,
         };
         for place in from..self.files.len() {
@@ -242,7 +267,7 @@ impl Start<'_> {
         }
         pending.flush()?;
         if end.octets < FILE_HEADER_OCTETS {
-            end.octets = self.drop_last()?;
+            end.octets = self.renew_last(end.next)?;
         }
         Ok(end)
     }
@@ -251,27 +276,21 @@ impl Start<'_> {
         fs::metadata(file_path(&self.folder.journal(), first)).map_or(0, |metadata| metadata.len())
     }
 
-    /// Removes a last file that was being made when the machine stopped; the length of the one before it.
-    fn drop_last(&mut self) -> Result<u64, OpenError> {
-        let folder = self.folder.journal();
-        let dropped = self
-            .files
-            .pop()
-            .map(|first| file_path(&folder, first))
-            .unwrap_or_default();
-        let Some(last) = self.files.last() else {
-            let what = "the header of the only journal file is broken".to_owned();
+    /// Makes the last file again, which was being made when the machine stopped; its length.
+    fn renew_last(&self, first: Lsn) -> Result<u64, OpenError> {
+        let path = file_path(&self.folder.journal(), first);
+        if first == Lsn(1) {
+            // The first of all had its header before the store had a name.
+            let what = "the header of the first file is broken".to_owned();
             return Err(OpenError::Corrupt {
-                file: dropped,
+                file: path,
                 offset: 0,
                 what,
             });
-        };
-        let octets = self.octets(*last);
-        remove_if_there(&dropped)
-            .and_then(|()| sync_dir(&folder))
-            .map_err(at(dropped))?;
-        Ok(octets)
+        }
+        remove_if_there(&path).map_err(at(path))?;
+        let journal = Journal::create(&self.folder.journal(), self.store, first, self.options.roll_octets);
+        Ok(journal.map_err(|trouble| not_made(self.folder, trouble))?.end().1)
     }
 }
 

@@ -6,13 +6,18 @@
 //! - No timer: the next group forms while the disk syncs.
 //! - After a fatal failure nothing is written any more, and everybody is told.
 
+mod chores;
 mod group;
+
+pub(crate) use chores::Chore;
+
+use chores::record_of;
 
 use crate::blobs::OwnBody;
 use crate::error::Trouble;
 use crate::files::{Folder, free_octets, sync_tree};
 use crate::identity::{CleanMark, write_clean_mark};
-use crate::index::Index;
+use crate::index::{Entry, Index};
 use crate::journal::Journal;
 use crate::state::SharedState;
 use group::{Answer, Group};
@@ -32,6 +37,8 @@ const READERS_PATIENCE: Duration = Duration::from_secs(10);
 /// What the thread is asked to do.
 pub(crate) enum Request {
     Commit(Box<Order>),
+    /// Do these chores; answered when they are durable and visible.
+    Upkeep(Vec<Chore>, oneshot::Sender<Result<(), StoreError>>),
     /// Close the index and write the clean mark, once this is the only holder of the index.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -62,13 +69,16 @@ impl Committer {
     pub(crate) fn run(mut self) {
         let mut held = None;
         while let Some(request) = held.take().or_else(|| self.queue.blocking_recv()) {
-            let order = match request {
-                Request::Commit(order) => order,
+            let done = match request {
                 Request::Close(reply) => return self.close(reply),
+                Request::Upkeep(chores, reply) => self.do_chores(chores, reply),
+                Request::Commit(order) => {
+                    let mut orders = vec![*order];
+                    held = self.drain(&mut orders);
+                    self.commit(orders)
+                }
             };
-            let mut orders = vec![*order];
-            held = self.drain(&mut orders);
-            if let Err(why) = self.commit(orders) {
+            if let Err(why) = done {
                 self.shared.fail(&why);
                 break;
             }
@@ -102,19 +112,9 @@ impl Committer {
         let mut group = group.finish();
         let mut failure = None;
         if !group.records.is_empty() {
-            match self.journal.append(&group.records, self.next) {
-                Ok((file, offset)) => {
-                    self.shared.count(group.entries.len(), group.records.len());
-                    self.next = Lsn(self.next.0 + group.entries.len() as u64);
-                    failure = self
-                        .index
-                        .apply(group.entries_at(file, offset))
-                        .err()
-                        .map(|error| error.to_string());
-                    if failure.is_none() {
-                        self.shared.set_stable(Lsn(self.next.0 - 1));
-                    }
-                }
+            let (records, entries) = (std::mem::take(&mut group.records), std::mem::take(&mut group.entries));
+            match self.write(&records, entries) {
+                Ok(()) => {}
                 // The conflicts too: they may be with what was not done.
                 Err(Trouble::Full) => {
                     group.answers.into_iter().for_each(Answer::refuse);
@@ -127,6 +127,44 @@ impl Committer {
             answer.give(failure.is_some(), &self.shared.topics);
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Does the chores of upkeep, as a commit of their own.
+    fn do_chores(&mut self, chores: Vec<Chore>, reply: oneshot::Sender<Result<(), StoreError>>) -> Result<(), String> {
+        let done = match record_of(chores, &self.index, self.journal.seed(), self.next) {
+            Ok(Some((record, entry))) => self.write(&record, vec![entry]),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return Ok(());
+            }
+        };
+        let answer = match &done {
+            Ok(()) => Ok(()),
+            Err(Trouble::Full) => Err(StoreError::Unavailable("no space".into())),
+            Err(Trouble::Fatal(why)) => Err(StoreError::Unavailable(why.as_str().into())),
+        };
+        let _ = reply.send(answer);
+        match done {
+            Err(Trouble::Fatal(why)) => Err(why),
+            Ok(()) | Err(Trouble::Full) => Ok(()),
+        }
+    }
+
+    /// Makes records durable, then visible. The entries' places count from the beginning of the records.
+    fn write(&mut self, records: &[u8], mut entries: Vec<Entry>) -> Result<(), Trouble> {
+        let (file, offset) = self.journal.append(records, self.next)?;
+        self.shared.count(entries.len(), records.len());
+        self.next = Lsn(self.next.0 + entries.len() as u64);
+        for entry in &mut entries {
+            entry.file = file;
+            entry.bodies_at += offset;
+        }
+        self.index
+            .apply(entries)
+            .map_err(|error| Trouble::Fatal(error.to_string()))?;
+        self.shared.set_stable(Lsn(self.next.0 - 1));
+        Ok(())
     }
 
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>) {
@@ -159,7 +197,9 @@ impl Committer {
         while let Some(request) = next.take().or_else(|| self.queue.try_recv().ok()) {
             match request {
                 Request::Commit(order) => drop(order.reply.send(Err(self.shared.unavailable()))),
-                Request::Close(reply) => drop(reply.send(Err(self.shared.unavailable()))),
+                Request::Close(reply) | Request::Upkeep(_, reply) => {
+                    drop(reply.send(Err(self.shared.unavailable())));
+                }
             }
         }
     }

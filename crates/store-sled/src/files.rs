@@ -27,6 +27,10 @@ impl Folder {
         self.0.join("bodies")
     }
 
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshot")
+    }
+
     pub(crate) fn index(&self) -> PathBuf {
         self.0.join("index")
     }
@@ -39,7 +43,7 @@ impl Folder {
     /// Makes what is missing, durably.
     pub(crate) fn create(&self) -> Result<(), OpenError> {
         let parent = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());
-        for path in [self.0.clone(), self.journal(), self.bodies()] {
+        for path in [self.0.clone(), self.journal(), self.bodies(), self.snapshots()] {
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(0o700).create(&path).map_err(at(&path))?;
         }

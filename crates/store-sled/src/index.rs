@@ -3,8 +3,12 @@
 //! What always holds:
 //! - The lsn of a commit is written in the same batch as its last pairs, so what is in the index is the journal up to
 //!   that lsn, or (within a bulk commit) something that replaying from there makes so.
-//! - sled is named in this file and in `error.rs` alone; another engine can be built from the journal instead.
+//! - sled is named here, in `index/` and in `error.rs` alone; another engine can be built from the journal instead.
 //! - All calls may block, but for [`Index::recall`]; none of the others is made on the async executor.
+
+mod upkeep;
+
+pub(crate) use upkeep::{BlobRow, RawRow};
 
 use crate::error::index_error;
 use crate::hot::Hot;
@@ -22,6 +26,10 @@ const USER: u8 = b'k';
 const BLOB: u8 = b'b';
 /// Further witnesses: the blob's id, then the witness.
 const WITNESS: u8 = b'w';
+/// When a blob was found dead, by its id.
+const DEAD: u8 = b'd';
+/// What the index says of itself.
+const META: u8 = b'm';
 /// The last lsn applied.
 const APPLIED: &[u8] = b"meta/applied";
 /// The store that this is a picture of.
@@ -214,7 +222,7 @@ impl Index {
             match op {
                 Op::Put(key, value) => self.hot.write(key, Some(value)),
                 Op::Delete(key) => self.hot.write(key, None),
-                Op::Body { .. } | Op::Witness { .. } => {}
+                Op::Body { .. } | Op::Witness { .. } | Op::Forget(_) | Op::Unwitness { .. } => {}
             }
         }
     }
@@ -232,7 +240,9 @@ fn batch(ops: &[Op], file: Lsn, bodies_at: u64) -> sled::Batch {
         match op {
             Op::Put(key, value) => batch.insert(prefixed(USER, key), value.as_slice()),
             Op::Delete(key) => batch.remove(prefixed(USER, key)),
-            Op::Witness { id, witness } => batch.insert(prefixed(WITNESS, &[&id.0, witness.as_slice()].concat()), &[]),
+            Op::Witness { id, witness } => batch.insert(witness_key(*id, witness), &[]),
+            Op::Unwitness { id, witness } => batch.remove(witness_key(*id, witness)),
+            Op::Forget(id) => batch.remove(prefixed(BLOB, &id.0)),
             Op::Body {
                 id,
                 witness,
@@ -257,6 +267,10 @@ fn batch(ops: &[Op], file: Lsn, bodies_at: u64) -> sled::Batch {
         }
     }
     batch
+}
+
+fn witness_key(id: BlobId, witness: &[u8]) -> Key {
+    [&[WITNESS], id.0.as_slice(), witness].concat()
 }
 
 fn prefixed(space: u8, key: &[u8]) -> Key {

@@ -12,6 +12,7 @@
 //! journal/        00000000000000000001.log, named by the first lsn in it; rolled at 256 MiB
 //! bodies/         bodies of more than 1 MiB, one file each
 //! index/          sled
+//! snapshot/       the index as it was at the lsn in the name
 //! ```
 
 mod blobs;
@@ -23,12 +24,17 @@ mod hot;
 mod identity;
 mod index;
 mod journal;
+mod keeper;
+mod options;
 mod record;
 mod replay;
+mod snapshot;
 mod state;
 
 pub use boot::Progress;
 pub use error::OpenError;
+pub use keeper::Tidied;
+pub use options::Options;
 pub use state::Statistics;
 
 use blobs::{Bodies, INLINE_OCTETS, INLINE_OCTETS_OF_COMMIT, OwnBody};
@@ -37,6 +43,7 @@ use committer::{Committer, Order, Request};
 use error::Trouble;
 use files::{Folder, free_octets};
 use index::Index;
+use keeper::{Keeper, Rounds};
 use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits};
 use postroom_types::{BlobId, Lsn};
 use state::SharedState;
@@ -53,38 +60,6 @@ const QUEUE_COMMITS: usize = 1024;
 /// Reads that may run at once, each on a thread of the runtime's blocking pool.
 const READERS: usize = 16;
 
-/// How a store is kept.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Memory for the index's pages, in octets. Default 64 MiB.
-    pub cache_octets: u64,
-    /// Memory for values read or written lately, in octets; they are answered without a blocking thread. Default 8 MiB.
-    pub hot_octets: usize,
-    /// A journal file is not grown beyond this, in octets. Default 256 MiB.
-    pub roll_octets: u64,
-    /// Free space, in octets, below which commits with new bodies are answered with [`Outcome::Full`]; below an eighth
-    /// of it, all that do more than delete. Default 512 MiB: the index's own threads panic on a full disk.
-    pub min_free_octets: u64,
-    /// Names this run of the machine in place of the kernel's boot id: with the same name as the last time, the page
-    /// cache is taken to be the same.
-    pub boot_id: Option<String>,
-    /// Journal and body files kept open for reading. Default 64.
-    pub open_files: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            cache_octets: 64 << 20,
-            hot_octets: 8 << 20,
-            roll_octets: 256 << 20,
-            min_free_octets: 512 << 20,
-            boot_id: None,
-            open_files: 64,
-        }
-    }
-}
-
 /// An open store.
 #[derive(Debug)]
 pub struct SledStore {
@@ -95,6 +70,8 @@ pub struct SledStore {
     bodies: Arc<Bodies>,
     readers: Arc<Semaphore>,
     shared: Arc<SharedState>,
+    keeper: Arc<Keeper>,
+    rounds: Mutex<Option<Rounds>>,
     queue: Mutex<Option<mpsc::Sender<Request>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held for as long as the store is; the last field, so that it goes last.
@@ -138,8 +115,20 @@ impl SledStore {
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(run);
         let thread = thread.map_err(error::at(folder.path()))?;
+        let bodies = Arc::new(Bodies::new(folder.journal(), folder.bodies(), options.open_files));
+        let keeper = Arc::new(Keeper::new(folder.clone(), store, options.clone()));
+        let parts = keeper::Parts {
+            keeper: Arc::clone(&keeper),
+            index: Arc::clone(&index),
+            bodies: Arc::clone(&bodies),
+            queue: sender.clone(),
+        };
+        let rounds = options.tidy_every.map(|every| Rounds::start(parts, every));
+        let rounds = rounds.transpose().map_err(error::at(folder.path()))?;
         Ok(Arc::new(Self {
-            bodies: Arc::new(Bodies::new(folder.journal(), folder.bodies(), options.open_files)),
+            bodies,
+            keeper,
+            rounds: Mutex::new(rounds),
             options,
             folder,
             index: RwLock::new(Some(index)),
@@ -173,10 +162,26 @@ impl SledStore {
     pub async fn close(&self) -> Result<(), StoreError> {
         let queue = lock(&self.queue).take().ok_or_else(|| self.shared.unavailable())?;
         self.index.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.keeper.stop();
+        let rounds = lock(&self.rounds).take();
+        let _ = tokio::task::spawn_blocking(move || drop(rounds)).await;
         let (reply, closed) = oneshot::channel();
         let sent = queue.send(Request::Close(reply)).await;
         sent.map_err(|_| self.shared.unavailable())?;
         closed.await.unwrap_or_else(|_| Err(self.shared.unavailable()))
+    }
+
+    /// Forgets bodies that nobody has owned for the time of grace, takes a snapshot if one is due, and removes journal
+    /// files that nobody needs. Done every [`Options::tidy_every`] without being asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store is closed or there is no space; what was done stays done.
+    pub async fn tidy(&self) -> Result<Tidied, StoreError> {
+        let queue = lock(&self.queue).clone().ok_or_else(|| self.shared.unavailable())?;
+        let (keeper, index, bodies) = (Arc::clone(&self.keeper), self.index()?, Arc::clone(&self.bodies));
+        let round = tokio::task::spawn_blocking(move || keeper.tidy(&index, &bodies, &queue));
+        let ended = |_| Err(StoreError::Unavailable("the round of upkeep ended early".into()));
+        round.await.unwrap_or_else(ended)
     }
 
     fn index(&self) -> Result<Arc<Index>, StoreError> {
@@ -259,6 +264,8 @@ impl SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
+        self.keeper.stop();
+        lock(&self.rounds).take();
         // Without a sender the committer finishes what is queued and ends; the index and the lock go after it.
         lock(&self.queue).take();
         if let Some(thread) = lock(&self.thread).take() {
@@ -303,9 +310,17 @@ impl Store for SledStore {
     }
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        Box::pin(self.read(move |index, bodies| match index.location(id)? {
-            Some(location) => bodies.read(id, &location, range).map(Some),
-            None => Ok(None),
+        Box::pin(self.read(move |index, bodies| {
+            let mut location = index.location(id)?;
+            loop {
+                let Some(place) = location else { return Ok(None) };
+                let found = bodies.read(id, &place, range.clone());
+                location = index.location(id)?;
+                // It may have been moved or forgotten meanwhile, and its file removed.
+                if found.is_ok() || location.as_ref() == Some(&place) {
+                    return found.map(Some);
+                }
+            }
         }))
     }
 

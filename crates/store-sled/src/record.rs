@@ -239,6 +239,11 @@ fn decode_op(input: &mut Input<'_>) -> Option<Op> {
             id: input.id()?,
             witness: input.bytes()?,
         },
+        FORGET => Op::Forget(input.id()?),
+        UNWITNESS => Op::Unwitness {
+            id: input.id()?,
+            witness: input.bytes()?,
+        },
         _ => return None,
     })
 }

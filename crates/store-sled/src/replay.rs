@@ -207,7 +207,7 @@ mod tests {
             store: STORE,
             first: FIRST,
         }
-        .to_bytes();
+        .to_bytes(JOURNAL_MAGIC);
         let mut ends = vec![bytes.len()];
         let mut next = FIRST.0;
         for records in groups {

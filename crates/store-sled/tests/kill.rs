@@ -14,16 +14,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Folder, options};
+use support::{Folder, eager};
 
 const COMMITTERS: u64 = 16;
 const KILLS: u64 = 8;
 const CHILD: &str = "POSTROOM_TEST_KILL_FOLDER";
 
+/// Bodies die, snapshots are taken and files go all the time.
 fn small_files() -> Options {
     Options {
         roll_octets: 256 << 10,
-        ..options()
+        ..eager()
     }
 }
 
@@ -47,9 +48,10 @@ async fn child() {
     let tasks: Vec<_> = (0..COMMITTERS)
         .map(|task| tokio::spawn(commit_for_ever(Arc::clone(&store), task)))
         .collect();
-    for task in tasks {
-        task.await.expect("no task panics");
+    while !tasks.iter().any(tokio::task::JoinHandle::is_finished) {
+        store.tidy().await.expect("tidied");
     }
+    panic!("a task has ended");
 }
 
 async fn commit_for_ever(store: Arc<SledStore>, task: u64) {
@@ -70,6 +72,17 @@ async fn commit_for_ever(store: Arc<SledStore>, task: u64) {
             witness: b"m/".to_vec(),
             adopt: false,
         });
+        // A body that dies with the next commit.
+        let passing = |number: u64| [b"t/".as_slice(), &number.to_be_bytes()].concat();
+        commit.put(passing(number), vec![1]).blob(BlobPut {
+            id: BlobId::new(),
+            bytes: vec![7; 20_000].into(),
+            witness: passing(number),
+            adopt: false,
+        });
+        if let Some(last) = number.checked_sub(COMMITTERS) {
+            commit.delete(passing(last));
+        }
         match store.commit(commit.build()).await.expect("committed") {
             Outcome::Done(receipt) => {
                 // One write, so that a killed process leaves no half line.
@@ -124,6 +137,11 @@ async fn what_was_acknowledged_survives_a_kill() {
             check(&store, &acknowledged).await;
         }
     }
+    let first = folder.journal().remove(0);
+    assert!(
+        !first.ends_with("00000000000000000001.log"),
+        "upkeep has removed files: {first:?}"
+    );
     assert!(acknowledged.len() > 100, "only {} commits", acknowledged.len());
     println!("{KILLS} kills, {} acknowledged commits", acknowledged.len());
 }

@@ -307,7 +307,7 @@ async fn files_roll_and_none_may_be_missing() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_being_made_is_dropped() {
+async fn a_file_that_was_being_made_is_made_again() {
     let folder = Folder::new();
     let store = folder.open();
     let sample = Sample::write(&store).await;
@@ -315,7 +315,11 @@ async fn a_file_that_was_being_made_is_dropped() {
     let next = folder.path().join(format!("journal/{:020}.log", SAMPLE + 1));
     fs::write(&next, b"prJour").expect("written");
     sample.check(&folder.open(), SAMPLE).await;
-    assert!(!next.exists());
+    assert!(
+        fs::read(&next).expect("read").starts_with(b"prJournl"),
+        "the commit after the sample is in it"
+    );
+    assert_eq!(folder.open().get(b"after").await.expect("answers"), Some(vec![1]));
     // The first one of all, before the store had a name.
     let young = Folder::new();
     fs::create_dir_all(young.path().join("journal")).expect("made");

@@ -9,7 +9,7 @@ pub struct Choices<'a>(std::slice::Iter<'a, u8>);
 
 impl Choices<'_> {
     /// The next choice.
-    pub fn next(&mut self) -> u8 {
+    pub fn take(&mut self) -> u8 {
         self.0.next().copied().unwrap_or(0)
     }
 }

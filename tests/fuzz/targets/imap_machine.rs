@@ -66,7 +66,7 @@ fuzz_target!(|input: &[u8]| {
             if session.closed {
                 break;
             }
-            let (piece, rest) = bytes.split_at(cut(session.choices.next(), bytes.len()));
+            let (piece, rest) = bytes.split_at(cut(session.choices.take(), bytes.len()));
             session.machine.handle(Input::Bytes(piece), session.now);
             bytes = rest;
         } else {
@@ -102,7 +102,7 @@ impl Session<'_> {
 
     /// What may happen between two pieces of input.
     fn happen(&mut self) {
-        match self.choices.next() {
+        match self.choices.take() {
             1 => self.machine.handle(Input::Tick, self.now),
             2 => {
                 self.now += Duration::from_secs(150);
@@ -119,7 +119,7 @@ impl Session<'_> {
     }
 
     fn fault(&mut self) -> Option<Fault> {
-        match self.choices.next() {
+        match self.choices.take() {
             1 => Some(Fault::Unavailable),
             2 => Some(Fault::NoSuchMailbox),
             3 => Some(Fault::OverQuota),
@@ -130,7 +130,7 @@ impl Session<'_> {
     }
 
     fn answer(&mut self, question: &Question) -> Answer {
-        if self.choices.next() == 0xff {
+        if self.choices.take() == 0xff {
             self.machine.handle(Input::Shutdown, self.now);
         }
         let fault = self.fault();
@@ -190,7 +190,7 @@ impl Session<'_> {
     }
 
     fn select(&mut self) -> Selected {
-        let count = u32::from(self.choices.next()) * 4;
+        let count = u32::from(self.choices.take()) * 4;
         self.known = (1..=count).map(|number| uid(number * 2)).collect();
         self.uid_next = count * 2 + 1;
         Selected {
@@ -207,7 +207,7 @@ impl Session<'_> {
 
     /// Some messages arrive, some change, some go; now and then the session has to end.
     fn news(&mut self) -> News {
-        let choice = self.choices.next();
+        let choice = self.choices.take();
         let mut news = News::default();
         for _ in 0..choice & 3 {
             let new = uid(self.uid_next);
@@ -230,7 +230,7 @@ impl Session<'_> {
 
     /// All, none, or those that a choice picks.
     fn some_of(&mut self, uids: &[Uid]) -> Vec<Uid> {
-        let pick = u32::from(self.choices.next());
+        let pick = u32::from(self.choices.take());
         uids.iter()
             .copied()
             .filter(|uid| pick == 0 || uid.get() % 7 == pick % 8)
@@ -247,7 +247,7 @@ impl Session<'_> {
             uid,
             flags: Some(flags_now(uid).flags),
             modseq: ModSeq(uid.get().into()),
-            flags_changed: uid.get() % 5 == 0,
+            flags_changed: uid.get().is_multiple_of(5),
             internal_date: i64::from(uid.get()) * 1_000_000_000,
             size_octets: 103,
             email_id: EmailId::from_bytes([2; 16]),

@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
         starttls: true,
         size_octets: SIZE_OCTETS,
         command_octets: LINE_OCTETS,
-        bare_newline: if choices.next() & 1 == 0 {
+        bare_newline: if choices.take() & 1 == 0 {
             BareNewline::Reject
         } else {
             BareNewline::Normalize
@@ -56,7 +56,7 @@ fuzz_target!(|input: &[u8]| {
             session.machine.handle(Input::TlsUp, session.now);
         } else if !bytes.is_empty() {
             session.happen();
-            let (piece, rest) = bytes.split_at(cut(session.choices.next(), bytes.len()));
+            let (piece, rest) = bytes.split_at(cut(session.choices.take(), bytes.len()));
             session.machine.handle(Input::Bytes(piece), session.now);
             assert!(session.machine.buffered_octets() <= LINE_OCTETS + piece.len());
             bytes = rest;
@@ -104,7 +104,7 @@ impl Session<'_> {
     }
 
     fn answer(&mut self, _question: &Question) {
-        let choice = self.choices.next();
+        let choice = self.choices.take();
         if choice & 0xf0 == 0xf0 {
             self.machine.handle(Input::Shutdown, self.now);
         }
@@ -120,7 +120,7 @@ impl Session<'_> {
 
     /// What may happen between two pieces of input.
     fn happen(&mut self) {
-        match self.choices.next() {
+        match self.choices.take() {
             1 => self.machine.handle(Input::Tick, self.now),
             2 => {
                 self.now += Duration::from_secs(200);

@@ -34,9 +34,7 @@ pub(super) async fn create(
             let view = InboxView::new(&inbox, state.options()).with_secrets(Some(&api_key), Some(&password));
             Ok((StatusCode::CREATED, Json(view)).into_response())
         }
-        CreateOutcome::Existed(inbox) => {
-            Ok(Json(InboxView::new(&inbox, state.options()).existed()).into_response())
-        }
+        CreateOutcome::Existed(inbox) => Ok(Json(InboxView::new(&inbox, state.options()).existed()).into_response()),
         CreateOutcome::UsernameTaken {
             requested,
             attempted,
@@ -87,7 +85,9 @@ pub(super) async fn list(
         (Some(own), Some(wanted)) if own != wanted => return Err(IdentityError::NoSuchPod.into()),
         (own, _) => own,
     };
-    Ok(Json(json!({ "inboxes": all(&state, manager.organization, pod).await? })))
+    Ok(Json(
+        json!({ "inboxes": all(&state, manager.organization, pod).await? }),
+    ))
 }
 
 async fn all(state: &State, organization: OrganizationId, pod: Option<PodId>) -> Result<Vec<InboxView>, ApiError> {
@@ -109,7 +109,9 @@ pub(super) async fn show(
 ) -> Result<Json<InboxView>, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?;
     let metadata = state.identity().metadata(inbox.id).await?;
-    Ok(Json(InboxView::new(&inbox, state.options()).with_metadata(metadata.as_deref())))
+    Ok(Json(
+        InboxView::new(&inbox, state.options()).with_metadata(metadata.as_deref()),
+    ))
 }
 
 pub(super) async fn update(
@@ -159,5 +161,7 @@ pub(super) async fn rotate(
     };
     let rotated = state.identity().rotate_credentials(inbox.id, rotate).await?;
     let view = InboxView::new(&rotated.inbox, state.options());
-    Ok(Json(view.with_secrets(rotated.api_key.as_ref(), rotated.password.as_ref())))
+    Ok(Json(
+        view.with_secrets(rotated.api_key.as_ref(), rotated.password.as_ref()),
+    ))
 }

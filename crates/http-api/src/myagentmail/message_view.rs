@@ -94,7 +94,11 @@ impl MessageView {
         Self {
             id: record.email_id.to_string(),
             thread_id: record.thread_id.to_string(),
-            direction: if roles.is_outbound(record) { "outbound" } else { "inbound" },
+            direction: if roles.is_outbound(record) {
+                "outbound"
+            } else {
+                "inbound"
+            },
             from: from.clone(),
             from_address: from,
             from_name: author.and_then(|entry| entry.name.as_deref()).map(decode_words),

@@ -56,7 +56,10 @@ pub(super) async fn update(
         name: fields.text("name")?,
         max_inboxes: fields.change("maxInboxes", Fields::number)?,
     };
-    let changed = state.identity().update_organization(path.id("tenant")?, &change).await?;
+    let changed = state
+        .identity()
+        .update_organization(path.id("tenant")?, &change)
+        .await?;
     Ok(Json(view(&changed)))
 }
 

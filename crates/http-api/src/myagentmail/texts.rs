@@ -15,12 +15,7 @@ pub(super) struct Texts {
 }
 
 /// Reads the first plain and the first HTML text, each at most `limit` octets as stored.
-pub(super) async fn read(
-    mailstore: &Mailstore,
-    content: &Content,
-    root: &Part,
-    limit: u64,
-) -> Result<Texts, ApiError> {
+pub(super) async fn read(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Texts, ApiError> {
     let mut texts = Texts::default();
     if let Some(part) = first(root, b"plain") {
         let (bytes, part) = fetch(mailstore, content, part, limit).await?;
@@ -43,7 +38,10 @@ fn first<'a>(root: &'a Part, subtype: &[u8]) -> Option<&'a Part> {
 /// The stored octets of a part's body, and the part as if it stood alone at the beginning of them.
 async fn fetch(mailstore: &Mailstore, content: &Content, part: &Part, limit: u64) -> Result<(Bytes, Part), ApiError> {
     let end = part.end_offset.min(part.body_offset.saturating_add(limit));
-    let bytes = mailstore.read(content, part.body_offset..end).await?.ok_or(ApiError::NotFound)?;
+    let bytes = mailstore
+        .read(content, part.body_offset..end)
+        .await?
+        .ok_or(ApiError::NotFound)?;
     let alone = Part {
         header_offset: 0,
         body_offset: 0,

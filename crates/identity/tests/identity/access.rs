@@ -148,7 +148,7 @@ async fn keys_know_their_scope() {
     let scope = KeyScope::Pod(id, pod.id);
     let key = identity.create_key(&scope, Some("CI")).await.unwrap();
     assert!(key.secret.expose().starts_with(&key.record.prefix) && key.record.prefix.len() == 9);
-    assert_eq!(identity.keys(&scope).await.unwrap(), [key.record.clone()]);
+    assert_eq!(identity.keys(&scope).await.unwrap(), std::slice::from_ref(&key.record));
     let principal = identity.authenticate_key(key.secret.expose()).await.unwrap().unwrap();
     assert_eq!((principal.kind, principal.pod), (KeyKind::Pod, Some(pod.id)));
     // Not by another scope.

@@ -25,7 +25,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let store: SharedStore = MemoryStore::new();
-        let mailstore = Arc::new(Mailstore::new(Arc::clone(&store), postroom_mailstore::Options::default()));
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&store),
+            postroom_mailstore::Options::default(),
+        ));
         let domain = Domain::parse("example.test").unwrap();
         let options = postroom_identity::Options::new(domain);
         let identity = Arc::new(Identity::new(store, Arc::clone(&mailstore), options));
@@ -39,30 +42,49 @@ impl World {
             display_name: None,
             strict: true,
         };
-        let CreateOutcome::Created { inbox, password, .. } = identity.create_inbox(wanted).await.unwrap() else {
+        let CreateOutcome::Created { inbox, password, .. } = identity.create_inbox(&wanted).await.unwrap() else {
             panic!("the inbox is new")
         };
         let intake = Arc::new(Intake::new(Arc::clone(&mailstore), postroom_intake::Options::default()));
         let folder = std::env::temp_dir().join(format!("postroom-imap-{}", EmailId::new()));
         let spooler = Spooler::new(folder).unwrap();
-        let options = Options { loopback_login: true, failure_delay: Duration::from_millis(1), ..Options::default() };
-        let service =
-            Service::new(Arc::clone(&identity), Arc::clone(&mailstore), intake, spooler, options);
-        Self { service: Arc::new(service), identity, mailstore, inbox: *inbox, password }
+        let options = Options {
+            loopback_login: true,
+            failure_delay: Duration::from_millis(1),
+            ..Options::default()
+        };
+        let service = Service::new(Arc::clone(&identity), Arc::clone(&mailstore), intake, spooler, options);
+        Self {
+            service: Arc::new(service),
+            identity,
+            mailstore,
+            inbox: *inbox,
+            password,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Client {
         let address = "127.0.0.1:4000".parse().unwrap();
-        let peer = Peer { address, local: address, implicit_tls: false };
+        let peer = Peer {
+            address,
+            local: address,
+            implicit_tls: false,
+        };
         let (server, session) = self.service.session(&peer);
-        let mut client = Client { server, session, closed: false };
+        let mut client = Client {
+            server,
+            session,
+            closed: false,
+        };
         client.act().await;
         client
     }
 
     pub(crate) async fn log_in(&self) -> Client {
         let mut client = self.connect().await;
-        let told = client.say(&format!("l LOGIN scout@example.test {}", self.password.expose())).await;
+        let told = client
+            .say(&format!("l LOGIN scout@example.test {}", self.password.expose()))
+            .await;
         assert!(told.starts_with("l OK"), "{told}");
         client
     }
@@ -76,7 +98,7 @@ impl World {
     }
 
     pub(crate) async fn check(&self) {
-        let wrong = self.mailstore.check_consistency(self.inbox.id).await;
+        let wrong = self.mailstore.check_consistency(self.inbox.id).await.unwrap();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 }
@@ -100,19 +122,24 @@ impl Client {
 
     /// Appends a message with a literal that is not waited for.
     pub(crate) async fn append(&mut self, arguments: &str, message: &str) -> String {
-        self.send(format!("a APPEND {arguments} {{{}+}}\r\n{message}\r\n", message.len()).as_bytes()).await
+        self.send(format!("a APPEND {arguments} {{{}+}}\r\n{message}\r\n", message.len()).as_bytes())
+            .await
     }
 
     /// Waits for news and hears what is told.
     pub(crate) async fn listen(&mut self) -> String {
-        let news = tokio::time::timeout(Duration::from_secs(5), self.session.news()).await.expect("there are news");
+        let news = tokio::time::timeout(Duration::from_secs(5), self.session.news())
+            .await
+            .expect("there are news");
         self.server.handle(Input::News(news), Instant::now());
         self.act().await
     }
 
     /// Whether nothing happens for a moment.
     pub(crate) async fn hears_nothing(&mut self) -> bool {
-        tokio::time::timeout(Duration::from_millis(50), self.session.news()).await.is_err()
+        tokio::time::timeout(Duration::from_millis(50), self.session.news())
+            .await
+            .is_err()
     }
 
     async fn act(&mut self) -> String {

@@ -24,10 +24,17 @@ async fn wrong_passwords_are_refused() {
 async fn what_is_appended_is_read_byte_by_byte() {
     let world = World::new().await;
     let mut client = world.selected().await;
-    let told = client.append("INBOX (\\Flagged work) \"17-Jul-1996 02:44:25 -0700\"", MAIL).await;
-    assert!(told.starts_with("* 1 EXISTS\r\n* 1 RECENT\r\na OK [APPENDUID "), "{told}");
+    let told = client
+        .append("INBOX (\\Flagged work) \"17-Jul-1996 02:44:25 -0700\"", MAIL)
+        .await;
+    assert!(
+        told.starts_with("* 1 EXISTS\r\n* 1 RECENT\r\na OK [APPENDUID "),
+        "{told}"
+    );
 
-    let whole = client.say("b UID FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])").await;
+    let whole = client
+        .say("b UID FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])")
+        .await;
     let octets = MAIL.len();
     let expected = format!(
         "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Recent work) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" \
@@ -41,11 +48,17 @@ async fn what_is_appended_is_read_byte_by_byte() {
     let told = client.say("c FETCH 1 BODY.PEEK[2]<2.3>").await;
     check(told, "* 1 FETCH (BODY[2]<2> {3}\r\nVsb)");
     let told = client.say("c FETCH 1 BODY.PEEK[HEADER.FIELDS (subject X-None)]").await;
-    check(told, "* 1 FETCH (BODY[HEADER.FIELDS (subject X-None)] {26}\r\nSubject: Hello\r\n there\r\n\r\n)");
+    check(
+        told,
+        "* 1 FETCH (BODY[HEADER.FIELDS (subject X-None)] {26}\r\nSubject: Hello\r\n there\r\n\r\n)",
+    );
     let told = client.say("c FETCH 1 BODY.PEEK[3]").await;
     check(told, "* 1 FETCH (BODY[3] NIL)");
     let told = client.say("c FETCH 1 BODY[TEXT]<0.3>").await;
-    check(told, "* 1 FETCH (BODY[TEXT]<0> {3}\r\n--b FLAGS (\\Flagged \\Seen \\Recent work))");
+    check(
+        told,
+        "* 1 FETCH (BODY[TEXT]<0> {3}\r\n--b FLAGS (\\Flagged \\Seen \\Recent work))",
+    );
     let told = client.say("c FETCH 1 BODY[TEXT]<0.3>").await;
     check(told, "* 1 FETCH (BODY[TEXT]<0> {3}\r\n--b)");
     let told = client.say("c FETCH 1 (ENVELOPE BODY)").await;
@@ -64,7 +77,9 @@ async fn flags_copies_moves_and_expunges() {
     let world = World::new().await;
     let mut client = world.selected().await;
     for number in 1..=5 {
-        client.append("INBOX", &format!("Subject: {number}\r\n\r\n{number}\r\n")).await;
+        client
+            .append("INBOX", &format!("Subject: {number}\r\n\r\n{number}\r\n"))
+            .await;
     }
     let told = client.say("b STORE 2:3 +FLAGS (\\Deleted $x)").await;
     assert_eq!(
@@ -73,25 +88,49 @@ async fn flags_copies_moves_and_expunges() {
     );
     // What a client did itself is no news to it.
     assert_eq!(client.say("b NOOP").await, "b OK NOOP completed\r\n");
-    assert_eq!(client.say("b STORE 1 FLAGS.SILENT (\\Seen)").await, "b OK STORE completed\r\n");
+    assert_eq!(
+        client.say("b STORE 1 FLAGS.SILENT (\\Seen)").await,
+        "b OK STORE completed\r\n"
+    );
     assert_eq!(client.say("b NOOP").await, "b OK NOOP completed\r\n");
-    assert_eq!(client.say("b STORE 1 +FLAGS (Unread)").await, "b NO [CANNOT] That cannot be done\r\n");
+    assert_eq!(
+        client.say("b STORE 1 +FLAGS (Unread)").await,
+        "b NO [CANNOT] That cannot be done\r\n"
+    );
 
     let told = client.say("b COPY 1:2 Archive").await;
-    assert!(told.starts_with("b OK [COPYUID ") && told.contains(" 1:2 1:2] "), "{told}");
+    assert!(
+        told.starts_with("b OK [COPYUID ") && told.contains(" 1:2 1:2] "),
+        "{told}"
+    );
     let told = client.say("b COPY 1 nowhere").await;
     assert!(told.starts_with("b NO [TRYCREATE]"), "{told}");
     let told = client.say("b MOVE 4:5 Trash").await;
-    assert!(told.starts_with("* OK [COPYUID ") && told.contains(" 4:5 1:2] Moved\r\n* 4 EXPUNGE\r\n* 4 EXPUNGE\r\n"), "{told}");
+    assert!(
+        told.starts_with("* OK [COPYUID ") && told.contains(" 4:5 1:2] Moved\r\n* 4 EXPUNGE\r\n* 4 EXPUNGE\r\n"),
+        "{told}"
+    );
     let told = client.say("b UID EXPUNGE 3:9").await;
     assert_eq!(told, "* 3 EXPUNGE\r\nb OK EXPUNGE completed\r\n");
-    assert_eq!(client.say("b EXPUNGE").await, "* 2 EXPUNGE\r\nb OK EXPUNGE completed\r\n");
-    assert_eq!(client.say("b STATUS INBOX (MESSAGES UNSEEN UIDNEXT)").await, "* STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 6)\r\nb OK STATUS completed\r\n");
-    assert_eq!(client.say("b STATUS Trash (MESSAGES)").await, "* STATUS Trash (MESSAGES 2)\r\nb OK STATUS completed\r\n");
+    assert_eq!(
+        client.say("b EXPUNGE").await,
+        "* 2 EXPUNGE\r\nb OK EXPUNGE completed\r\n"
+    );
+    assert_eq!(
+        client.say("b STATUS INBOX (MESSAGES UNSEEN UIDNEXT)").await,
+        "* STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 6)\r\nb OK STATUS completed\r\n"
+    );
+    assert_eq!(
+        client.say("b STATUS Trash (MESSAGES)").await,
+        "* STATUS Trash (MESSAGES 2)\r\nb OK STATUS completed\r\n"
+    );
     let told = client.say("b SELECT Archive").await;
     assert!(told.contains("* 2 EXISTS\r\n"), "{told}");
     assert_eq!(client.say("b CLOSE").await, "b OK CLOSE completed\r\n");
-    assert_eq!(client.say("b STATUS Archive (MESSAGES)").await, "* STATUS Archive (MESSAGES 1)\r\nb OK STATUS completed\r\n");
+    assert_eq!(
+        client.say("b STATUS Archive (MESSAGES)").await,
+        "* STATUS Archive (MESSAGES 1)\r\nb OK STATUS completed\r\n"
+    );
     world.check().await;
 }
 
@@ -100,11 +139,18 @@ async fn mailboxes_come_and_go() {
     let world = World::new().await;
     let mut client = world.log_in().await;
     let told = client.say("a LIST \"\" *").await;
-    for line in ["(\\HasNoChildren) \"/\" INBOX", "(\\HasNoChildren \\Sent) \"/\" Sent", "(\\HasNoChildren \\Junk) \"/\" Spam"] {
+    for line in [
+        "(\\HasNoChildren) \"/\" INBOX",
+        "(\\HasNoChildren \\Sent) \"/\" Sent",
+        "(\\HasNoChildren \\Junk) \"/\" Spam",
+    ] {
         assert!(told.contains(&format!("* LIST {line}\r\n")), "{told}");
     }
     assert_eq!(client.say("a CREATE Work/2026/").await, "a OK CREATE completed\r\n");
-    assert_eq!(client.say("a SUBSCRIBE Work/2026").await, "a OK SUBSCRIBE completed\r\n");
+    assert_eq!(
+        client.say("a SUBSCRIBE Work/2026").await,
+        "a OK SUBSCRIBE completed\r\n"
+    );
     let told = client.say("a LIST \"\" Work*").await;
     assert_eq!(
         told,

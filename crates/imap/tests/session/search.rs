@@ -7,9 +7,18 @@ async fn keys() {
     let world = World::new().await;
     let mut client = world.selected().await;
     let mails = [
-        ("(\\Seen) \"01-Jan-2026 23:59:59 +0000\"", "From: Ann <ann@a.example>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Wed, 31 Dec 2025 23:00:00 -0500\r\n\r\nHello World\r\n"),
-        ("(\\Flagged) \"02-Jan-2026 00:00:00 +0000\"", "From: Bob <bob@b.example>\r\nTo: ann@a.example\r\nSubject: Invoice\r\n\r\nTotal: 42\r\n"),
-        ("(work) \"03-Jan-2026 10:00:00 +0000\"", "From: Bob <bob@b.example>\r\nDate: 3 Jan 2026 10:00 +0000\r\nContent-Transfer-Encoding: base64\r\n\r\nSGlkZGVuIHRyZWFzdXJl\r\n"),
+        (
+            "(\\Seen) \"01-Jan-2026 23:59:59 +0000\"",
+            "From: Ann <ann@a.example>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Wed, 31 Dec 2025 23:00:00 -0500\r\n\r\nHello World\r\n",
+        ),
+        (
+            "(\\Flagged) \"02-Jan-2026 00:00:00 +0000\"",
+            "From: Bob <bob@b.example>\r\nTo: ann@a.example\r\nSubject: Invoice\r\n\r\nTotal: 42\r\n",
+        ),
+        (
+            "(work) \"03-Jan-2026 10:00:00 +0000\"",
+            "From: Bob <bob@b.example>\r\nDate: 3 Jan 2026 10:00 +0000\r\nContent-Transfer-Encoding: base64\r\n\r\nSGlkZGVuIHRyZWFzdXJl\r\n",
+        ),
     ];
     for (arguments, mail) in mails {
         let told = client.append(&format!("INBOX {arguments}"), mail).await;
@@ -45,6 +54,10 @@ async fn keys() {
     ] {
         let charset = if program.is_ascii() { "" } else { "CHARSET UTF-8 " };
         let told = client.say(&format!("x SEARCH {charset}{program}")).await;
-        assert_eq!(told, format!("* SEARCH{found}\r\nx OK SEARCH completed\r\n"), "{program:?}");
+        assert_eq!(
+            told,
+            format!("* SEARCH{found}\r\nx OK SEARCH completed\r\n"),
+            "{program:?}"
+        );
     }
 }

@@ -7,6 +7,10 @@ impl Verdict {
     /// The field to be put on top of the message, folded, with its final CRLF. `authserv_id` is our host name.
     #[must_use]
     pub fn authentication_results(&self, authserv_id: &str, mail_from: &str) -> String {
+        if *self == Self::default() {
+            // RFC 8601 §2.2, `no-result`: nothing was evaluated.
+            return format!("Authentication-Results: {authserv_id}; none\r\n");
+        }
         let mut field = format!("Authentication-Results: {authserv_id}");
         let spf_of = if mail_from.is_empty() {
             format!("smtp.helo={}", pvalue(&self.spf.domain))
@@ -118,6 +122,10 @@ mod tests {
 
     #[test]
     fn names_from_outside_cannot_add_results() {
+        assert_eq!(
+            Verdict::default().authentication_results("mx", ""),
+            "Authentication-Results: mx; none\r\n"
+        );
         let mut verdict = Verdict::default();
         verdict.spf.domain = "x;\r\n dmarc=pass\"".into();
         let field = verdict.authentication_results("mx", "");

@@ -18,7 +18,11 @@ impl Api {
             return Err("no API key: give --key or set POSTROOM_API_KEY".into());
         }
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        Ok(Self { http, url: args.url.trim_end_matches('/').to_owned(), key: args.key.clone() })
+        Ok(Self {
+            http,
+            url: args.url.trim_end_matches('/').to_owned(),
+            key: args.key.clone(),
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Outcome<Value> {
@@ -26,7 +30,8 @@ impl Api {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.send(self.http.post(format!("{}{path}", self.url)).json(body)).await
+        self.send(self.http.post(format!("{}{path}", self.url)).json(body))
+            .await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Outcome<Value> {
@@ -41,17 +46,24 @@ impl Api {
         let all = self.get("/v1/inboxes").await?;
         let is_named = |found: &&Value| {
             let addresses = found["addresses"].as_array().into_iter().flatten();
-            addresses.filter_map(|entry| entry["address"].as_str()).any(|address| address.eq_ignore_ascii_case(inbox))
+            addresses
+                .filter_map(|entry| entry["address"].as_str())
+                .any(|address| address.eq_ignore_ascii_case(inbox))
         };
         let found = all["inboxes"].as_array().into_iter().flatten().find(is_named);
-        let id = found.and_then(|found| found["id"].as_str()).ok_or_else(|| format!("no inbox {inbox}"))?;
+        let id = found
+            .and_then(|found| found["id"].as_str())
+            .ok_or_else(|| format!("no inbox {inbox}"))?;
         Ok(format!("/v1/inboxes/{id}"))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
         let response = request.header("X-API-Key", &self.key).send().await?;
         let status = response.status();
-        let body: Value = response.json().await.map_err(|_| format!("{status}: the answer is not JSON"))?;
+        let body: Value = response
+            .json()
+            .await
+            .map_err(|_| format!("{status}: the answer is not JSON"))?;
         if status.is_success() {
             return Ok(body);
         }

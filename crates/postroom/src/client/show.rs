@@ -17,7 +17,10 @@ pub(crate) fn print(answer: &Value, json: bool, list: &str, columns: &[&str]) ->
 
 fn table(rows: &[Value], columns: &[&str]) -> String {
     let mut cells: Vec<Vec<String>> = vec![columns.iter().map(|column| column.to_uppercase()).collect()];
-    cells.extend(rows.iter().map(|row| columns.iter().map(|column| plain(&row[*column])).collect()));
+    cells.extend(
+        rows.iter()
+            .map(|row| columns.iter().map(|column| plain(&row[*column])).collect()),
+    );
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |row: &Vec<String>| {
@@ -28,7 +31,9 @@ fn table(rows: &[Value], columns: &[&str]) -> String {
 }
 
 fn lines(value: &Value, indent: usize) -> String {
-    let Some(fields) = value.as_object() else { return format!("{}\n", plain(value)) };
+    let Some(fields) = value.as_object() else {
+        return format!("{}\n", plain(value));
+    };
     let pad = " ".repeat(indent);
     let line = |(key, value): (&String, &Value)| match value {
         Value::Object(_) => format!("{pad}{key}:\n{}", lines(value, indent + 2)),
@@ -44,7 +49,9 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -54,7 +61,10 @@ mod tests {
 
     #[test]
     fn tables_and_fields() {
-        let rows = [json!({"id": "1", "name": "a\u{1b}[31m"}), json!({"id": "22", "name": null})];
+        let rows = [
+            json!({"id": "1", "name": "a\u{1b}[31m"}),
+            json!({"id": "22", "name": null}),
+        ];
         assert_eq!(table(&rows, &["id", "name"]), "ID  NAME\n1   a [31m\n22\n");
         assert_eq!(lines(&json!({"a": {"b": 1}, "c": "d"}), 0), "a:\n  b: 1\nc: d\n");
     }

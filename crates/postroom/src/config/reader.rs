@@ -35,8 +35,13 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Parses the document; syntax errors become complaints.
     pub(crate) fn new(text: &'a str) -> Self {
-        let mut reader =
-            Self { text, values: BTreeMap::new(), sections: Vec::new(), complaints: Vec::new(), known: Vec::new() };
+        let mut reader = Self {
+            text,
+            values: BTreeMap::new(),
+            sections: Vec::new(),
+            complaints: Vec::new(),
+            known: Vec::new(),
+        };
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
@@ -67,9 +72,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a key's value through `convert`, or the default if the key is not there.
-    pub(crate) fn take<T>(&mut self, path: &str, default: T, shown: &str, convert: impl Fn(&DeValue<'_>) -> Result<T, String>) -> T {
-        self.known.push(KnownKey { path: path.to_owned(), default: shown.to_owned() });
-        let Some(value) = self.values.remove(path) else { return default };
+    pub(crate) fn take<T>(
+        &mut self,
+        path: &str,
+        default: T,
+        shown: &str,
+        convert: impl Fn(&DeValue<'_>) -> Result<T, String>,
+    ) -> T {
+        self.known.push(KnownKey {
+            path: path.to_owned(),
+            default: shown.to_owned(),
+        });
+        let Some(value) = self.values.remove(path) else {
+            return default;
+        };
         match convert(value.get_ref()) {
             Ok(value) => value,
             Err(why) => {
@@ -81,13 +97,19 @@ impl<'a> Reader<'a> {
 
     /// A complaint about a place in the text.
     fn complain(&mut self, at: usize, text: String) {
-        let line = 1 + self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + self.text.as_bytes()[..at.min(self.text.len())]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
         self.complaints.push(Complaint { line, text });
     }
 
     /// A complaint about the file as a whole.
     pub(crate) fn complain_whole(&mut self, text: &str) {
-        self.complaints.push(Complaint { line: 0, text: text.to_owned() });
+        self.complaints.push(Complaint {
+            line: 0,
+            text: text.to_owned(),
+        });
     }
 
     /// Everything that nobody asked for is unknown.
@@ -107,7 +129,10 @@ impl<'a> Reader<'a> {
 
 /// A string.
 pub(crate) fn text(value: &DeValue<'_>) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| wrong("a string", value))
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| wrong("a string", value))
 }
 
 /// `true` or `false`.
@@ -123,7 +148,9 @@ pub(crate) fn number(value: &DeValue<'_>) -> Result<u64, String> {
 
 /// A size: a whole number of octets, or a string such as `"50 MiB"`.
 pub(crate) fn octets(value: &DeValue<'_>) -> Result<u64, String> {
-    let Some(text) = value.as_str() else { return number(value) };
+    let Some(text) = value.as_str() else {
+        return number(value);
+    };
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let unit = match text[digits.len()..].trim() {
         "" => 1,
@@ -132,14 +159,26 @@ pub(crate) fn octets(value: &DeValue<'_>) -> Result<u64, String> {
         "GiB" => 1 << 30,
         other => return Err(format!("unknown unit `{other}`: use KiB, MiB or GiB")),
     };
-    let number = digits.trim().parse::<u64>().map_err(|_| "not a size: use for example \"50 MiB\"".to_owned())?;
+    let number = digits
+        .trim()
+        .parse::<u64>()
+        .map_err(|_| "not a size: use for example \"50 MiB\"".to_owned())?;
     number.checked_mul(unit).ok_or_else(|| "out of range".to_owned())
 }
 
 /// A list of strings, each taken through `convert`.
 pub(crate) fn list<T>(value: &DeValue<'_>, convert: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
     let items = value.as_array().ok_or_else(|| wrong("a list of strings", value))?;
-    items.iter().map(|item| convert(item.get_ref().as_str().ok_or_else(|| wrong("a string", item.get_ref()))?)).collect()
+    items
+        .iter()
+        .map(|item| {
+            convert(
+                item.get_ref()
+                    .as_str()
+                    .ok_or_else(|| wrong("a string", item.get_ref()))?,
+            )
+        })
+        .collect()
 }
 
 fn wrong(wanted: &str, value: &DeValue<'_>) -> String {

@@ -2,7 +2,8 @@
 
 use crate::grammar::parse_client;
 use crate::reply::Reply;
-use crate::server::{Client, Server, State};
+use crate::server::Server;
+use crate::state::{Client, State};
 use postroom_wire::Action;
 
 impl Server {

@@ -3,7 +3,8 @@
 use crate::grammar::{ParamError, parse_forward_path, parse_mail_params, parse_reverse_path};
 use crate::question::{Answer, Envelope, Question};
 use crate::reply::Reply;
-use crate::server::{Client, Mail, Server, State, Waiting};
+use crate::server::Server;
+use crate::state::{Client, Mail, State, Waiting};
 use postroom_types::{ForwardPath, ReversePath};
 
 impl Server {

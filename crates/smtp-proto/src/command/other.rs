@@ -2,7 +2,8 @@
 
 use crate::command::Verb;
 use crate::reply::Reply;
-use crate::server::{Client, Server, State};
+use crate::server::Server;
+use crate::state::{Client, State};
 
 impl Server {
     /// RFC 5321 §4.1.1.5: the transaction is forgotten, the greeting is not.

@@ -4,7 +4,8 @@ use crate::data::{Front, Scanner};
 use crate::options::BareNewline;
 use crate::question::{Answer, Envelope, Question};
 use crate::reply::Reply;
-use crate::server::{Client, Server, State, Waiting};
+use crate::server::Server;
+use crate::state::{Client, State, Waiting};
 use bytes::Bytes;
 use postroom_wire::Action;
 use std::time::Instant;
@@ -115,6 +116,7 @@ impl Server {
         if self.verdict(answer, Reply::ACCEPTED) {
             self.errors = 0;
             self.idle_commands = 0;
+            self.commands = 0;
         }
         State::Ready(client)
     }

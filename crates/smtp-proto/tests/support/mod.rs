@@ -23,6 +23,7 @@ pub(crate) fn options(text: &str) -> Options {
             "size" => options.size_octets = number().into(),
             "recipients" => options.recipients = number() as usize,
             "errors" => options.errors = number(),
+            "commands" => options.commands = number(),
             "idle" => options.idle_commands = number(),
             "line" => options.command_octets = number() as usize,
             "bare" => {

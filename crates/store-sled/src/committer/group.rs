@@ -23,7 +23,7 @@ pub(super) struct Group<'a> {
 pub(super) struct Finished {
     /// The bytes for the journal.
     pub(super) records: Vec<u8>,
-    /// For the index; `bodies_at` counts from the beginning of `records`.
+    /// For the index; their places count from the beginning of `records`.
     pub(super) entries: Vec<Entry>,
     pub(super) answers: Vec<Answer>,
 }
@@ -151,20 +151,6 @@ impl<'a> Group<'a> {
             bodies_at,
             ops,
         });
-    }
-}
-
-impl Finished {
-    /// The entries, now that the group is in this file at this offset.
-    pub(super) fn entries_at(&mut self, file: Lsn, offset: u64) -> Vec<Entry> {
-        let entries = std::mem::take(&mut self.entries).into_iter();
-        entries
-            .map(|entry| Entry {
-                file,
-                bodies_at: entry.bodies_at + offset,
-                ..entry
-            })
-            .collect()
     }
 }
 

@@ -4,6 +4,7 @@
 use postroom_store_sled::{OpenError, Options, SledStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A folder of its own under the temporary folder, removed on drop.
 pub(crate) struct Folder(PathBuf);
@@ -22,13 +23,22 @@ impl Folder {
         self.try_open().expect("the store opens")
     }
 
+    pub(crate) fn open_with(&self, options: Options) -> Arc<SledStore> {
+        SledStore::open(&self.0, options, |_| ()).expect("the store opens")
+    }
+
     pub(crate) fn try_open(&self) -> Result<Arc<SledStore>, OpenError> {
         SledStore::open(&self.0, options(), |_| ())
     }
 
     /// The journal's files, in order.
     pub(crate) fn journal(&self) -> Vec<PathBuf> {
-        let files = std::fs::read_dir(self.0.join("journal")).expect("a journal");
+        self.files("journal")
+    }
+
+    /// The files of one of the store's folders, in order.
+    pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.0.join(folder)).expect("a folder");
         let mut files: Vec<_> = files.map(|file| file.expect("an entry").path()).collect();
         files.sort();
         files
@@ -38,6 +48,16 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Small files, and upkeep that waits for nothing.
+pub(crate) fn eager() -> Options {
+    Options {
+        roll_octets: 64 << 10,
+        blob_grace: Duration::ZERO,
+        snapshot_octets: 0,
+        ..options()
     }
 }
 

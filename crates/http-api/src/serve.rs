@@ -1,0 +1,196 @@
+//! The listener: bounded connections, each with a deadline for the head of a request.
+//!
+//! What always holds: there are never more connections than asked for; on shutdown requests under way are finished, idle
+//! connections closed at once, and what is left after a while is cut.
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n\
+    content-length: 57\r\nconnection: close\r\n\r\n{\"error\":\"too many connections\",\"code\":\"SERVER_IS_BUSY\"}\n";
+
+/// Most octets of a request's head.
+const MAX_HEAD_OCTETS: usize = 64 << 10;
+
+/// What bounds the listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once. Default 4,096.
+    pub connections: usize,
+    /// For the head of a request, also of the next one on a kept connection. Default 60 s.
+    pub head_timeout: Duration,
+    /// For requests under way when the server stops. Default 10 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves until the token is cancelled, then drains.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file handles, most likely; accepting again at once would only spin.
+                tracing::warn!(reason = %error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            refuse(&stream);
+            continue;
+        };
+        let conversation = converse(stream, router.clone(), limits.head_timeout, shutdown.clone());
+        let cut = cut.clone();
+        connections.spawn(async move {
+            tokio::select! {
+                () = conversation => {}
+                () = cut.cancelled() => {}
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.drain_timeout, connections.wait())
+        .await
+        .is_err()
+    {
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn converse(stream: TcpStream, router: Router, head_timeout: Duration, shutdown: CancellationToken) {
+    // Answers are written whole; waiting for more to send would only delay them. A socket that refuses is served too.
+    let _ = stream.set_nodelay(true);
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(MAX_HEAD_OCTETS);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(reason = %error, "connection ended");
+    }
+}
+
+/// Tells the peer, if it takes that at once: nothing may wait here, or refusing would cost what serving does.
+fn refuse(stream: &TcpStream) {
+    if let Err(error) = stream.try_write(FULL) {
+        tracing::debug!(reason = %error, "cannot refuse");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn start(limits: Limits) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let slow = axum::routing::get(async || {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "done"
+        });
+        let router = Router::new().route("/", slow);
+        let task = tokio::spawn(serve(listener, router, limits, shutdown.clone()));
+        (address, shutdown, task)
+    }
+
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[test]
+    fn the_refusal_is_well_formed() {
+        let text = std::str::from_utf8(FULL).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}\r\n", body.len())),
+            "{}",
+            body.len()
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(body).unwrap().is_object());
+    }
+
+    #[tokio::test]
+    async fn one_too_many_is_told_so() {
+        let limits = Limits {
+            connections: 1,
+            ..Limits::default()
+        };
+        let (address, shutdown, task) = start(limits).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert!(rest(&mut second).await.starts_with("HTTP/1.1 503 "));
+        assert!(rest(&mut first).await.starts_with("HTTP/1.1 200 "));
+        shutdown.cancel();
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn shutting_down_finishes_what_is_under_way_and_drops_the_idle() {
+        let (address, shutdown, task) = start(Limits::default()).await;
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        busy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        shutdown.cancel();
+        assert_eq!(rest(&mut idle).await, "");
+        assert!(rest(&mut busy).await.ends_with("done"));
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_silent_peer_is_dropped() {
+        let limits = Limits {
+            head_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let (address, shutdown, task) = start(limits).await;
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(b"GET / HT").await.unwrap();
+        rest(&mut silent).await;
+        shutdown.cancel();
+        task.await.unwrap();
+    }
+}

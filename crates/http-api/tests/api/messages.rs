@@ -1,0 +1,280 @@
+//! Mail over HTTP: what came in is listed, shown, marked, archived and moved to the trash.
+
+use crate::setup::{Answer, Api};
+use axum::http::StatusCode;
+use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
+use postroom_message::summarize;
+use postroom_types::{EmailId, InboxId, MessageFlags, SpecialUse};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+struct Mail {
+    api: Api,
+    key: String,
+    inbox: InboxId,
+}
+
+impl Mail {
+    async fn new() -> Self {
+        let api = Api::new().await;
+        let made = api.inbox(&api.tenant("A").await.key, "scout").await;
+        let (key, inbox) = (made.text("apiKey"), made.text("id").parse().unwrap());
+        Self { api, key, inbox }
+    }
+
+    async fn put(&self, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
+        let content = content.replace('\n', "\r\n");
+        let message = NewMessage {
+            summary: Arc::new(summarize(content.as_bytes())),
+            body: content.into(),
+            prefix: Vec::new(),
+            origin,
+            received_at: 1_700_000_000_000,
+            verdict: Vec::new(),
+        };
+        let placing = Placing {
+            inbox: self.inbox,
+            mailbox,
+            email_id: EmailId::new(),
+            flags: MessageFlags::default(),
+            internal_date: 1_700_000_000,
+            thread: ThreadChoice::Find,
+        };
+        self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+    }
+
+    async fn receive(&self, content: &str) -> EmailId {
+        self.put(content, Origin::Received, MailboxRef::Inbox).await
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/inboxes/{}/{rest}", self.inbox)
+    }
+
+    async fn get(&self, rest: &str) -> Answer {
+        self.api.get(&self.path(rest), &self.key).await
+    }
+
+    async fn patch(&self, id: EmailId, body: Value) -> Answer {
+        self.api
+            .patch(&self.path(&format!("messages/{id}")), &self.key, body)
+            .await
+    }
+
+    async fn listed(&self, query: &str) -> (Vec<String>, Value) {
+        let list = self.get(&format!("messages{query}")).await;
+        list.expect(StatusCode::OK);
+        let messages = list.body["messages"].as_array().unwrap();
+        let subjects = messages
+            .iter()
+            .map(|message| message["subject"].as_str().unwrap().to_owned())
+            .collect();
+        (subjects, list.body["pagination"].clone())
+    }
+
+    async fn check(&self) {
+        assert_eq!(
+            self.api.mailstore.check_consistency(self.inbox).await.unwrap(),
+            Vec::<String>::new()
+        );
+    }
+}
+
+fn simple(n: usize) -> String {
+    format!("From: a@example.net\nTo: scout@example.test\nSubject: s{n}\nMessage-ID: <{n}@example.net>\n\ntext {n}\n")
+}
+
+#[tokio::test]
+async fn a_message_with_everything() {
+    let mail = Mail::new().await;
+    let id = mail
+        .receive(
+            "From: =?utf-8?q?J=C3=B6rg?= <jorg@example.net>\nTo: scout@example.test, Team: b@example.net;\n\
+             Cc: c@example.net\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@example.net>\n\
+             In-Reply-To: <0@example.net>\nDate: Tue, 14 Nov 2023 22:13:00 +0000\nMIME-Version: 1.0\n\
+             Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/alternative; boundary=y\n\n\
+             --y\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nHei=DF\n\
+             --y\nContent-Type: text/html\n\n<b>Hot</b>\n--y--\n\
+             --x\nContent-Type: application/pdf; name=a.pdf\nContent-Disposition: attachment; filename=a.pdf\n\
+             Content-Transfer-Encoding: base64\n\nAAEC\n--x--\n",
+        )
+        .await;
+    let shown = mail.get(&format!("messages/{id}")).await;
+    shown.expect(StatusCode::OK);
+    for (field, expected) in [
+        ("id", json!(id.to_string())),
+        ("direction", json!("inbound")),
+        ("from", json!("jorg@example.net")),
+        ("fromAddress", json!("jorg@example.net")),
+        ("fromName", json!("Jörg")),
+        ("to", json!("scout@example.test, b@example.net")),
+        ("toAddresses", json!(["scout@example.test", "b@example.net"])),
+        ("ccAddresses", json!(["c@example.net"])),
+        ("subject", json!("Grüße")),
+        ("plainBody", json!("Heiß")),
+        ("htmlBody", json!("<b>Hot</b>")),
+        ("isRead", json!(false)),
+        ("isStarred", json!(false)),
+        ("isArchived", json!(false)),
+        ("isSpam", json!(false)),
+        ("messageIdHeader", json!("<1@example.net>")),
+        ("inReplyTo", json!("<0@example.net>")),
+        ("receivedAt", json!("2023-11-14T22:13:20.000Z")),
+        ("sentAt", json!("2023-11-14T22:13:00.000Z")),
+    ] {
+        assert_eq!(shown.body[field], expected, "{field}");
+    }
+    let attachment = &shown.body["attachments"][0];
+    assert_eq!(
+        (&attachment["filename"], &attachment["contentType"]),
+        (&json!("a.pdf"), &json!("application/pdf"))
+    );
+    assert_eq!(mail.get("messages").await.body["messages"][0], shown.body);
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_paged() {
+    let mail = Mail::new().await;
+    for n in 0..7 {
+        mail.receive(&simple(n)).await;
+    }
+    mail.put(&simple(7), Origin::Sent, MailboxRef::Special(SpecialUse::Sent))
+        .await;
+    mail.put(&simple(8), Origin::Draft, MailboxRef::Special(SpecialUse::Drafts))
+        .await;
+    for (query, subjects, pagination) in [
+        ("?limit=3", "s7 s6 s5", json!({ "total": 8, "limit": 3, "offset": 0 })),
+        (
+            "?limit=3&offset=6",
+            "s1 s0",
+            json!({ "total": 8, "limit": 3, "offset": 6 }),
+        ),
+        ("?offset=9", "", json!({ "total": 8, "limit": 50, "offset": 9 })),
+        (
+            "?limit=1000&direction=outbound",
+            "s7",
+            json!({ "total": 1, "limit": 100, "offset": 0 }),
+        ),
+        (
+            "?direction=inbound&limit=1&offset=1",
+            "s5",
+            json!({ "total": 7, "limit": 1, "offset": 1 }),
+        ),
+    ] {
+        let (listed, paged) = mail.listed(query).await;
+        assert_eq!((listed.join(" ").as_str(), paged), (subjects, pagination), "{query}");
+    }
+    for bad in [
+        "limit=0",
+        "limit=x",
+        "limit=-1",
+        "offset=-1",
+        "offset=1.5",
+        "direction=up",
+        "limit=1&limit=2",
+    ] {
+        mail.get(&format!("messages?{bad}"))
+            .await
+            .refused(400, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn marking_archiving_and_deleting() {
+    let mail = Mail::new().await;
+    let (one, two) = (mail.receive(&simple(1)).await, mail.receive(&simple(2)).await);
+    let changed = mail
+        .patch(one, json!({ "isRead": true, "isStarred": true, "isArchived": true }))
+        .await;
+    changed.expect(StatusCode::OK);
+    let state = |body: &Value| ["isRead", "isStarred", "isArchived"].map(|field| body[field] == true);
+    assert_eq!(state(&changed.body), [true, true, true]);
+    assert_eq!(state(&mail.patch(one, json!({})).await.body), [true, true, true]);
+    let back = mail
+        .patch(one, json!({ "isRead": false, "isStarred": false, "isArchived": false }))
+        .await;
+    assert_eq!(state(&back.body), [false, false, false]);
+    assert_eq!(mail.listed("").await.0, ["s2", "s1"]);
+    mail.patch(one, json!({ "isRead": 1 }))
+        .await
+        .refused(400, "VALIDATION_ERROR");
+
+    let path = mail.path(&format!("messages/{two}"));
+    let deleted = mail.api.delete(&path, &mail.key).await;
+    assert_eq!(deleted.body, json!({ "deleted": true, "id": two.to_string() }));
+    for method in ["GET", "PATCH", "DELETE"] {
+        mail.api.any(method, &path, &mail.key).await.refused(404, "NOT_FOUND");
+    }
+    assert_eq!(
+        mail.listed("").await,
+        (vec!["s1".to_owned()], json!({ "total": 1, "limit": 50, "offset": 0 }))
+    );
+    // It is in the trash, for IMAP.
+    let mailboxes = mail.api.mailstore.mailboxes(mail.inbox).await.unwrap();
+    let trash = mailboxes
+        .iter()
+        .find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash))
+        .unwrap();
+    assert_eq!(
+        mail.api.mailstore.status(mail.inbox, trash.id).await.unwrap().messages,
+        1
+    );
+    mail.check().await;
+}
+
+#[tokio::test]
+async fn threads_are_oldest_first() {
+    let mail = Mail::new().await;
+    let first = mail.receive(&simple(1)).await;
+    let reply = "From: b@example.net\nTo: scout@example.test\nSubject: Re: s1\nMessage-ID: <2@example.net>\n\
+        In-Reply-To: <1@example.net>\n\nyes\n";
+    mail.receive(reply).await;
+    mail.receive(&simple(3)).await;
+    let thread = mail.get(&format!("messages/{first}")).await.text("threadId");
+    let shown = mail.get(&format!("threads/{thread}")).await;
+    shown.expect(StatusCode::OK);
+    assert_eq!(
+        (shown.text("threadId"), &shown.body["messageCount"]),
+        (thread, &json!(2))
+    );
+    let subjects: Vec<_> = shown.body["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["subject"].clone())
+        .collect();
+    assert_eq!(subjects, ["s1", "Re: s1"]);
+    mail.get("threads/00000000-0000-0000-0000-000000000000")
+        .await
+        .refused(404, "NOT_FOUND");
+    mail.get("messages/nonsense").await.refused(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_source_is_byte_exact() {
+    let mail = Mail::new().await;
+    let content = format!("Subject: big\n\n{}\n", "0123456789\n".repeat(30_000));
+    let id = mail.receive(&content).await;
+    let path = format!("/postroom/v1/inboxes/{}/messages/{id}/raw", mail.inbox);
+    let raw = mail.api.get(&path, &mail.key).await;
+    raw.expect(StatusCode::OK);
+    assert_eq!(raw.headers["content-type"], "message/rfc822");
+    assert!(raw.bytes == content.replace('\n', "\r\n").into_bytes());
+    assert_eq!(raw.headers["content-length"], raw.bytes.len().to_string().as_str());
+}
+
+#[tokio::test]
+async fn broken_mail_is_shown_all_the_same() {
+    let mail = Mail::new().await;
+    for content in [
+        "",
+        "\n",
+        "no header at all",
+        "Content-Type: multipart/mixed\n\n--\n",
+        "From: <<>>\nTo: ,,;\nSubject: =?x?y?z?=\n\n\u{0}",
+    ] {
+        let id = mail.receive(content).await;
+        mail.get(&format!("messages/{id}")).await.expect(StatusCode::OK);
+    }
+    assert_eq!(mail.listed("").await.0.len(), 5);
+}

@@ -1,0 +1,176 @@
+//! A server's worth of API on a store in memory, and calls to it.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use postroom_http_api::{Endpoint, Options, State, router};
+use postroom_identity::{Identity, KeyScope};
+use postroom_mailstore::Mailstore;
+use postroom_store::{MemoryStore, SharedStore};
+use postroom_types::Domain;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+pub(crate) struct Api {
+    router: Router,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) mailstore: Arc<Mailstore>,
+    pub(crate) operator: String,
+}
+
+/// A tenant's keys and ids.
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    pub(crate) workspace: String,
+}
+
+/// What came back. `body` is `null` if it was not JSON.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) body: Value,
+}
+
+impl Api {
+    pub(crate) async fn new() -> Self {
+        let store: SharedStore = MemoryStore::new();
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&store),
+            postroom_mailstore::Options::default(),
+        ));
+        let mut options = postroom_identity::Options::new(Domain::parse("example.test").unwrap());
+        options.reserved_names = vec!["support".into()];
+        let identity = Arc::new(Identity::new(store, Arc::clone(&mailstore), options));
+        let operator = identity.bootstrap().await.unwrap().organization;
+        let key = identity.create_key(&KeyScope::Operator(operator), None).await.unwrap();
+        let endpoint = |host: &str, port| Endpoint {
+            host: host.into(),
+            port,
+        };
+        let options = Options {
+            imap: endpoint("imap.example.test", 993),
+            smtp: endpoint("smtp.example.test", 587),
+        };
+        let state = State::new(Arc::clone(&identity), Arc::clone(&mailstore), options);
+        Self {
+            router: router(state),
+            identity,
+            mailstore,
+            operator: key.secret.expose().clone(),
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer {
+            status: parts.status.as_u16(),
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            headers: parts.headers,
+            bytes,
+        }
+    }
+
+    async fn call(&self, method: &str, path: &str, key: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
+        self.call("GET", path, key, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.call("POST", path, key, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.call("PATCH", path, key, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, key: &str) -> Answer {
+        self.call("DELETE", path, key, None).await
+    }
+
+    pub(crate) async fn any(&self, method: &str, path: &str, key: &str) -> Answer {
+        let body = (method != "GET" && method != "DELETE").then(|| json!({}));
+        self.call(method, path, key, body).await
+    }
+
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
+        let made = self.post("/v1/tenants", &self.operator, json!({ "name": name })).await;
+        made.expect(StatusCode::CREATED);
+        Tenant {
+            id: made.text("id"),
+            key: made.text("apiKey"),
+            workspace: made.text("defaultWorkspaceId"),
+        }
+    }
+
+    /// A workspace and a key for it.
+    pub(crate) async fn workspace(&self, tenant: &Tenant, name: &str) -> (String, String) {
+        let made = self.post("/v1/workspaces", &tenant.key, json!({ "name": name })).await;
+        made.expect(StatusCode::CREATED);
+        let id = made.text("id");
+        let key = self
+            .post(&format!("/v1/workspaces/{id}/keys"), &tenant.key, json!({}))
+            .await;
+        key.expect(StatusCode::CREATED);
+        (id, key.text("key"))
+    }
+
+    pub(crate) async fn inbox(&self, key: &str, username: &str) -> Answer {
+        let made = self.post("/v1/inboxes", key, json!({ "username": username })).await;
+        made.expect(StatusCode::CREATED);
+        made
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn expect(&self, status: StatusCode) {
+        assert_eq!(self.status, status.as_u16(), "{}", self.body);
+    }
+
+    /// An error in the contract's form, with this status and code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
+        let text = self.body["error"].as_str().unwrap_or_default();
+        assert!(!text.is_empty() && !text.contains("panicked"), "{text}");
+    }
+
+    #[track_caller]
+    pub(crate) fn text(&self, field: &str) -> String {
+        self.body[field]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {field} in {}", self.body))
+            .to_owned()
+    }
+}
+
+/// All field names of a JSON value, at any depth.
+pub(crate) fn names(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| [vec![name.clone()], names(value)].concat())
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(names).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,217 @@
+//! Every row reads as it was written, and reading is total.
+
+use super::*;
+use crate::model::{Cause, FeedEvent, Origin};
+use postroom_types::{
+    BlobId, EmailId, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Summary, ThreadId, Uid, UidValidity,
+};
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+
+fn email_id() -> impl Strategy<Value = EmailId> {
+    any::<[u8; 16]>().prop_map(EmailId::from_bytes)
+}
+
+fn mailbox_id() -> impl Strategy<Value = MailboxId> {
+    any::<[u8; 16]>().prop_map(MailboxId::from_bytes)
+}
+
+fn uids() -> impl Strategy<Value = Vec<Uid>> {
+    let uid = prop_oneof![1..60u32, any::<u32>()];
+    btree_set(uid.prop_filter_map("zero", Uid::new), 0..40).prop_map(|set| set.into_iter().collect())
+}
+
+fn message_flags() -> impl Strategy<Value = MessageFlags> {
+    (any::<u8>(), vec("[a-zA-Z$]{1,9}", 0..5)).prop_map(|(bits, keywords)| MessageFlags {
+        system: Flags::from_bits(bits),
+        keywords: keywords.iter().filter_map(|text| Keyword::new(text)).collect(),
+    })
+}
+
+fn event() -> impl Strategy<Value = FeedEvent> {
+    let cause = prop_oneof![
+        Just(Cause::Placed),
+        Just(Cause::New(Origin::Sent)),
+        Just(Cause::New(Origin::Imported))
+    ];
+    let last = (1..u32::MAX).prop_filter_map("zero", Uid::new);
+    prop_oneof![
+        (mailbox_id(), last, cause, proptest::option::of(email_id())).prop_map(|(mailbox, last, cause, email_id)| {
+            FeedEvent::Appended {
+                mailbox,
+                last,
+                count: last.get().min(7),
+                cause,
+                email_id,
+            }
+        }),
+        (mailbox_id(), uids()).prop_map(|(mailbox, uids)| FeedEvent::Flags { mailbox, uids }),
+        (mailbox_id(), uids(), vec(email_id(), 0..9)).prop_map(|(mailbox, uids, gone)| FeedEvent::Expunged {
+            mailbox,
+            uids,
+            gone
+        }),
+        mailbox_id().prop_map(FeedEvent::MailboxCreated),
+        mailbox_id().prop_map(FeedEvent::MailboxDeleted),
+        mailbox_id().prop_map(FeedEvent::MailboxRenamed),
+    ]
+}
+
+fn message_row() -> impl Strategy<Value = MessageRow> {
+    let id = any::<[u8; 16]>();
+    let blobs = (
+        id.prop_map(BlobId),
+        any::<u64>(),
+        any::<[u8; 32]>(),
+        proptest::option::of(id.prop_map(BlobId)),
+    );
+    let texts = (vec(any::<u8>(), 0..512), vec(any::<u8>(), 0..1000));
+    (
+        vec((mailbox_id(), any::<u64>()), 0..30),
+        blobs,
+        mailbox_id(),
+        id,
+        any::<i64>(),
+        texts,
+    )
+        .prop_map(
+            |(placements, (blob, body_octets, body_hash, summary_blob), home, id, received_at, (verdict, prefix))| {
+                MessageRow {
+                    placements,
+                    blob,
+                    body_octets,
+                    body_hash,
+                    summary_blob,
+                    origin: Origin::Draft,
+                    home,
+                    thread_id: ThreadId::from_bytes(id),
+                    received_at,
+                    message_id: Some(id),
+                    verdict,
+                    prefix,
+                }
+            },
+        )
+}
+
+fn summary_of(content: &[u8]) -> Summary {
+    postroom_message::summarize(content)
+}
+
+const NESTED: &[u8] = b"From: a@b, G: c@d;\r\nTo: <e@f>\r\nSubject: =?utf-8?q?=C3=A9?=\r\nMessage-ID: <x@y>\r\nReferences: <z@y>\r\n\
+    Date: Fri, 11 Jul 2003 21:00:37 -0700\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Language: de, en\r\nContent-Disposition: inline; filename=x\r\n\r\nhello\r\n--o\r\nContent-Type: message/rfc822\r\n\r\n\
+    Subject: inner\r\n\r\ninside\r\n--o--\r\n";
+
+#[test]
+fn summaries_round_trip() {
+    for content in [NESTED, b"", b"no header at all", b"Subject: x\r\n\r\nx"] {
+        let summary = summary_of(content);
+        assert_eq!(read_summary(&summary::write_summary(&summary)), Ok(summary));
+    }
+}
+
+#[test]
+fn a_summary_as_deep_as_a_message_can_make_it_round_trips() {
+    let mut deep = String::new();
+    for level in 0..300 {
+        deep.push_str(&format!(
+            "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"
+        ));
+    }
+    let summary = summary_of(deep.as_bytes());
+    assert_eq!(read_summary(&summary::write_summary(&summary)), Ok(summary));
+}
+
+#[test]
+fn a_truncated_summary_is_corrupt() {
+    let bytes = summary::write_summary(&summary_of(NESTED));
+    for end in 0..bytes.len() {
+        assert!(read_summary(&bytes[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn a_message_row_has_bounds() {
+    let placement = (MailboxId::from_bytes([1; 16]), 1);
+    let mut row = MessageRow {
+        placements: vec![placement; 40],
+        blob: BlobId([0; 16]),
+        body_octets: 0,
+        body_hash: [0; 32],
+        summary_blob: None,
+        origin: Origin::Received,
+        home: placement.0,
+        thread_id: ThreadId::from_bytes([0; 16]),
+        received_at: 0,
+        message_id: None,
+        verdict: vec![0; crate::MAX_VERDICT_OCTETS],
+        prefix: vec![0; 2300],
+    };
+    assert!(row.write().is_some());
+    row.placements = vec![placement; 60];
+    assert!(row.write().is_none(), "longer than a value");
+    row.prefix.clear();
+    assert!(row.write().is_some());
+    row.placements = vec![placement; 101];
+    assert!(row.write().is_none(), "too many");
+    // The longest prefix and verdict leave room for a few placements.
+    row.prefix = vec![0; crate::MAX_PREFIX_OCTETS];
+    row.placements = vec![placement; 30];
+    assert!(row.write().is_some());
+}
+
+proptest! {
+    #[test]
+    fn rows_round_trip(email_id in email_id(), flags in message_flags(), row in message_row(), number: u64) {
+        let flags = FlagsRow { modseq: ModSeq(number), email_id, flags };
+        prop_assert_eq!(FlagsRow::read(&flags.write()), Ok(flags));
+
+        let offsets: Vec<usize> = (0..row.placements.len()).map(MessageRow::uid_offset).collect();
+        let value = row.write().unwrap();
+        for (offset, (_, uid)) in offsets.into_iter().zip(&row.placements) {
+            prop_assert_eq!(&value[offset..offset + 8], &uid.to_be_bytes());
+        }
+        prop_assert_eq!(MessageRow::read(&value), Ok(row.clone()));
+
+        let index = IndexRow { email_id, thread_id: row.thread_id, received_at: row.received_at };
+        prop_assert_eq!(IndexRow::read(&index.write()), Ok(index));
+        prop_assert_eq!(read_number(&write_number(number)), Ok(number));
+        let roles = InboxRow { quota_octets: number, roles: [row.home; 7] };
+        prop_assert_eq!(InboxRow::read(&roles.write()), Ok(roles));
+        let uid_validity = UidValidity::MIN;
+        let mailbox = MailboxRow { parent: Some(row.home), uid_validity, leaf: "ä".repeat(9) };
+        prop_assert_eq!(MailboxRow::read(&mailbox.write()), Ok(mailbox));
+    }
+
+    #[test]
+    fn feed_rows_round_trip(events in vec(event(), 0..6), at: i64) {
+        let known: Vec<_> = events.iter().cloned().map(Patchable::Known).collect();
+        let row = FeedRow::write(at, &known);
+        let read = FeedRow::read(ModSeq(3), &row.value).unwrap();
+        prop_assert_eq!((read.at, read.events, read.modseq), (at, events, ModSeq(3)));
+    }
+
+    #[test]
+    fn reading_any_bytes_is_total(mut bytes in vec(any::<u8>(), 0..300), versioned: bool) {
+        if versioned && !bytes.is_empty() {
+            bytes[0] = crate::codec::FORMAT;
+        }
+        let _ = FlagsRow::read(&bytes);
+        let _ = MetaRow::raw(&bytes).map(|row| row.summary());
+        let _ = MessageRow::read(&bytes);
+        let _ = IndexRow::read(&bytes);
+        let _ = FeedRow::read(ModSeq(1), &bytes);
+        let _ = InboxRow::read(&bytes);
+        let _ = MailboxRow::read(&bytes);
+        let _ = read_summary(&bytes);
+    }
+
+    #[test]
+    fn bent_rows_do_not_panic(at: prop::sample::Index, bits: u8) {
+        let mut bytes = summary::write_summary(&summary_of(NESTED));
+        let at = at.index(bytes.len());
+        bytes[at] ^= bits;
+        let _ = read_summary(&bytes);
+    }
+}
