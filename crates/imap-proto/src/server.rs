@@ -3,6 +3,9 @@
 //! Always holds: at most one question is open; while one is, no further command is begun. After a command in the
 //! selected state the outside is asked for news, which are told before the tagged response.
 
+mod append;
+mod clock;
+
 use crate::collector::{Collector, Event, LiteralMark};
 use crate::command::{AppendRequest, Command, capabilities, credentials_complete, read_append, refusal_of_sasl};
 use crate::grammar::Scanner;
@@ -149,28 +152,6 @@ impl Server {
         }
     }
 
-    fn append_body(
-        &mut self,
-        of: Origin,
-        request: AppendRequest,
-        left: u64,
-        nul: bool,
-        bytes: bytes::Bytes,
-    ) -> Running {
-        // RFC 3501 §4.3.1 has no NUL in literals. What was handed over before it is dropped by who has it.
-        let nul = nul || memchr::memchr(0, &bytes).is_some();
-        if !nul {
-            self.session.out.push(Action::Body(bytes));
-        }
-        if left > 0 {
-            return Running::AppendBody { of, request, left, nul };
-        }
-        if !nul {
-            self.session.out.push(Action::BodyEnd);
-        }
-        Running::AppendEnd { of, request, nul }
-    }
-
     fn on_event(&mut self, event: Event, now: Instant) {
         match (std::mem::replace(&mut self.running, Running::Nothing), event) {
             (Running::Dialogue { of, dialogue }, Event::Command(line)) => self.on_dialogue_line(of, dialogue, &line),
@@ -198,7 +179,7 @@ impl Server {
         let found = args
             .space()
             .map_err(Refusal::from)
-            .and_then(|()| Command::find(&mut args, &self.session.phase));
+            .and_then(|()| Command::find(&mut args, &self.session));
         let flow = found.and_then(|command| {
             of.tells_expunges = command.tells_expunges;
             command.run(&mut args, &mut self.session)
@@ -218,7 +199,7 @@ impl Server {
         let found = args
             .space()
             .map_err(Refusal::from)
-            .and_then(|()| Command::find(&mut args, &self.session.phase));
+            .and_then(|()| Command::find(&mut args, &self.session));
         let append = found.and_then(|command| {
             if command.is_append() {
                 read_append(&mut args)
@@ -237,37 +218,6 @@ impl Server {
             }
             Ok(None) => self.refuse_with_literal(of, Refusal::No("TOOBIG", "Literal too long"), Some(mark)),
         }
-    }
-
-    fn begin_append(&mut self, of: Origin, request: AppendRequest, mark: LiteralMark) {
-        if mark.octets == 0 {
-            return self.refuse_with_literal(of, Refusal::No("CANNOT", "The message is empty"), Some(mark));
-        }
-        if mark.octets > self.session.options.append_limit_octets {
-            return self.refuse_with_literal(of, Refusal::No("TOOBIG", "Message too big"), Some(mark));
-        }
-        let name = request.name.clone();
-        self.session.out.push(Action::Ask(Question::AppendStart {
-            name,
-            octets: mark.octets,
-        }));
-        self.running = Running::AppendStart { of, request, mark };
-    }
-
-    fn on_append_end(&mut self, of: Origin, request: AppendRequest, nul: bool, event: Event) {
-        let flow = match event {
-            Event::Command(line) if line.is_empty() && nul => Err(Refusal::Bad("NUL in the message")),
-            Event::Command(line) if line.is_empty() => request.finish(),
-            Event::Command(_) | Event::Skipped => Err(Refusal::Bad("Unexpected text after the message")),
-            Event::Literal(mark) => {
-                let refusal = Refusal::Bad("Only one message can be appended at a time");
-                return self.refuse_with_literal(of, refusal, Some(mark));
-            }
-            Event::TooLong { literal, .. } => {
-                return self.refuse_with_literal(of, Refusal::Bad("Command too long"), literal);
-            }
-        };
-        self.follow(of, flow);
     }
 
     fn on_dialogue_line(&mut self, of: Origin, dialogue: Dialogue, line: &[u8]) {
@@ -417,28 +367,6 @@ impl Server {
         }
     }
 
-    fn on_append_start(&mut self, of: Origin, request: AppendRequest, mark: LiteralMark, answer: Answer) {
-        let refusal = match answer {
-            _ if self.closing.is_some() => return self.close_now(),
-            Answer::Done(Ok(())) => {
-                self.collector.begin_body();
-                if mark.waits {
-                    self.session.out.line("+ OK");
-                }
-                self.running = Running::AppendBody {
-                    of,
-                    request,
-                    left: mark.octets,
-                    nul: false,
-                };
-                return;
-            }
-            Answer::Done(Err(fault)) => Refusal::try_create(fault),
-            _ => Refusal::WRONG_ANSWER,
-        };
-        self.refuse_with_literal(of, refusal, Some(mark));
-    }
-
     fn on_news(&mut self, news: News, now: Instant) {
         if let Some(text) = news.bye {
             return self.bye(text);
@@ -454,41 +382,6 @@ impl Server {
             self.session.tell(true);
             self.said = now;
         }
-    }
-
-    fn on_tick(&mut self, now: Instant) {
-        if self.is_waiting_for_answer() {
-            return;
-        }
-        if now >= self.limit_of_silence() {
-            return self.bye("Silent for too long");
-        }
-        if self.keepalive_at().is_some_and(|at| now >= at) {
-            self.session.out.line("* OK Still here");
-            self.said = now;
-        }
-    }
-
-    fn limit_of_silence(&self) -> Instant {
-        match self.session.phase {
-            Phase::NotAuthenticated => self.opened + self.session.options.unauthenticated_timeout,
-            Phase::Authenticated | Phase::Selected(_) => self.heard + self.session.options.autologout,
-        }
-    }
-
-    fn keepalive_at(&self) -> Option<Instant> {
-        let idle = matches!(
-            self.running,
-            Running::Dialogue {
-                dialogue: Dialogue::Idle,
-                ..
-            }
-        );
-        self.session
-            .options
-            .idle_keepalive
-            .filter(|_| idle)
-            .map(|every| self.said + every)
     }
 
     fn greet(&mut self) {
@@ -568,10 +461,6 @@ impl Machine for Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        if self.is_waiting_for_answer() || matches!(self.running, Running::Closed) {
-            return None;
-        }
-        let silence = self.limit_of_silence();
-        Some(self.keepalive_at().map_or(silence, |at| at.min(silence)))
+        self.next_tick()
     }
 }

@@ -28,6 +28,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Whether a password may be given now.
+    pub(crate) fn takes_passwords(&self) -> bool {
+        self.tls || self.options.allow_plaintext_login
+    }
+
     /// The selected mailbox and where to write.
     pub(crate) fn selected(&mut self) -> Result<(&mut View, &mut Output), Refusal> {
         match &mut self.phase {

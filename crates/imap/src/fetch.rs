@@ -9,7 +9,7 @@ use postroom_types::{EmailId, Flag, Flags, MessageFlags, Part, Piece, ThreadId, 
 use std::collections::HashSet;
 
 /// What is read of a header to choose fields from. What lies beyond is not found.
-const HEADER_OCTETS: u64 = 1 << 20;
+const HEADER_OCTETS: u64 = 256 << 10;
 
 impl Session {
     pub(crate) async fn fetch(&mut self, uids: &[Uid], items: &FetchItems) -> Result<Vec<Fetched>, Fault> {

@@ -4,8 +4,8 @@
 //! wake-up with it.
 
 use crate::keys::{self, inbox_lane, mailbox_lane};
-use crate::model::{Cause, FeedEvent};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
+use crate::{Cause, FeedEvent};
 use postroom_store::{CommitBuilder, Condition, Key, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
 

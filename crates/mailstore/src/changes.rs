@@ -1,9 +1,9 @@
 //! What happened in a mailbox since a modseq.
 
+use crate::FeedEvent;
 use crate::codec::{Corrupt, Reader};
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
-use crate::model::FeedEvent;
 use crate::rows::{FeedRow, FlagsRow, read_number, read_uids};
 use crate::{Changes, MailError, Mailstore};
 use postroom_store::{prefix_end, scan};

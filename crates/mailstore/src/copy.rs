@@ -1,9 +1,9 @@
 //! COPY: more placements of the same messages, all or none (RFC 9051 §6.4.7).
 
+use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::model::Cause;
 use crate::relocate::{Mover, Movers, distances, pair_up, place_again};
 use crate::{Copied, MailError, Mailstore, keys};
 use postroom_store::{CommitBuilder, Key, MAX_COMMIT_OPERATIONS, Patch, PatchPlace, PatchSource};

@@ -1,8 +1,8 @@
 //! EXPUNGE: removing placements, and messages with their last one.
 
+use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta, signed};
-use crate::model::FeedEvent;
 use crate::rows::{FlagsRow, IndexRow, MessageRow};
 use crate::{MailError, Mailstore, PIECE, keys};
 use postroom_store::{CommitBuilder, Key, Value};

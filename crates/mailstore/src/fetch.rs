@@ -1,11 +1,9 @@
-//! Reading rows and bytes of messages.
+//! Reading rows of messages.
 
-use crate::rows::{FlagsRow, MessageRow, MetaRow, read_summary};
-use crate::{Content, FlagsAt, MailError, Mailstore, Meta, keys};
-use bytes::Bytes;
+use crate::rows::{FlagsRow, MetaRow, read_summary};
+use crate::{FlagsAt, MailError, Mailstore, Meta, keys};
 use postroom_store::{Key, Value, scan};
-use postroom_types::{BlobId, BlobSpan, EmailId, InboxId, MailboxId, Uid};
-use std::ops::Range;
+use postroom_types::{EmailId, InboxId, MailboxId, Uid};
 
 /// Keys of one `get_many`.
 const GET_PIECE: usize = 1000;
@@ -128,53 +126,5 @@ impl Mailstore {
             all.extend(self.store.get_many(&keys).await?);
         }
         Ok(all)
-    }
-
-    /// Where the bytes of a message are; `None` once it is gone.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn content(&self, inbox: InboxId, email_id: EmailId) -> Result<Option<Content>, MailError> {
-        let value = self.store.get(&keys::message(inbox, email_id)).await?;
-        Ok(value
-            .map(|value| MessageRow::read(&value))
-            .transpose()?
-            .map(MessageRow::content))
-    }
-
-    /// Bytes of a message; a range beyond its end is cut. `None` if the body is gone.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn read(&self, content: &Content, range: Range<u64>) -> Result<Option<Bytes>, MailError> {
-        let mut bytes = Vec::new();
-        let mut pieces = content.pieces(range);
-        // The usual case, the body alone, is handed on as the store gives it.
-        if let [postroom_types::Piece::Stored(span)] = pieces.as_slice() {
-            return self.read_blob(*span).await;
-        }
-        for piece in pieces.drain(..) {
-            match piece {
-                postroom_types::Piece::Inline(inline) => bytes.extend(inline),
-                postroom_types::Piece::Stored(span) => match self.read_blob(span).await? {
-                    Some(stored) => bytes.extend_from_slice(&stored),
-                    None => return Ok(None),
-                },
-            }
-        }
-        Ok(Some(bytes.into()))
-    }
-
-    /// Bytes of a body. `None` if it is gone.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn read_blob(&self, span: BlobSpan) -> Result<Option<Bytes>, MailError> {
-        let BlobSpan { id, offset, octets } = span;
-        Ok(self.blob(id, offset..offset.saturating_add(octets)).await?)
-    }
-
-    async fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Option<Bytes>, postroom_store::StoreError> {
-        self.store.blob(id, range).await
     }
 }

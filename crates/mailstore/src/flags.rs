@@ -3,9 +3,9 @@
 //! What always holds: a message whose flags do not change keeps its modseq, and a call that changes nothing writes
 //! nothing.
 
+use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::model::FeedEvent;
 use crate::rows::FlagsRow;
 use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, keys};
 use postroom_store::{CommitBuilder, Value};

@@ -16,9 +16,11 @@ mod change;
 mod changes;
 mod check;
 mod codec;
+mod content;
 mod copy;
 mod deliver;
 mod error;
+mod event;
 mod expunge;
 mod feed;
 mod fetch;
@@ -34,10 +36,12 @@ mod relocate;
 mod rows;
 mod tree;
 
+pub use content::Content;
 pub use error::MailError;
+pub use event::{Cause, FeedEntry, FeedEvent};
 pub use model::{
-    Cause, Changes, Content, Copied, FeedEntry, FeedEvent, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord,
-    Meta, NewMessage, OpenMailbox, Origin, Placed, Placing, Status, ThreadChoice, Usage,
+    Changes, Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, OpenMailbox, Origin,
+    Placed, Placing, Status, ThreadChoice, Usage,
 };
 pub use tree::MAX_MAILBOX_NAME_OCTETS;
 

@@ -3,10 +3,10 @@
 //! What always holds: all changes to the tree of an inbox ask that its version is the one they were planned on, so
 //! names stay unique, the tree stays a tree, and its limits hold, however many try at once.
 
+use crate::FeedEvent;
 use crate::change::Change;
 use crate::codec::{Corrupt, Reader, Writer};
 use crate::keys::{self, inbox_lane};
-use crate::model::FeedEvent;
 use crate::rows::{MailboxRow, write_number};
 use crate::tree::{MAX_LEVELS, MailboxName, Tree};
 use crate::{MailError, MailboxInfo, Mailstore, PIECE, attempts::Attempts, attempts::Tried};

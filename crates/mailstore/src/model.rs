@@ -1,11 +1,10 @@
 //! The plain data that goes in and out of the mailstore.
 
+use crate::content::Content;
 use bytes::Bytes;
 use postroom_types::{
-    BlobId, EmailId, InboxId, Keyword, Lsn, MailboxId, MessageFlags, ModSeq, Piece, SpecialUse, Summary, ThreadId, Uid,
-    UidValidity,
+    EmailId, InboxId, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid, UidValidity,
 };
-use std::ops::Range;
 use std::sync::Arc;
 
 /// How a message came into the inbox.
@@ -215,53 +214,6 @@ pub struct Meta {
     pub summary: Option<Summary>,
 }
 
-/// Where the bytes of a message are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// What comes before the body.
-    pub prefix: Vec<u8>,
-    /// The body.
-    pub blob: BlobId,
-    /// Its length.
-    pub body_octets: u64,
-}
-
-impl Content {
-    /// Size of the whole message.
-    #[must_use]
-    pub fn octets(&self) -> u64 {
-        self.prefix.len() as u64 + self.body_octets
-    }
-
-    /// The pieces that these octets of the message are; a range beyond the end is cut.
-    #[must_use]
-    pub fn pieces(&self, range: Range<u64>) -> Vec<Piece> {
-        let prefix = self.prefix.len() as u64;
-        let end = range.end.min(self.octets());
-        let start = range.start.min(end);
-        let mut pieces = Vec::with_capacity(2);
-        if start < prefix {
-            // Both are within the prefix, which is a usize.
-            let bytes = &self.prefix[start as usize..end.min(prefix) as usize];
-            if !bytes.is_empty() {
-                pieces.push(Piece::Inline(bytes.to_vec()));
-            }
-        }
-        if end > prefix {
-            let offset = start.max(prefix) - prefix;
-            let octets = end - prefix - offset;
-            if octets > 0 {
-                pieces.push(Piece::Stored(postroom_types::BlobSpan {
-                    id: self.blob,
-                    offset,
-                    octets,
-                }));
-            }
-        }
-        pieces
-    }
-}
-
 /// How flags are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagMode {
@@ -320,66 +272,4 @@ pub struct Usage {
     pub messages: u64,
     /// Octets it may hold. One message beyond is taken.
     pub quota_octets: u64,
-}
-
-/// Why a message appeared in a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// It is new in the inbox, and came like this.
-    New(Origin),
-    /// It was in the inbox already: COPY, MOVE, or a duplicate.
-    Placed,
-}
-
-/// One thing that a commit did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FeedEvent {
-    /// Messages appeared: `count` UIDs up to and including `last`.
-    Appended {
-        /// Where.
-        mailbox: MailboxId,
-        /// The last of the UIDs.
-        last: Uid,
-        /// How many UIDs.
-        count: u32,
-        /// Why.
-        cause: Cause,
-        /// Which message, if it is one.
-        email_id: Option<EmailId>,
-    },
-    /// Flags changed.
-    Flags {
-        /// Where.
-        mailbox: MailboxId,
-        /// Of which messages.
-        uids: Vec<Uid>,
-    },
-    /// Messages disappeared from a mailbox.
-    Expunged {
-        /// From where.
-        mailbox: MailboxId,
-        /// Which.
-        uids: Vec<Uid>,
-        /// Those messages that have no placement left and are gone from the inbox.
-        gone: Vec<EmailId>,
-    },
-    /// A mailbox was made.
-    MailboxCreated(MailboxId),
-    /// A mailbox was deleted; its messages are expunged from it by the entries that follow.
-    MailboxDeleted(MailboxId),
-    /// A mailbox has a new name.
-    MailboxRenamed(MailboxId),
-}
-
-/// One commit's row of an inbox's feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedEntry {
-    /// The inbox's modseq of that commit: the cursor.
-    pub modseq: ModSeq,
-    /// The commit's place in the log.
-    pub lsn: Lsn,
-    /// When: milliseconds since 1970 UTC.
-    pub at: i64,
-    /// What.
-    pub events: Vec<FeedEvent>,
 }

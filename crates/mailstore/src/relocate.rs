@@ -1,9 +1,9 @@
 //! MOVE: a placement gets another mailbox and UID (RFC 6851), in one commit a piece, so no message is ever in both
 //! mailboxes or in none.
 
+use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::model::Cause;
 use crate::rows::{FlagsRow, InboxRow, MessageRow};
 use crate::{Copied, MailError, Mailstore, PIECE, keys};
 use postroom_store::{CommitBuilder, Patch, PatchPlace, PatchSource, Value};

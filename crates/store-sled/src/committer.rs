@@ -2,7 +2,7 @@
 //!
 //! What always holds:
 //! - Nobody gets an answer before the group is synced, not even a conflict: it may be with a commit of the same group.
-//! - The index is written only after the journal is synced.
+//! - The index is written only after the journal is synced, and each commit is answered once the index shows it.
 //! - No timer: the next group forms while the disk syncs.
 //! - After a fatal failure nothing is written any more, and everybody is told.
 
@@ -20,7 +20,7 @@ use crate::identity::{CleanMark, write_clean_mark};
 use crate::index::{Entry, Index};
 use crate::journal::Journal;
 use crate::state::SharedState;
-use group::{Answer, Group};
+use group::{Group, Member};
 use postroom_store::{Commit, Outcome, StoreError};
 use postroom_types::Lsn;
 use std::sync::Arc;
@@ -50,6 +50,13 @@ pub(crate) struct Order {
     pub(crate) own: Vec<OwnBody>,
     pub(crate) octets: usize,
     pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// Where in the journal something was written.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    file: Lsn,
+    offset: u64,
 }
 
 /// The thread's belongings.
@@ -109,61 +116,68 @@ impl Committer {
         for order in orders {
             group.add(order, |commit| has_room(commit, free, self.min_free));
         }
-        let mut group = group.finish();
-        let mut failure = None;
-        if !group.records.is_empty() {
-            let (records, entries) = (std::mem::take(&mut group.records), std::mem::take(&mut group.entries));
-            match self.write(&records, entries) {
-                Ok(()) => {}
-                // The conflicts too: they may be with what was not done.
-                Err(Trouble::Full) => {
-                    group.answers.into_iter().for_each(Answer::refuse);
-                    return Ok(());
-                }
-                Err(Trouble::Fatal(why)) => failure = Some(why),
+        let group = group.finish();
+        let (place, mut failure) = match self.write(&group.records, group.commits) {
+            Ok(place) => (place, None),
+            // The conflicts too: they may be with what was not done.
+            Err(Trouble::Full) => {
+                group.members.into_iter().for_each(Member::refuse);
+                return Ok(());
             }
-        }
-        for answer in group.answers {
-            answer.give(failure.is_some(), &self.shared.topics);
+            Err(Trouble::Fatal(why)) => (Place::default(), Some(why)),
+        };
+        for mut member in group.members {
+            if let Some(entry) = member.entry.take().filter(|_| failure.is_none()) {
+                failure = self.show(entry, place).err();
+            }
+            member.answer(failure.is_some(), &self.shared.topics);
         }
         failure.map_or(Ok(()), Err)
     }
 
     /// Does the chores of upkeep, as a commit of their own.
     fn do_chores(&mut self, chores: Vec<Chore>, reply: oneshot::Sender<Result<(), StoreError>>) -> Result<(), String> {
-        let done = match record_of(chores, &self.index, self.journal.seed(), self.next) {
-            Ok(Some((record, entry))) => self.write(&record, vec![entry]),
-            Ok(None) => Ok(()),
+        let written = match record_of(chores, &self.index, self.journal.seed(), self.next) {
+            Ok(Some((record, entry))) => self.write(&record, 1).map(|place| (entry, place)),
+            Ok(None) => {
+                let _ = reply.send(Ok(()));
+                return Ok(());
+            }
             Err(error) => {
                 let _ = reply.send(Err(error));
                 return Ok(());
             }
         };
-        let answer = match &done {
-            Ok(()) => Ok(()),
-            Err(Trouble::Full) => Err(StoreError::Unavailable("no space".into())),
-            Err(Trouble::Fatal(why)) => Err(StoreError::Unavailable(why.as_str().into())),
-        };
-        let _ = reply.send(answer);
-        match done {
+        let done = match written {
+            Ok((entry, place)) => self.show(entry, place),
+            Err(Trouble::Full) => {
+                let _ = reply.send(Err(StoreError::Unavailable("no space".into())));
+                return Ok(());
+            }
             Err(Trouble::Fatal(why)) => Err(why),
-            Ok(()) | Err(Trouble::Full) => Ok(()),
-        }
+        };
+        let _ = reply.send(done.clone().map_err(|why| StoreError::Unavailable(why.into())));
+        done
     }
 
-    /// Makes records durable, then visible. The entries' places count from the beginning of the records.
-    fn write(&mut self, records: &[u8], mut entries: Vec<Entry>) -> Result<(), Trouble> {
-        let (file, offset) = self.journal.append(records, self.next)?;
-        self.shared.count(entries.len(), records.len());
-        self.next = Lsn(self.next.0 + entries.len() as u64);
-        for entry in &mut entries {
-            entry.file = file;
-            entry.bodies_at += offset;
+    /// Makes records durable, if there are any.
+    fn write(&mut self, records: &[u8], commits: usize) -> Result<Place, Trouble> {
+        if records.is_empty() {
+            return Ok(Place::default());
         }
-        self.index
-            .apply(entries)
-            .map_err(|error| Trouble::Fatal(error.to_string()))?;
-        self.shared.set_stable(Lsn(self.next.0 - 1));
+        let (file, offset) = self.journal.append(records, self.next)?;
+        self.shared.count(commits, records.len());
+        self.next = Lsn(self.next.0 + commits as u64);
+        Ok(Place { file, offset })
+    }
+
+    /// Makes a durable commit visible. Its entry counts from the beginning of what was written with it.
+    fn show(&self, mut entry: Entry, place: Place) -> Result<(), String> {
+        entry.file = place.file;
+        entry.bodies_at += place.offset;
+        let lsn = entry.lsn;
+        self.index.apply(vec![entry]).map_err(|error| error.to_string())?;
+        self.shared.set_stable(lsn);
         Ok(())
     }
 

@@ -17,6 +17,7 @@
 
 mod blobs;
 mod boot;
+mod calls;
 mod committer;
 mod error;
 mod files;
@@ -37,18 +38,15 @@ pub use keeper::Tidied;
 pub use options::Options;
 pub use state::Statistics;
 
-use blobs::{Bodies, INLINE_OCTETS, INLINE_OCTETS_OF_COMMIT, OwnBody};
-use bytes::Bytes;
-use committer::{Committer, Order, Request};
-use error::Trouble;
-use files::{Folder, free_octets};
+use blobs::Bodies;
+use committer::{Committer, Request};
+use files::Folder;
 use index::Index;
 use keeper::{Keeper, Rounds};
-use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits};
-use postroom_types::{BlobId, Lsn};
+use postroom_store::StoreError;
+use postroom_types::Lsn;
 use state::SharedState;
 use std::fs::File;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -191,75 +189,6 @@ impl SledStore {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         index.clone().ok_or_else(|| self.shared.unavailable())
     }
-
-    /// Reads on a blocking thread.
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Index, &Bodies) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.readers)
-            .acquire_owned()
-            .await
-            .map_err(|_| self.shared.unavailable())?;
-        let (index, bodies) = (self.index()?, Arc::clone(&self.bodies));
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            catch_unwind(AssertUnwindSafe(|| read(&index, &bodies)))
-        });
-        match task.await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                self.shared.fail("the index panicked");
-                Err(self.shared.unavailable())
-            }
-            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into())),
-        }
-    }
-
-    async fn do_commit(&self, mut commit: Commit) -> Result<Outcome, StoreError> {
-        check_limits(&commit)?;
-        let queue = lock(&self.queue).clone().ok_or_else(|| self.shared.unavailable())?;
-        let own = match self.write_own_bodies(&mut commit).await {
-            Ok(own) => own,
-            Err(Trouble::Full) => return Ok(Outcome::Full),
-            Err(Trouble::Fatal(why)) => {
-                self.shared.fail(&why);
-                return Err(self.shared.unavailable());
-            }
-        };
-        let (reply, outcome) = oneshot::channel();
-        let order = Order {
-            octets: octets(&commit),
-            commit,
-            own,
-            reply,
-        };
-        let sent = queue.send(Request::Commit(Box::new(order))).await;
-        sent.map_err(|_| self.shared.unavailable())?;
-        // The thread ended without an answer: it may have written the commit.
-        outcome.await.unwrap_or(Ok(Outcome::Unknown))
-    }
-
-    /// Writes large bodies to files of their own, and takes their bytes out of the commit.
-    async fn write_own_bodies(&self, commit: &mut Commit) -> Result<Vec<OwnBody>, Trouble> {
-        let (mut inline, mut own) = (0, Vec::new());
-        for blob in commit.blobs.iter_mut().filter(|blob| !blob.adopt) {
-            let octets = blob.bytes.len();
-            if octets <= INLINE_OCTETS && inline + octets <= INLINE_OCTETS_OF_COMMIT {
-                inline += octets;
-                continue;
-            }
-            let (id, bytes, folder) = (blob.id, std::mem::take(&mut blob.bytes), self.folder.clone());
-            let floor = self.options.min_free_octets + octets as u64;
-            let write = move || match free_octets(folder.path()) {
-                Ok(free) if free < floor => Err(Trouble::Full),
-                _ => OwnBody::write(&folder.bodies(), id, &bytes),
-            };
-            let written = tokio::task::spawn_blocking(write).await;
-            own.push(written.unwrap_or_else(|_| Err(Trouble::Fatal("a body was not written to its end".into())))?);
-        }
-        Ok(own)
-    }
 }
 
 impl Drop for SledStore {
@@ -272,77 +201,6 @@ impl Drop for SledStore {
             let _ = thread.join();
         }
     }
-}
-
-impl Store for SledStore {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
-        Box::pin(async move {
-            if let Some(value) = self.index()?.recall(key) {
-                return Ok(value);
-            }
-            let key = key.to_vec();
-            self.read(move |index, _| index.get(&key)).await
-        })
-    }
-
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
-        Box::pin(async move {
-            let index = self.index()?;
-            if let Some(values) = keys.iter().map(|key| index.recall(key)).collect() {
-                return Ok(values);
-            }
-            drop(index);
-            let keys = keys.to_vec();
-            self.read(move |index, _| keys.iter().map(|key| index.get(key)).collect())
-                .await
-        })
-    }
-
-    fn range<'a>(
-        &'a self,
-        low: &'a [u8],
-        high: &'a [u8],
-        reverse: bool,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let (low, high) = (low.to_vec(), high.to_vec());
-        Box::pin(self.read(move |index, _| index.page(&low, &high, reverse, limit)))
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        Box::pin(self.read(move |index, bodies| {
-            let mut location = index.location(id)?;
-            loop {
-                let Some(place) = location else { return Ok(None) };
-                let found = bodies.read(id, &place, range.clone());
-                location = index.location(id)?;
-                // It may have been moved or forgotten meanwhile, and its file removed.
-                if found.is_ok() || location.as_ref() == Some(&place) {
-                    return found.map(Some);
-                }
-            }
-        }))
-    }
-
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
-        Box::pin(self.do_commit(commit))
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.shared.stable()
-    }
-
-    fn watch(&self, topic: Topic) -> watch::Receiver<Lsn> {
-        self.shared.topics.watch(topic, self.shared.stable())
-    }
-}
-
-/// About how much room a commit takes in a group.
-fn octets(commit: &Commit) -> usize {
-    let puts: usize = commit.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
-    let deletes: usize = commit.deletes.iter().map(Vec::len).sum();
-    let bodies: usize = commit.blobs.iter().map(|blob| blob.bytes.len()).sum();
-    puts + deletes + bodies
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

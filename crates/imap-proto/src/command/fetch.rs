@@ -8,10 +8,10 @@ use crate::response::fetch::write_fetched;
 use crate::session::{Flow, Refusal, Session, Task};
 use crate::view::Pieces;
 
-/// Messages in one piece, when sections are asked: their headers are held in memory until they are sent.
-const PIECE_WITH_SECTIONS: usize = 16;
-/// Messages in one piece, when envelopes or structures are asked.
-const PIECE_WITH_SUMMARIES: usize = 100;
+/// Sections in one piece, over all its messages: chosen header fields are held in memory until they are sent.
+const SECTIONS_IN_PIECE: usize = 16;
+/// Messages in one piece, when envelopes or structures are asked: those of hostile mail are large.
+const PIECE_WITH_SUMMARIES: usize = 50;
 
 pub(super) fn fetch(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -62,7 +62,7 @@ struct Fetch {
 impl Fetch {
     fn piece_limit(&self) -> usize {
         if !self.wanted.sections.is_empty() {
-            PIECE_WITH_SECTIONS
+            (SECTIONS_IN_PIECE / self.wanted.sections.len()).max(1)
         } else if self.wanted.summary {
             PIECE_WITH_SUMMARIES
         } else {

@@ -16,7 +16,7 @@ pub(crate) fn capabilities(session: &Session) -> String {
     if session.options.starttls && !session.tls {
         text.push_str(" STARTTLS");
     }
-    if session.tls || session.options.allow_plaintext_login {
+    if session.takes_passwords() {
         for mechanism in Mechanism::ALL {
             text.push_str(" AUTH=");
             text.push_str(mechanism.name());

@@ -19,17 +19,7 @@ pub(super) fn start_tls(args: &mut Scanner<'_>, session: &mut Session) -> Result
     }))
 }
 
-/// RFC 3501 §6.2.3: no password goes in clear, unless this listener was told to take it.
-fn may_log_in(session: &Session) -> Result<(), Refusal> {
-    if session.tls || session.options.allow_plaintext_login {
-        Ok(())
-    } else {
-        Err(Refusal::No("PRIVACYREQUIRED", "Start TLS first"))
-    }
-}
-
-pub(super) fn login(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    may_log_in(session)?;
+pub(super) fn login(args: &mut Scanner<'_>, _: &mut Session) -> Result<Flow, Refusal> {
     args.space()?;
     let user = utf8(&args.astring()?)?.to_owned();
     args.space()?;
@@ -39,7 +29,6 @@ pub(super) fn login(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flo
 }
 
 pub(super) fn authenticate(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    may_log_in(session)?;
     args.space()?;
     let mechanism = Mechanism::from_name(args.atom()?).ok_or(Refusal::No("CANNOT", "No such mechanism"))?;
     let initial = if args.eat(b' ') {

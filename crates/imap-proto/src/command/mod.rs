@@ -26,6 +26,8 @@ use crate::session::{Flow, Phase, Refusal, Session};
 enum When {
     Always,
     NotAuthenticated,
+    /// Before login, and only where a password may be given.
+    Login,
     Authenticated,
     Selected,
 }
@@ -68,8 +70,8 @@ static COMMANDS: &[Command] = &[
     command("LOGOUT", When::Always, general::logout),
     command("ID", When::Always, general::id),
     command("STARTTLS", When::NotAuthenticated, login::start_tls),
-    command("LOGIN", When::NotAuthenticated, login::login),
-    command("AUTHENTICATE", When::NotAuthenticated, login::authenticate),
+    command("LOGIN", When::Login, login::login),
+    command("AUTHENTICATE", When::Login, login::authenticate),
     command("ENABLE", When::Authenticated, general::enable),
     command("NAMESPACE", When::Authenticated, general::namespace),
     command("SELECT", When::Authenticated, select::select),
@@ -103,7 +105,7 @@ static COMMANDS: &[Command] = &[
 
 impl Command {
     /// Reads the verb and finds its row, if it may be given now.
-    pub(crate) fn find(scanner: &mut Scanner<'_>, phase: &Phase) -> Result<&'static Self, Refusal> {
+    pub(crate) fn find(scanner: &mut Scanner<'_>, session: &Session) -> Result<&'static Self, Refusal> {
         let mut name = verb(scanner)?;
         if name == "UID" {
             scanner.space()?;
@@ -112,12 +114,15 @@ impl Command {
         }
         let unknown = Refusal::Bad("Unknown command");
         let command = COMMANDS.iter().find(|command| command.name == name).ok_or(unknown)?;
-        match (command.when, phase) {
+        match (command.when, &session.phase) {
             (When::Always, _)
             | (When::NotAuthenticated, Phase::NotAuthenticated)
             | (When::Authenticated, Phase::Authenticated | Phase::Selected(_))
             | (When::Selected, Phase::Selected(_)) => Ok(command),
-            (When::NotAuthenticated, _) => Err(Refusal::Bad("Already logged in")),
+            // RFC 3501 §6.2.3: no password goes in clear, unless this listener was told to take it.
+            (When::Login, Phase::NotAuthenticated) if session.takes_passwords() => Ok(command),
+            (When::Login, Phase::NotAuthenticated) => Err(Refusal::No("PRIVACYREQUIRED", "Start TLS first")),
+            (When::NotAuthenticated | When::Login, _) => Err(Refusal::Bad("Already logged in")),
             (When::Authenticated | When::Selected, Phase::NotAuthenticated) => Err(Refusal::Bad("Log in first")),
             (When::Selected, Phase::Authenticated) => Err(Refusal::Bad("Select a mailbox first")),
         }

@@ -1,9 +1,9 @@
 //! Adding to the commit what a plan asks for.
 
 use super::{IndexChange, Plan, Shared};
+use crate::Cause;
 use crate::change::{Change, Delta, signed};
 use crate::keys;
-use crate::model::Cause;
 use crate::relocate::place_again;
 use crate::rows::{FlagsRow, IndexRow, MessageRow, MetaRow};
 use crate::{MailError, Mailstore, Placing};

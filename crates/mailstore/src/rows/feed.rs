@@ -2,7 +2,7 @@
 
 use super::uids::{read_uids, write_uids};
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::model::{Cause, FeedEntry, FeedEvent, Origin};
+use crate::{Cause, FeedEntry, FeedEvent, Origin};
 use postroom_types::{EmailId, Lsn, MailboxId, ModSeq, Uid};
 
 /// What a commit that is being built will tell: UIDs that are not known yet are named by their counter operation.

@@ -1,7 +1,7 @@
 //! The row of a message, and the row that finds it by its Message-ID.
 
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::model::{Content, MessageRecord, Origin};
+use crate::{Content, MessageRecord, Origin};
 use postroom_store::MAX_VALUE_OCTETS;
 use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid};
 

@@ -1,7 +1,7 @@
 //! Every row reads as it was written, and reading is total.
 
 use super::*;
-use crate::model::{Cause, FeedEvent, Origin};
+use crate::{Cause, FeedEvent, Origin};
 use postroom_types::{
     BlobId, EmailId, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Summary, ThreadId, Uid, UidValidity,
 };

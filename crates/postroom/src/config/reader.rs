@@ -26,7 +26,8 @@ pub(crate) struct KnownKey {
 /// A document being read.
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    values: BTreeMap<String, Spanned<DeValue<'a>>>,
+    /// By path: where the key stands, and the value.
+    values: BTreeMap<String, (usize, Spanned<DeValue<'a>>)>,
     sections: Vec<(String, usize)>,
     pub(crate) complaints: Vec<Complaint>,
     pub(crate) known: Vec<KnownKey>,
@@ -60,12 +61,13 @@ impl<'a> Reader<'a> {
             match value.into_inner() {
                 DeValue::Table(section) => {
                     for (key, value) in section {
-                        self.values.insert(format!("{name}.{}", key.get_ref()), value);
+                        self.values
+                            .insert(format!("{name}.{}", key.get_ref()), (key.span().start, value));
                     }
                     self.sections.push((name, at));
                 }
                 other => {
-                    self.values.insert(name, Spanned::new(span, other));
+                    self.values.insert(name, (at, Spanned::new(span, other)));
                 }
             }
         }
@@ -83,7 +85,7 @@ impl<'a> Reader<'a> {
             path: path.to_owned(),
             default: shown.to_owned(),
         });
-        let Some(value) = self.values.remove(path) else {
+        let Some((_, value)) = self.values.remove(path) else {
             return default;
         };
         match convert(value.get_ref()) {
@@ -114,8 +116,8 @@ impl<'a> Reader<'a> {
 
     /// Everything that nobody asked for is unknown.
     pub(crate) fn finish(&mut self) {
-        for (path, value) in std::mem::take(&mut self.values) {
-            self.complain(value.span().start, format!("unknown key `{path}`"));
+        for (path, (at, _)) in std::mem::take(&mut self.values) {
+            self.complain(at, format!("unknown key `{path}`"));
         }
         for (section, at) in std::mem::take(&mut self.sections) {
             let prefix = format!("{section}.");

@@ -5,7 +5,7 @@ use crate::blobs::OwnBody;
 use crate::index::{Entry, Index};
 use crate::record::{Op, Place, Seed, encode};
 use bytes::Bytes;
-use postroom_store::resolve::{Refusal, Resolved, View, resolve};
+use postroom_store::resolve::{Refusal, View, resolve};
 use postroom_store::{BlobPut, Commit, Key, Outcome, StoreError, Topic, Topics, Value};
 use postroom_types::{BlobId, Lsn};
 use std::collections::HashMap;
@@ -20,16 +20,19 @@ pub(super) struct Group<'a> {
 }
 
 /// A group to be written.
+#[derive(Default)]
 pub(super) struct Finished {
     /// The bytes for the journal.
     pub(super) records: Vec<u8>,
-    /// For the index; their places count from the beginning of `records`.
-    pub(super) entries: Vec<Entry>,
-    pub(super) answers: Vec<Answer>,
+    /// How many records these are.
+    pub(super) commits: usize,
+    pub(super) members: Vec<Member>,
 }
 
-/// What one caller is to hear, once the group is durable.
-pub(super) struct Answer {
+/// A commit of the group, and what its caller is to hear once the group is durable.
+pub(super) struct Member {
+    /// For the index, if it was resolved; its places count from the beginning of the records.
+    pub(super) entry: Option<Entry>,
     outcome: Result<Outcome, StoreError>,
     topics: Vec<Topic>,
     own: Vec<OwnBody>,
@@ -43,66 +46,50 @@ impl<'a> Group<'a> {
             values: HashMap::new(),
             witnesses: HashMap::new(),
         };
-        let finished = Finished {
-            records: Vec::new(),
-            entries: Vec::new(),
-            answers: Vec::new(),
-        };
         Self {
             view,
             seed,
             first,
-            finished,
+            finished: Finished::default(),
         }
     }
 
     /// Resolves a commit and adds its record, if it holds.
     pub(super) fn add(&mut self, order: Order, has_room: impl FnOnce(&Commit) -> bool) {
         let Order { commit, own, reply, .. } = order;
-        let lsn = Lsn(self.first.0 + self.finished.entries.len() as u64);
-        let resolved = if has_room(&commit) {
-            Some(resolve(commit, lsn, &mut self.view))
-        } else {
-            None
+        let mut member = Member {
+            entry: None,
+            outcome: Ok(Outcome::Full),
+            topics: Vec::new(),
+            own,
+            reply,
         };
-        let answer = match resolved {
-            None => Answer {
-                outcome: Ok(Outcome::Full),
-                topics: Vec::new(),
-                own,
-                reply,
-            },
-            Some(Err(refusal)) => Answer {
-                outcome: refused(refusal),
-                topics: Vec::new(),
-                own,
-                reply,
-            },
-            Some(Ok(resolved)) => {
-                let Resolved {
-                    writes,
-                    blobs,
-                    topics,
-                    receipt,
-                } = resolved;
-                self.view.note(&writes, &blobs);
-                self.encode(lsn, writes, blobs, &own);
-                Answer {
-                    outcome: Ok(Outcome::Done(receipt)),
-                    topics,
-                    own,
-                    reply,
-                }
+        if has_room(&commit) {
+            self.resolve(commit, &mut member);
+        }
+        self.finished.members.push(member);
+    }
+
+    fn resolve(&mut self, commit: Commit, member: &mut Member) {
+        let lsn = Lsn(self.first.0 + self.finished.commits as u64);
+        member.outcome = match resolve(commit, lsn, &mut self.view) {
+            Err(Refusal::Conflict(key)) => Ok(Outcome::Conflict(key)),
+            Err(Refusal::Failed(error)) => Err(error),
+            Ok(resolved) => {
+                self.view.note(&resolved.writes, &resolved.blobs);
+                member.entry = Some(self.encode(lsn, resolved.writes, resolved.blobs, &member.own));
+                member.topics = resolved.topics;
+                self.finished.commits += 1;
+                Ok(Outcome::Done(resolved.receipt))
             }
         };
-        self.finished.answers.push(answer);
     }
 
     pub(super) fn finish(self) -> Finished {
         self.finished
     }
 
-    fn encode(&mut self, lsn: Lsn, writes: Vec<(Key, Option<Value>)>, blobs: Vec<BlobPut>, own: &[OwnBody]) {
+    fn encode(&mut self, lsn: Lsn, writes: Vec<(Key, Option<Value>)>, blobs: Vec<BlobPut>, own: &[OwnBody]) -> Entry {
         // Bodies first: whoever sees a slice of a bulk commit can read the bodies of its rows.
         let mut inline: Vec<Bytes> = Vec::new();
         let mut offset = 0;
@@ -145,18 +132,18 @@ impl<'a> Group<'a> {
         let start = self.finished.records.len() as u64;
         let bodies_at = start + encode(&mut self.finished.records, self.seed, lsn, self.first, &ops, &inline);
         // The file is known once the group is written.
-        self.finished.entries.push(Entry {
+        Entry {
             lsn,
             file: Lsn(0),
             bodies_at,
             ops,
-        });
+        }
     }
 }
 
-impl Answer {
+impl Member {
     /// Tells what came of it. `unknown`: the group was perhaps written, perhaps not.
-    pub(super) fn give(self, unknown: bool, topics: &Topics) {
+    pub(super) fn answer(self, unknown: bool, topics: &Topics) {
         let done = match &self.outcome {
             Ok(Outcome::Done(receipt)) => Some(receipt.lsn),
             _ => None,
@@ -169,10 +156,9 @@ impl Answer {
         if let Some(lsn) = done.filter(|_| !unknown) {
             topics.wake(&self.topics, lsn);
         }
-        let outcome = if unknown && self.outcome.is_ok() {
-            Ok(Outcome::Unknown)
-        } else {
-            self.outcome
+        let outcome = match self.outcome {
+            Ok(_) if unknown => Ok(Outcome::Unknown),
+            outcome => outcome,
         };
         // Nobody waits if the caller was dropped; what is done is done.
         let _ = self.reply.send(outcome);
@@ -182,13 +168,6 @@ impl Answer {
     pub(super) fn refuse(self) {
         drop(self.own);
         let _ = self.reply.send(Ok(Outcome::Full));
-    }
-}
-
-fn refused(refusal: Refusal) -> Result<Outcome, StoreError> {
-    match refusal {
-        Refusal::Conflict(key) => Ok(Outcome::Conflict(key)),
-        Refusal::Failed(error) => Err(error),
     }
 }
 

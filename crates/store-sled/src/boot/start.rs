@@ -1,0 +1,209 @@
+//! Opening the index, and replaying what it lacks.
+
+use super::{Progress, move_aside, not_made};
+use crate::Options;
+use crate::error::{OpenError, at};
+use crate::files::{Folder, remove_if_there};
+use crate::identity::CleanMark;
+use crate::index::{Entry, Index};
+use crate::journal::{FILE_HEADER_OCTETS, Journal, file_path};
+use crate::replay::{End, JournalFile, Record};
+use crate::snapshot;
+use postroom_store::StoreError;
+use postroom_types::Lsn;
+use std::fs;
+
+/// A start that is under way.
+pub(super) struct Start<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) options: &'a Options,
+    pub(super) store: [u8; 16],
+    /// The journal's files; at least one.
+    pub(super) files: Vec<Lsn>,
+    /// The newest snapshot's lsn; 0 if there is none.
+    pub(super) snapshot: Lsn,
+    pub(super) progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Start<'_> {
+    /// The index with the whole journal applied, and the journal's end.
+    pub(super) fn index(&mut self, clean: Option<&CleanMark>) -> Result<(Index, End), OpenError> {
+        match self.open_index() {
+            Ok(index) => {
+                let applied = index.applied().map_err(index_failed)?;
+                if let Some(mark) = clean.filter(|mark| mark.lsn == applied) {
+                    return Ok((
+                        index,
+                        End {
+                            next: Lsn(mark.lsn.0 + 1),
+                            octets: mark.octets,
+                        },
+                    ));
+                }
+                match self.catch_up(&index, applied) {
+                    Ok(end) if applied < end.next => return Ok((index, end)),
+                    Ok(end) => tracing::warn!(applied = applied.0, end = end.next.0 - 1, "the index is ahead"),
+                    Err(OpenError::Index(why)) => tracing::warn!(why, "the index takes no more"),
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(why) => tracing::warn!(why, "the index does not open"),
+        }
+        move_aside(self.folder)?;
+        let index = self.open_index().map_err(OpenError::Index)?;
+        self.load_snapshot(&index)?;
+        let end = self.replay(&index, self.snapshot)?;
+        Ok((index, end))
+    }
+
+    /// Replays, unless the files that this index lacks may be gone since the snapshot covers them.
+    fn catch_up(&mut self, index: &Index, applied: Lsn) -> Result<End, OpenError> {
+        if applied < self.snapshot {
+            return Err(OpenError::Index("older than the snapshot".to_owned()));
+        }
+        self.replay(index, applied)
+    }
+
+    fn load_snapshot(&self, index: &Index) -> Result<(), OpenError> {
+        if self.snapshot == Lsn(0) {
+            return Ok(());
+        }
+        let mut load = |rows| index.load(rows).map_err(index_failed);
+        snapshot::read(&self.folder.snapshots(), self.store, self.snapshot, &mut load)?;
+        index.loaded(self.snapshot).map_err(index_failed)
+    }
+
+    fn open_index(&self) -> Result<Index, String> {
+        Index::open(
+            &self.folder.index(),
+            &self.store,
+            self.options.cache_octets,
+            self.options.hot_octets,
+        )
+    }
+
+    /// Applies what comes after `applied`. The last file is read in any case, to find its end.
+    fn replay(&mut self, index: &Index, applied: Lsn) -> Result<End, OpenError> {
+        let from = self
+            .files
+            .partition_point(|first| first.0 <= applied.0 + 1)
+            .saturating_sub(1);
+        let total_octets = self.files[from..].iter().map(|first| self.octets(*first)).sum();
+        let mut report = Report {
+            tell: &mut *self.progress,
+            progress: Progress {
+                done_octets: 0,
+                total_octets,
+            },
+        };
+        report.add(0);
+        let mut pending = Pending {
+            index,
+            applied,
+            entries: Vec::new(),
+            ops: 0,
+        };
+        let mut end = End {
+            next: self.files[from].min(Lsn(applied.0 + 1)),
+            octets: 0,
+        };
+        for place in from..self.files.len() {
+            let (first, is_last) = (self.files[place], place + 1 == self.files.len());
+            let file = JournalFile::new(&self.folder.journal(), self.store, first, is_last);
+            if first != end.next {
+                return Err(file.corrupt(0, &format!("begins with lsn {first}, and {} is missing", end.next)));
+            }
+            end = file.read(&mut |record| {
+                report.add(record.octets);
+                pending.add(record)
+            })?;
+        }
+        pending.flush()?;
+        if end.octets < FILE_HEADER_OCTETS {
+            end.octets = self.renew_last(end.next)?;
+        }
+        Ok(end)
+    }
+
+    fn octets(&self, first: Lsn) -> u64 {
+        fs::metadata(file_path(&self.folder.journal(), first)).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Makes the last file again, which was being made when the machine stopped; its length.
+    fn renew_last(&self, first: Lsn) -> Result<u64, OpenError> {
+        let path = file_path(&self.folder.journal(), first);
+        if first == Lsn(1) {
+            // The first of all had its header before the store had a name.
+            let what = "the header of the first file is broken".to_owned();
+            return Err(OpenError::Corrupt {
+                file: path,
+                offset: 0,
+                what,
+            });
+        }
+        remove_if_there(&path).map_err(at(path))?;
+        let journal = Journal::create(&self.folder.journal(), self.store, first, self.options.roll_octets);
+        Ok(journal.map_err(|trouble| not_made(self.folder, trouble))?.end().1)
+    }
+}
+
+/// Tells how far a replay has come, now and then.
+struct Report<'a> {
+    tell: &'a mut dyn FnMut(Progress),
+    progress: Progress,
+}
+
+impl Report<'_> {
+    /// Octets between two tellings.
+    const STEP: u64 = 8 << 20;
+
+    fn add(&mut self, octets: u64) {
+        let before = self.progress.done_octets;
+        self.progress.done_octets += octets;
+        if octets == 0 || before / Self::STEP < self.progress.done_octets / Self::STEP {
+            (self.tell)(self.progress);
+        }
+    }
+}
+
+/// Records on their way into the index.
+struct Pending<'a> {
+    index: &'a Index,
+    applied: Lsn,
+    entries: Vec<Entry>,
+    ops: usize,
+}
+
+impl Pending<'_> {
+    fn add(&mut self, record: Record) -> Result<(), OpenError> {
+        let Record {
+            lsn,
+            ops,
+            file,
+            bodies_at,
+            ..
+        } = record;
+        if lsn <= self.applied {
+            return Ok(());
+        }
+        self.ops += ops.len();
+        self.entries.push(Entry {
+            lsn,
+            file,
+            bodies_at,
+            ops,
+        });
+        if self.ops >= 1000 { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), OpenError> {
+        self.ops = 0;
+        self.index
+            .apply(std::mem::take(&mut self.entries))
+            .map_err(index_failed)
+    }
+}
+
+fn index_failed(error: StoreError) -> OpenError {
+    OpenError::Index(error.to_string())
+}
