@@ -21,13 +21,15 @@ def run():
                 "--timeout", "20"]
         tls = ["--tls", "--tls-verify", "--tls-ca-path", server.ready["ca"]]
 
-        content = corpus.octets(corpus.with_attachments(inbox.address)[0])
-        path = os.path.join(server.folder, "message.eml")
-        with open(path, "wb") as file:
-            file.write(content)
-        text = command(base + tls + ["--to", inbox.address, "--data", "@" + path])
+        contents, paths = [], []
+        for name in ("tls", "pipelined"):
+            contents.append(corpus.octets(corpus.with_attachments(inbox.address, name)[0]))
+            paths.append(os.path.join(server.folder, name + ".eml"))
+            with open(paths[-1], "wb") as file:
+                file.write(contents[-1])
+        text = command(base + tls + ["--to", inbox.address, "--data", "@" + paths[0]])
         check(b"TLS started" in text, "no TLS in swaks's transcript")
-        command(base + ["--pipeline", "--to", inbox.address, "--data", "@" + path])
+        command(base + ["--pipeline", "--to", inbox.address, "--data", "@" + paths[1]])
         command(base + tls + ["--to", "scout+tag@example.test,postmaster@example.test", "--header", "Subject: plus", "--body", "tagged"])
 
         refused = command(base + ["--to", "nobody@example.test"], expect=24)
@@ -37,8 +39,8 @@ def run():
 
         stored = stored_contents(server, inbox)
         equal(len(stored), 3, "messages in the inbox")
-        same_as_sent(stored[0], content, "the message sent over TLS")
-        same_as_sent(stored[1], content, "the pipelined message")
+        same_as_sent(stored[0], contents[0], "the message sent over TLS")
+        same_as_sent(stored[1], contents[1], "the pipelined message")
         check(b"ESMTPS" in stored[0].split(b"From:")[0] and b"ESMTPS" not in stored[1].split(b"From:")[0],
               "Received does not tell ESMTPS from ESMTP")
         check(b"Subject: plus" in stored[2], "the mail to scout+tag@ is not the third message")

@@ -53,7 +53,8 @@ pub enum Question {
         /// On or off.
         subscribed: bool,
     },
-    /// May a message of this size be appended there? Asked before the literal is taken. → [`Answer::Done`]
+    /// May a message of this size be appended there? Asked before the literal is taken; what was handed over before and
+    /// not appended is void. → [`Answer::Done`]
     AppendStart {
         /// Mailbox name.
         name: String,

@@ -5,18 +5,19 @@
 
 mod append;
 mod clock;
+mod input;
+mod running;
 
-use crate::collector::{Collector, Event, LiteralMark};
-use crate::command::{AppendRequest, Command, capabilities, credentials_complete, read_append, refusal_of_sasl};
-use crate::grammar::Scanner;
+use crate::collector::Collector;
+use crate::command::capabilities;
 use crate::options::Options;
 use crate::output::Output;
 use crate::question::{Answer, News, Question};
-use crate::session::{Dialogue, Done, Flow, Phase, Refusal, Session, Task, Then};
-use postroom_wire::{Action, Input, Machine, Progress};
+use crate::session::{Dialogue, Done, Flow, Phase, Refusal, Session, Then};
+use postroom_wire::{Action, Input, Machine};
+use running::{Origin, Running};
 use std::sync::Arc;
 use std::time::Instant;
-use zeroize::Zeroizing;
 
 /// One IMAP connection, seen from the server.
 pub struct Server {
@@ -39,49 +40,6 @@ pub struct Server {
 enum Closing {
     Shutdown,
     Eof,
-}
-
-/// The command under way.
-enum Running {
-    /// None: the next line is a command.
-    Nothing,
-    /// A question is open.
-    Question { of: Origin, task: Box<dyn Task> },
-    /// The command is done but for the news before its tagged response.
-    Polling { of: Origin, outcome: Result<Done, Refusal> },
-    /// Lines of a dialogue are awaited.
-    Dialogue { of: Origin, dialogue: Dialogue },
-    /// The outside is asked whether a message may be appended.
-    AppendStart {
-        of: Origin,
-        request: AppendRequest,
-        mark: LiteralMark,
-    },
-    /// A message streams in.
-    AppendBody {
-        of: Origin,
-        request: AppendRequest,
-        left: u64,
-        nul: bool,
-    },
-    /// The message is in; the line's end is awaited.
-    AppendEnd {
-        of: Origin,
-        request: AppendRequest,
-        nul: bool,
-    },
-    /// A refused command's literal goes by.
-    Skipping { of: Origin, refusal: Refusal },
-    /// The handshake is awaited.
-    TlsHandshake,
-    /// Nothing more is said.
-    Closed,
-}
-
-/// Whose response it will be.
-struct Origin {
-    tag: Vec<u8>,
-    tells_expunges: bool,
 }
 
 impl Server {
@@ -152,90 +110,6 @@ impl Server {
         }
     }
 
-    fn on_event(&mut self, event: Event, now: Instant) {
-        match (std::mem::replace(&mut self.running, Running::Nothing), event) {
-            (Running::Dialogue { of, dialogue }, Event::Command(line)) => self.on_dialogue_line(of, dialogue, &line),
-            (Running::Dialogue { of, .. }, _) => self.refuse(of, Refusal::Bad("Line too long")),
-            (Running::AppendEnd { of, request, nul }, event) => self.on_append_end(of, request, nul, event),
-            (Running::Skipping { of, refusal }, Event::Skipped) => self.refuse(of, refusal),
-            (_, Event::Command(bytes)) => self.on_command(&bytes, now),
-            (_, Event::Literal(mark)) => self.on_literal(mark),
-            (_, Event::TooLong { head, literal }) => {
-                let of = Scanner::new(&head)
-                    .tag()
-                    .map_or_else(|_| Origin::untagged(), Origin::of);
-                self.refuse_with_literal(of, Refusal::Bad("Command too long"), literal);
-            }
-            (_, Event::Skipped) => {}
-        }
-    }
-
-    fn on_command(&mut self, bytes: &Zeroizing<Vec<u8>>, now: Instant) {
-        let mut args = Scanner::new(bytes);
-        let Ok(tag) = args.tag() else {
-            return self.refuse(Origin::untagged(), Refusal::Bad("Tag expected"));
-        };
-        let mut of = Origin::of(tag);
-        let found = args
-            .space()
-            .map_err(Refusal::from)
-            .and_then(|()| Command::find(&mut args, &self.session));
-        let flow = found.and_then(|command| {
-            of.tells_expunges = command.tells_expunges;
-            command.run(&mut args, &mut self.session)
-        });
-        self.said = now;
-        self.follow(of, flow);
-    }
-
-    /// A command goes on with a literal. Refused here, the client never sends it (or it is skipped).
-    fn on_literal(&mut self, mark: LiteralMark) {
-        let so_far = self.collector.so_far();
-        let mut args = Scanner::new(so_far);
-        let Ok(tag) = args.tag() else {
-            return self.refuse_with_literal(Origin::untagged(), Refusal::Bad("Tag expected"), Some(mark));
-        };
-        let of = Origin::of(tag);
-        let found = args
-            .space()
-            .map_err(Refusal::from)
-            .and_then(|()| Command::find(&mut args, &self.session));
-        let append = found.and_then(|command| {
-            if command.is_append() {
-                read_append(&mut args)
-            } else {
-                Ok(None)
-            }
-        });
-        match append {
-            Err(refusal) => self.refuse_with_literal(of, refusal, Some(mark)),
-            Ok(Some(request)) => self.begin_append(of, request, mark),
-            Ok(None) if self.collector.has_room(mark.octets, self.limit()) => {
-                self.collector.accept(mark);
-                if mark.waits {
-                    self.session.out.line("+ OK");
-                }
-            }
-            Ok(None) => self.refuse_with_literal(of, Refusal::No("TOOBIG", "Literal too long"), Some(mark)),
-        }
-    }
-
-    fn on_dialogue_line(&mut self, of: Origin, dialogue: Dialogue, line: &[u8]) {
-        let flow = match dialogue {
-            Dialogue::Idle if line.eq_ignore_ascii_case(b"DONE") => Flow::ok("IDLE completed"),
-            Dialogue::Idle => Err(Refusal::Bad("DONE expected")),
-            Dialogue::Authenticate(mut exchange) => match exchange.respond(line).map_err(refusal_of_sasl) {
-                Ok(Progress::Complete(credentials)) => credentials_complete(credentials),
-                Ok(Progress::Challenge(challenge)) => {
-                    self.session.out.line(&format!("+ {challenge}"));
-                    Ok(Flow::Listen(Dialogue::Authenticate(exchange)))
-                }
-                Err(refusal) => Err(refusal),
-            },
-        };
-        self.follow(of, flow);
-    }
-
     fn follow(&mut self, of: Origin, flow: Result<Flow, Refusal>) {
         match flow {
             Ok(Flow::Ask(_, _)) if self.closing.is_some() => self.close_now(),
@@ -251,21 +125,6 @@ impl Server {
 
     fn refuse(&mut self, of: Origin, refusal: Refusal) {
         self.follow(of, Err(refusal));
-    }
-
-    /// Refuses a command whose literal may be on its way.
-    fn refuse_with_literal(&mut self, of: Origin, refusal: Refusal, mark: Option<LiteralMark>) {
-        let Some(mark) = mark else {
-            return self.refuse(of, refusal);
-        };
-        self.collector.refuse(mark);
-        if mark.waits {
-            return self.refuse(of, refusal);
-        }
-        if mark.octets > self.session.options.skip_octets {
-            return self.bye("Literal too long");
-        }
-        self.running = Running::Skipping { of, refusal };
     }
 
     /// The command is done. In the selected state, what happened meanwhile is asked and told first; a command that was
@@ -393,20 +252,6 @@ impl Server {
         );
         self.session.out.line(&greeting);
         self.session.out.flush();
-    }
-}
-
-impl Origin {
-    fn of(tag: &[u8]) -> Self {
-        Self {
-            tag: tag.to_vec(),
-            tells_expunges: true,
-        }
-    }
-
-    /// For what has no tag to answer to.
-    fn untagged() -> Self {
-        Self::of(b"*")
     }
 }
 

@@ -118,13 +118,14 @@ impl View {
         }
         self.expunged.sort_unstable();
         self.expunged.dedup();
-        let gone = news.expunged;
-        if !gone.is_empty() && !self.appended.is_empty() {
-            self.appended.retain(|uid| !gone.contains(uid));
+        if !self.appended.is_empty() {
+            let mut gone = news.expunged;
+            gone.sort_unstable();
+            self.appended.retain(|uid| gone.binary_search(uid).is_err());
         }
     }
 
-    /// These flags were told by other means; `None` that they are new to the client. See STORE.
+    /// These flags were told by other means: the response to FETCH or STORE.
     pub(crate) fn flags_told(&mut self, uid: Uid) {
         self.flags.remove(&uid);
     }

@@ -4,7 +4,9 @@
 //! addresses and parameters are bounded.
 
 mod address_list;
+mod budget;
 mod decode;
+mod describe;
 mod header;
 mod lexer;
 mod mime_value;

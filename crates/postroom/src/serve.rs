@@ -4,25 +4,29 @@ use crate::Outcome;
 use crate::certificates::write_private;
 use crate::config::Config;
 use crate::server::{Mode, Server};
-use postroom_identity::KeyScope;
+use postroom_identity::{Identity, KeyScope};
 use std::path::Path;
 
 /// Runs until stopped.
 pub(crate) async fn run(file: &Path) -> Outcome<()> {
     let config = Config::load(file)?;
     crate::log::start(&config.log.filter, config.log.json)?;
-    let key_file = config.data_dir.join("operator-key");
-    let server = Server::start(config, Mode::Serve).await?;
-    if !key_file.exists() {
-        let operator = server.identity().bootstrap().await?.organization;
-        let key = server
-            .identity()
-            .create_key(&KeyScope::Operator(operator), Some("first"))
-            .await?;
-        write_private(&key_file, format!("{}\n", key.secret.expose()).as_bytes())?;
-        tracing::info!(file = %key_file.display(), "wrote the first operator key");
+    Server::start(config, Mode::Serve).await?.run_until_stopped().await
+}
+
+/// On the first start, writes an operator key to `operator-key` in the data folder, for its owner alone.
+pub(crate) async fn ensure_operator_key(identity: &Identity, data_dir: &Path) -> Outcome<()> {
+    let file = data_dir.join("operator-key");
+    if file.exists() {
+        return Ok(());
     }
-    server.run_until_stopped().await
+    let operator = identity.bootstrap().await?.organization;
+    let key = identity
+        .create_key(&KeyScope::Operator(operator), Some("first"))
+        .await?;
+    write_private(&file, format!("{}\n", key.secret.expose()).as_bytes())?;
+    tracing::info!(file = %file.display(), "wrote an operator key");
+    Ok(())
 }
 
 /// Reads a configuration and says what is wrong with it.

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::config::{Config, TlsFiles};
 use crate::core::Core;
+use crate::serve::ensure_operator_key;
 use crate::startup::Waiting;
 use bytes::Bytes;
 use postroom_http_api as http_api;
@@ -89,6 +90,9 @@ impl Server {
         let reload = signal(SignalKind::hangup())?;
         let doors = Doors::open(&config).await?;
         let core = Core::open(&config, mode).await?;
+        if mode == Mode::Serve {
+            ensure_operator_key(&core.identity, &config.data_dir).await?;
+        }
         let mut server = Self {
             store: Arc::clone(&core.store),
             identity: Arc::clone(&core.identity),

@@ -52,12 +52,17 @@ impl Server {
         request: AppendRequest,
         left: u64,
         nul: bool,
-        bytes: bytes::Bytes,
+        bytes: Bytes,
     ) -> Running {
-        // RFC 3501 §4.3.1 has no NUL in literals. What was handed over before it is dropped by who has it.
-        let nul = nul || memchr::memchr(0, &bytes).is_some();
-        if !nul {
-            self.session.out.push(Action::Body(bytes));
+        // RFC 3501 §4.3 has no NUL in literals. What was handed over before it is dropped by who has it.
+        let good = if nul {
+            0
+        } else {
+            memchr::memchr(0, &bytes).unwrap_or(bytes.len())
+        };
+        let nul = good < bytes.len();
+        if good > 0 {
+            self.session.out.push(Action::Body(bytes.slice(..good)));
         }
         if left > 0 {
             return Running::AppendBody { of, request, left, nul };

@@ -24,7 +24,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let store: SharedStore = MemoryStore::new();
+        Self::on(MemoryStore::new()).await
+    }
+
+    /// On a store that conflicts, loses answers and gives short pages wherever it may.
+    pub(crate) async fn hostile(seed: u64) -> Self {
+        Self::on(MemoryStore::hostile(seed)).await
+    }
+
+    async fn on(store: SharedStore) -> Self {
         let mailstore = Arc::new(Mailstore::new(
             Arc::clone(&store),
             postroom_mailstore::Options::default(),

@@ -74,7 +74,17 @@ async fn what_is_appended_is_read_byte_by_byte() {
 
 #[tokio::test]
 async fn flags_copies_moves_and_expunges() {
-    let world = World::new().await;
+    change_everything(World::new().await).await;
+}
+
+#[tokio::test]
+async fn the_same_on_a_hostile_store() {
+    for seed in 0..10 {
+        change_everything(World::hostile(seed).await).await;
+    }
+}
+
+async fn change_everything(world: World) {
     let mut client = world.selected().await;
     for number in 1..=5 {
         client

@@ -1,0 +1,111 @@
+//! What comes in: commands, literals that are announced, lines of a dialogue.
+
+use super::{Origin, Running, Server};
+use crate::collector::{Event, LiteralMark};
+use crate::command::{Command, credentials_complete, read_append, refusal_of_sasl};
+use crate::grammar::Scanner;
+use crate::session::{Dialogue, Flow, Refusal};
+use postroom_wire::Progress;
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+impl Server {
+    pub(super) fn on_event(&mut self, event: Event, now: Instant) {
+        match (std::mem::replace(&mut self.running, Running::Nothing), event) {
+            (Running::Dialogue { of, dialogue }, Event::Command(line)) => self.on_dialogue_line(of, dialogue, &line),
+            (Running::Dialogue { of, .. }, _) => self.refuse(of, Refusal::Bad("Line too long")),
+            (Running::AppendEnd { of, request, nul }, event) => self.on_append_end(of, request, nul, event),
+            (Running::Skipping { of, refusal }, Event::Skipped) => self.refuse(of, refusal),
+            (_, Event::Command(bytes)) => self.on_command(&bytes, now),
+            (_, Event::Literal(mark)) => self.on_literal(mark),
+            (_, Event::TooLong { head, literal }) => {
+                let of = Scanner::new(&head)
+                    .tag()
+                    .map_or_else(|_| Origin::untagged(), Origin::of);
+                self.refuse_with_literal(of, Refusal::Bad("Command too long"), literal);
+            }
+            (_, Event::Skipped) => {}
+        }
+    }
+
+    pub(super) fn on_command(&mut self, bytes: &Zeroizing<Vec<u8>>, now: Instant) {
+        let mut args = Scanner::new(bytes);
+        let Ok(tag) = args.tag() else {
+            return self.refuse(Origin::untagged(), Refusal::Bad("Tag expected"));
+        };
+        let mut of = Origin::of(tag);
+        let found = args
+            .space()
+            .map_err(Refusal::from)
+            .and_then(|()| Command::find(&mut args, &self.session));
+        let flow = found.and_then(|command| {
+            of.tells_expunges = command.tells_expunges;
+            command.run(&mut args, &mut self.session)
+        });
+        self.said = now;
+        self.follow(of, flow);
+    }
+
+    /// A command goes on with a literal. Refused here, the client never sends it (or it is skipped).
+    pub(super) fn on_literal(&mut self, mark: LiteralMark) {
+        let so_far = self.collector.so_far();
+        let mut args = Scanner::new(so_far);
+        let Ok(tag) = args.tag() else {
+            return self.refuse_with_literal(Origin::untagged(), Refusal::Bad("Tag expected"), Some(mark));
+        };
+        let of = Origin::of(tag);
+        let found = args
+            .space()
+            .map_err(Refusal::from)
+            .and_then(|()| Command::find(&mut args, &self.session));
+        let append = found.and_then(|command| {
+            if command.is_append() {
+                read_append(&mut args)
+            } else {
+                Ok(None)
+            }
+        });
+        match append {
+            Err(refusal) => self.refuse_with_literal(of, refusal, Some(mark)),
+            Ok(Some(request)) => self.begin_append(of, request, mark),
+            Ok(None) if self.collector.has_room(mark.octets, self.limit()) => {
+                self.collector.accept(mark);
+                if mark.waits {
+                    self.session.out.line("+ OK");
+                }
+            }
+            Ok(None) => self.refuse_with_literal(of, Refusal::No("TOOBIG", "Literal too long"), Some(mark)),
+        }
+    }
+
+    pub(super) fn on_dialogue_line(&mut self, of: Origin, dialogue: Dialogue, line: &[u8]) {
+        let flow = match dialogue {
+            Dialogue::Idle if line.eq_ignore_ascii_case(b"DONE") => Flow::ok("IDLE completed"),
+            Dialogue::Idle => Err(Refusal::Bad("DONE expected")),
+            Dialogue::Authenticate(mut exchange) => match exchange.respond(line).map_err(refusal_of_sasl) {
+                Ok(Progress::Complete(credentials)) => credentials_complete(credentials),
+                Ok(Progress::Challenge(challenge)) => {
+                    self.session.out.line(&format!("+ {challenge}"));
+                    Ok(Flow::Listen(Dialogue::Authenticate(exchange)))
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.follow(of, flow);
+    }
+
+    /// Refuses a command whose literal may be on its way.
+    pub(super) fn refuse_with_literal(&mut self, of: Origin, refusal: Refusal, mark: Option<LiteralMark>) {
+        let Some(mark) = mark else {
+            return self.refuse(of, refusal);
+        };
+        self.collector.refuse(mark);
+        if mark.waits {
+            return self.refuse(of, refusal);
+        }
+        if mark.octets > self.session.options.skip_octets {
+            return self.bye("Literal too long");
+        }
+        self.running = Running::Skipping { of, refusal };
+    }
+}
