@@ -17,7 +17,7 @@ from scenario import Failure, check, options
 from server import Server
 
 BEFORE_LOGIN = [b"SELECT INBOX", b"FETCH 1 FLAGS", b"NONSENSE", b"LOGIN a", b"LOGIN {5+}\r\na\x00bcd x", b"AUTHENTICATE NONSENSE",
-                b"LOGIN \xff\xfe \xff", b"AUTHENTICATE PLAIN !!!!", b"AUTHENTICATE PLAIN AAA=", b"LOGIN {9000000+}\r\n"]
+                b"LOGIN \xff\xfe \xff", b"AUTHENTICATE PLAIN !!!!", b"AUTHENTICATE PLAIN AAA=", b"LOGIN {9000000+}\r\n" + b"x" * 9_000_000 + b" x"]
 SELECTED = [
     b"FETCH 0 FLAGS", b"FETCH 4294967296 FLAGS", b"FETCH 1:99999999999999 FLAGS", b"FETCH 1 (FLAGS", b"FETCH 1 BODY[", b"FETCH 1 BODY[]<5.>",
     b"FETCH 1 BODY[HEADER.FIELDS ()]", b"STORE 1 +FLAGS (\\Recent)", b"STORE 1 FLAGS (\\Nonsense)",
@@ -35,6 +35,8 @@ def one(session, line):
         session.command(line)
     except Refused:
         return True
+    except TimeoutError:
+        raise Failure(f"no answer to: {line[:80]!r}") from None
     except (Closed, ConnectionError):
         return False
     raise Failure(f"accepted: {line[:80]!r}")
@@ -52,7 +54,7 @@ def each(server, lines, user=None, password=None):
 def odd_but_legal(server, inbox):
     with Imap(server, inbox.address, inbox.password) as session:
         session.select()
-        for line in ("FETCH 1 (FLAGS FLAGS FLAGS)", "FETCH 1:* BODY.PEEK[1.1.1.1.1.1]", "FETCH *:1 UID", "SEARCH 1:4294967295",
+        for line in ("FETCH 1 (FLAGS FLAGS FLAGS)", "FETCH 1:* BODY.PEEK[1.1.1.1.1.1]", "FETCH *:1 UID", "SEARCH UID 1:4294967295",
                      'SEARCH HEADER X-None ""', "SEARCH OR OR ALL ALL ALL", "FETCH 1 BODY.PEEK[4294967296.1.1.1.1]",
                      "FETCH 1 BODY.PEEK[]<4294967290.10>"):
             try:

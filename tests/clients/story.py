@@ -44,7 +44,7 @@ def provision(server):
 def send(server, inbox, content, name):
     path = os.path.join(server.folder, name)
     with open(path, "wb") as file:
-        file.write(content)
+        file.write(content.removesuffix(b"\r\n"))  # swaks adds it
     host, port = server.address("smtp_in")
     command(["swaks", "--server", host, "--port", str(port), "--tls", "--ehlo", "client.example.net", "--from",
              "zoe@client.example.net", "--to", inbox.address, "--data", "@" + path, "--timeout", "20"])

@@ -11,7 +11,9 @@ import select
 import signal
 import socket
 import ssl
+import subprocess
 import time
+import urllib.request
 
 from scenario import Failure, check, command, equal, spawn, temp_folder, wait_until
 
@@ -75,12 +77,35 @@ class Server:
         if kind is not None:
             print("--- end of the server's log:\n" + self.log_tail(), flush=True)
 
-    def launch(self, env=None):
+    def launch(self, env=None, words=None):
         """Starts the process and does not wait for it to be ready."""
+        words = words or ["dev", "--json", "--data", self.data, "--base-port", str(self.base)]
         with open(self.log_path, "ab") as log:
-            self.process = spawn(
-                [binary(), "dev", "--json", "--data", self.data, "--base-port", str(self.base)],
-                stdin=-3, stdout=-1, stderr=log, env={**os.environ, **self.env, **(env or {})})
+            self.process = spawn([binary(), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                 env={**os.environ, **self.env, **(env or {})})
+
+    def restart_as_serve(self, limits):
+        """Stops `dev` and goes on with `serve --config` on the same folder and ports, with the limits of a real server."""
+        self.stop()
+        certificate, key = (os.path.join(self.data, "certs", name) for name in ("server.pem", "server.key"))
+        host, http = self.ready["api"].removeprefix("http://").rsplit(":", 1)
+        listen = "".join(f'{name} = ["{self.ready[name]}"]\n' for name in ("smtp_in", "imap", "imaps"))
+        path = os.path.join(self.folder, "postroom.toml")
+        with open(path, "w") as file:
+            file.write(f'hostname = "mail.{self.ready["domain"]}"\ndomains = ["{self.ready["domain"]}"]\ndata_dir = "{self.data}"\n'
+                       f'[listen]\n{listen}http = ["{host}:{http}"]\n[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+                       f"[dns]\nverify = false\n[limits]\n{limits}\n")
+        command([binary(), "check-config", "--config", path])
+        self.launch(words=["serve", "--config", path])
+        wait_until(self.answers, "serve to be ready", 30)
+
+    def answers(self):
+        check(self.alive(), f"the server ended; log:\n{self.log_tail()}")
+        try:
+            with urllib.request.urlopen(self.ready["api"] + "/readyz", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def start(self, seconds=60, env=None):
         self.launch(env)

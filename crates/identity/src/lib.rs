@@ -22,6 +22,7 @@ mod limiter;
 mod login;
 mod names;
 mod organizations;
+mod place;
 mod pods;
 mod purge;
 mod record;

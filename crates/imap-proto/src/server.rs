@@ -243,8 +243,11 @@ impl Server {
         }
     }
 
+    /// The first words, once it is known whether the connection has TLS from the beginning.
     fn greet(&mut self) {
-        self.greeted = true;
+        if std::mem::replace(&mut self.greeted, true) || matches!(self.running, Running::Closed) {
+            return;
+        }
         let greeting = format!(
             "* OK [{}] {} postroom ready",
             capabilities(&self.session),
@@ -268,6 +271,7 @@ impl Machine for Server {
             // Until the handshake is done nothing in clear counts any more.
             Input::Bytes(_) if matches!(self.running, Running::TlsHandshake) => return,
             Input::Bytes(bytes) => {
+                self.greet();
                 self.heard = now;
                 self.collector.push(bytes);
             }
@@ -299,9 +303,7 @@ impl Machine for Server {
     }
 
     fn next_action(&mut self) -> Option<Action<Question>> {
-        if !self.greeted {
-            self.greet();
-        }
+        self.greet();
         self.session.out.next()
     }
 

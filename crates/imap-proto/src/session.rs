@@ -6,6 +6,7 @@ use crate::output::Output;
 use crate::question::{Answer, Fault, News, Question};
 use crate::response::fault::code_and_text;
 use crate::response::fetch::write_flags_only;
+use crate::response::flags::announce_keywords;
 use crate::view::View;
 use postroom_wire::Exchange;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Session {
             self.out.line(&format!("* {recent} RECENT"));
         }
         for (seq, uid, flags) in telling.flags {
+            announce_keywords(&mut self.out, view, &flags);
             write_flags_only(&mut self.out, seq, Some(uid), &flags, view.is_recent(uid));
         }
     }

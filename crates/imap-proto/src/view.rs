@@ -6,7 +6,7 @@
 
 use crate::grammar::sequence_set::UidRanges;
 use crate::question::{FlagsNow, News, Selected};
-use postroom_types::{MessageFlags, SeqNum, Uid};
+use postroom_types::{Keyword, MessageFlags, SeqNum, Uid};
 use std::collections::BTreeMap;
 
 /// See the head of this file.
@@ -20,6 +20,8 @@ pub(crate) struct View {
     /// New flags of told messages.
     flags: BTreeMap<Uid, MessageFlags>,
     recent_from: Option<Uid>,
+    /// The keywords the last FLAGS response has named.
+    keywords: Vec<Keyword>,
     read_only: bool,
 }
 
@@ -41,6 +43,7 @@ impl View {
         Self {
             uids,
             recent_from: selected.recent_from,
+            keywords: selected.keywords.clone(),
             read_only,
             ..Self::default()
         }
@@ -77,6 +80,22 @@ impl View {
     /// Whether a message is `\Recent` in this session.
     pub(crate) fn is_recent(&self, uid: Uid) -> bool {
         self.recent_from.is_some_and(|from| uid >= from)
+    }
+
+    /// The keywords the client knows of.
+    pub(crate) fn keywords(&self) -> &[Keyword] {
+        &self.keywords
+    }
+
+    /// Takes in keywords that are about to be told. Whether one of them is new to the client.
+    pub(crate) fn learn(&mut self, keywords: &[Keyword]) -> bool {
+        let known = self.keywords.len();
+        for keyword in keywords {
+            if !self.keywords.contains(keyword) {
+                self.keywords.push(keyword.clone());
+            }
+        }
+        self.keywords.len() > known
     }
 
     pub(crate) fn uids(&self) -> &[Uid] {

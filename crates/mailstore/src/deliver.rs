@@ -220,7 +220,7 @@ fn placed(placings: &[Placing], plans: Vec<Plan>, operations: &[usize], numbers:
     placings.iter().zip(plans).enumerate().map(place).collect()
 }
 
-/// A mailbox whose UIDs are used up gives 0 bits of a UID; 2^32 messages are more than a mailbox sees in its life.
+/// A UID that the store patched in. None lies beyond 32 bits: that many messages no mailbox sees in its life.
 fn to_uid(number: u64) -> Uid {
     u32::try_from(number).ok().and_then(Uid::new).unwrap_or(Uid::MIN)
 }

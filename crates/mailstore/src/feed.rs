@@ -15,8 +15,9 @@ const TRIM_PIECE: usize = 500;
 const ONCE_KEEP: Duration = Duration::from_secs(86_400);
 
 impl Mailstore {
-    /// Up to `limit` rows of an inbox's feed after a modseq, in order. A first row beyond `after` + 1 says that the
-    /// rows between are no longer kept.
+    /// Up to `limit` rows of an inbox's feed after a modseq, in order. A first row beyond `after` + 1, or none although
+    /// [`modseq`](Self::modseq) is above `after`, says that the rows between are no longer kept: the reader has to
+    /// look at everything anew.
     ///
     /// # Errors
     /// [`MailError::NoSuchInbox`]; the store's own.

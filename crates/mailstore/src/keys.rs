@@ -1,26 +1,29 @@
 //! Each key layout, with an example. All keys of an inbox begin with `m` and the inbox id, so an inbox is one
 //! contiguous range, and within it each kind is one.
 //!
-//! | key after `m` inbox | value |
-//! |---|---|
-//! | `#` | counter record of the inbox: [`inbox_lane`] |
-//! | `!` | inbox row: quota and the ids of the mailboxes with a role |
-//! | `v` | tree row: modseq of the last change to the mailbox tree; every such change asks that it is unchanged |
-//! | `b` mailbox | mailbox record: parent, UIDVALIDITY, role, leaf name |
-//! | `c` mailbox | counter record of the mailbox: [`mailbox_lane`] |
-//! | `h` mailbox | modseq of the mailbox's last change (HIGHESTMODSEQ) |
-//! | `s` hash of a name | subscription: the name |
-//! | `f` mailbox uid8 | flags row: modseq, flags, email id |
-//! | `d` mailbox uid8 | metadata row: ids, date, size, summary |
-//! | `e` email id | message row: body, origin, placements; once-key of delivery and witness of the body |
-//! | `i` hash of Message-ID, hash of body | which message has that Message-ID and body |
-//! | `t` thread, email id | thread member |
-//! | `j` modseq8 | feed row |
-//! | `x` mailbox modseq8 | expunged UIDs of one commit |
-//! | `z` mailbox | the mailbox is deleted, its rows are still being purged |
-//! | `o` random | once-key of a COPY, with its result |
+//! `I` is the inbox id, `M` a mailbox id, `E` an email id, `T` a thread id, 16 octets each; numbers are eight octets,
+//! big-endian, so that they sort.
 //!
-//! Example: the flags row of UID 7 is `m` ‖ inbox (16) ‖ `f` ‖ mailbox (16) ‖ `00 00 00 00 00 00 00 07`: 42 octets.
+//! | key | example | value |
+//! |---|---|---|
+//! | `m` I `#` | `m` I `#` | counter record of the inbox: [`inbox_lane`] |
+//! | `m` I `!` | `m` I `!` | inbox row: quota and the ids of the mailboxes with a role |
+//! | `m` I `v` | `m` I `v` | tree row: modseq of the last change to the mailbox tree; each such change asks that it is unchanged |
+//! | `m` I `b` mailbox | `m` I `b` M | mailbox record: parent, UIDVALIDITY, leaf name |
+//! | `m` I `c` mailbox | `m` I `c` M | counter record of the mailbox: [`mailbox_lane`] |
+//! | `m` I `h` mailbox | `m` I `h` M | modseq of the mailbox's last change (HIGHESTMODSEQ) |
+//! | `m` I `s` hash of a name | `m` I `s` `SHA-256("Sent")[..16]` | subscription: the name |
+//! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id |
+//! | `m` I `d` mailbox UID | `m` I `d` M `0000000000000007` | metadata row: ids, date, size, summary |
+//! | `m` I `e` email id | `m` I `e` E | message row: body, origin, placements; once-key of delivery, witness of the body |
+//! | `m` I `i` hash of Message-ID, hash of body | `m` I `i` `SHA-256("x@y")[..16]` `SHA-256(body)[..8]` | which message has that Message-ID and body |
+//! | `m` I `t` thread, email id | `m` I `t` T E | thread member |
+//! | `m` I `j` modseq | `m` I `j` `0000000000000102` | feed row |
+//! | `m` I `x` mailbox modseq | `m` I `x` M `0000000000000102` | UIDs that one commit expunged |
+//! | `m` I `z` mailbox | `m` I `z` M | the mailbox is deleted, its rows are still being purged |
+//! | `m` I `o` random | `m` I `o` E | once-key of a COPY, with its result |
+//!
+//! The longest is 50 octets.
 
 use postroom_store::Key;
 use postroom_types::{EmailId, InboxId, MailboxId, ModSeq, ThreadId, Uid};

@@ -121,11 +121,11 @@ impl Mailstore {
         let id = loop {
             attempts.next().await?;
             let tree = self.tree(inbox).await?;
-            let id = match (tree.find(&name), tried) {
-                (Some(id), _) => id,
-                (None, Some(tried)) => break tried,
-                (None, None) => return Err(MailError::NoSuchMailbox),
-            };
+            // Done by an earlier try whose outcome was unknown; another mailbox may have the name by now.
+            if let Some(gone) = tried.filter(|id| !tree.rows.contains_key(id)) {
+                break gone;
+            }
+            let id = tree.find(&name).ok_or(MailError::NoSuchMailbox)?;
             if roles.role_of(id).is_some() {
                 return Err(MailError::Cannot("this mailbox is needed"));
             }

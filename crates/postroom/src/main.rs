@@ -14,6 +14,7 @@ mod log;
 mod serve;
 mod server;
 mod startup;
+mod upkeep;
 
 use clap::Parser;
 use cli::{Cli, Command};

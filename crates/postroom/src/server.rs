@@ -5,6 +5,7 @@ use crate::config::{Config, TlsFiles};
 use crate::core::Core;
 use crate::serve::ensure_operator_key;
 use crate::startup::Waiting;
+use crate::upkeep;
 use bytes::Bytes;
 use postroom_http_api as http_api;
 use postroom_identity::Identity;
@@ -23,9 +24,6 @@ const IMAP_LATER: &[u8] = b"* BYE [UNAVAILABLE] Starting up, try later\r\n";
 const IMAP_FULL: &[u8] = b"* BYE [UNAVAILABLE] Too many connections, try later\r\n";
 const HTTP_LATER: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// How often the mail of deleted inboxes is looked for.
-const PURGE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// For trying out, or for real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +106,11 @@ impl Server {
         let (starttls, implicit_tls) = (take_over(doors.imap).await?, take_over(doors.imaps).await?);
         server.serve_imap(starttls, implicit_tls, &core, &config, mode)?;
         server.serve_http(take_over(doors.http).await?, &core, &config);
-        server.purge_deleted(config.limits.deleted_keep_days);
+        let keep = Duration::from_secs(config.limits.deleted_keep_days.saturating_mul(86_400));
+        let upkeep = upkeep::run(core.identity, core.mailstore, keep);
+        server
+            .tasks
+            .spawn(server.shutdown.clone().run_until_cancelled_owned(upkeep));
         tracing::info!(hostname = config.hostname, "ready");
         Ok(server)
     }
@@ -259,22 +261,6 @@ impl Server {
             self.tasks
                 .spawn(http_api::serve(listener, router.clone(), limits, self.shutdown.clone()));
         }
-    }
-
-    fn purge_deleted(&self, keep_days: u64) {
-        let (identity, shutdown) = (Arc::clone(&self.identity), self.shutdown.clone());
-        let keep = Duration::from_secs(keep_days.saturating_mul(86_400));
-        self.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(PURGE_INTERVAL) => {}
-                }
-                if let Err(error) = identity.purge_deleted(keep).await {
-                    tracing::warn!(%error, "cannot purge deleted inboxes");
-                }
-            }
-        });
     }
 }
 

@@ -6,13 +6,16 @@
 //! - sled is named here, in `index/` and in `error.rs` alone; another engine can be built from the journal instead.
 //! - All calls may block, but for [`Index::recall`]; none of the others is made on the async executor.
 
+mod location;
 mod upkeep;
 
+pub(crate) use location::{At, Location};
 pub(crate) use upkeep::{BlobRow, RawRow};
 
 use crate::error::index_error;
 use crate::hot::Hot;
-use crate::record::{Input, Op, Place};
+use crate::record::{Op, Place};
+use location::{decode_location, encode_location};
 use postroom_store::{Key, Page, StoreError, Value};
 use postroom_types::{BlobId, Lsn};
 use std::ops::Bound;
@@ -40,23 +43,6 @@ const SLICE: usize = 1000;
 /// Most pairs and octets of one page.
 const PAGE_PAIRS: usize = 1000;
 const PAGE_OCTETS: usize = 512 * 1024;
-
-/// Where a body is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) at: At,
-    pub(crate) octets: u64,
-    pub(crate) crc: u32,
-}
-
-/// In which file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum At {
-    /// In the journal file with this first lsn, at this offset.
-    Journal { file: Lsn, offset: u64 },
-    /// In a file of its own, with this number in its name.
-    Own(u64),
-}
 
 /// A commit to be applied, and where its record is.
 pub(crate) struct Entry {
@@ -278,42 +264,6 @@ fn prefixed(space: u8, key: &[u8]) -> Key {
     bytes.push(space);
     bytes.extend_from_slice(key);
     bytes
-}
-
-const IN_JOURNAL: u8 = 1;
-const IN_OWN_FILE: u8 = 2;
-
-fn encode_location(location: &Location, witness: &[u8]) -> Value {
-    let (tag, numbers) = match location.at {
-        At::Journal { file, offset } => (IN_JOURNAL, [file.0, offset]),
-        At::Own(number) => (IN_OWN_FILE, [number, 0]),
-    };
-    let mut row = vec![tag];
-    numbers.iter().for_each(|number| row.extend(number.to_be_bytes()));
-    row.extend(location.octets.to_be_bytes());
-    row.extend(location.crc.to_be_bytes());
-    row.extend_from_slice(witness);
-    row
-}
-
-fn decode_location(row: &[u8]) -> Option<(Location, Key)> {
-    let mut input = Input(row);
-    let tag = input.take(1)?[0];
-    let numbers = [input.u64()?, input.u64()?];
-    let at = match tag {
-        IN_JOURNAL => At::Journal {
-            file: Lsn(numbers[0]),
-            offset: numbers[1],
-        },
-        IN_OWN_FILE => At::Own(numbers[0]),
-        _ => return None,
-    };
-    let location = Location {
-        at,
-        octets: input.u64()?,
-        crc: input.u32()?,
-    };
-    Some((location, input.0.to_vec()))
 }
 
 fn corrupt(what: &str) -> StoreError {

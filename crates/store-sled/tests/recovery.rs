@@ -4,7 +4,7 @@ mod support;
 
 use bytes::Bytes;
 use postroom_store::{BlobPut, CommitBuilder, CounterRecord, Outcome, Receipt, Store, StoreError};
-use postroom_store_sled::{OpenError, Options, SledStore};
+use postroom_store_sled::{OpenError, Options, Progress, SledStore};
 use postroom_types::{BlobId, Lsn};
 use std::fs;
 use std::path::Path;
@@ -281,7 +281,14 @@ async fn files_roll_and_none_may_be_missing() {
     let files = folder.journal();
     assert!(files.len() > 2, "{files:?}");
     fs::remove_dir_all(folder.path().join("index")).expect("removed");
-    let store = SledStore::open(folder.path(), options(), |_| ()).expect("opens");
+    let mut told = Vec::new();
+    let store = SledStore::open(folder.path(), options(), |progress| told.push(progress)).expect("opens");
+    let total_octets = files.iter().map(|file| fs::metadata(file).expect("a file").len()).sum();
+    let begin = Progress {
+        done_octets: 0,
+        total_octets,
+    };
+    assert_eq!(told, [begin], "little to replay");
     sample.check(&store, SAMPLE).await;
     drop(store);
 

@@ -5,6 +5,7 @@ use crate::grammar::fetch_items::{FetchSpec, Item};
 use crate::grammar::sequence_set::SequenceSet;
 use crate::question::{Answer, FetchItems, PIECE, Question};
 use crate::response::fetch::write_fetched;
+use crate::response::flags::announce_keywords;
 use crate::session::{Flow, Refusal, Session, Task};
 use crate::view::Pieces;
 
@@ -102,6 +103,9 @@ impl Task for Fetch {
         for message in fetched {
             if self.wanted.flags {
                 view.flags_told(message.uid);
+            }
+            if let Some(flags) = &message.flags {
+                announce_keywords(out, view, flags);
             }
             write_fetched(out, view, &self.items, message);
         }

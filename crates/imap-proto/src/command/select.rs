@@ -2,7 +2,7 @@
 
 use crate::grammar::{Scanner, mailbox_name};
 use crate::question::{Answer, Fault, Question, Selected};
-use crate::response::flags::write_known_flags;
+use crate::response::flags::write_mailbox_flags;
 use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
 use crate::view::View;
 
@@ -67,16 +67,7 @@ impl Task for Open {
 /// The untagged responses of RFC 3501 §6.3.1.
 fn describe(session: &mut Session, selected: &Selected, view: &View) {
     let out = &mut session.out;
-    out.buffer().extend_from_slice(b"* FLAGS ");
-    write_known_flags(out.buffer(), &selected.keywords, None);
-    out.line("");
-    out.buffer().extend_from_slice(b"* OK [PERMANENTFLAGS ");
-    if view.read_only() {
-        out.line("()] No flags can be changed");
-    } else {
-        write_known_flags(out.buffer(), &selected.keywords, Some("\\*"));
-        out.line("] Flags can be changed, keywords made");
-    }
+    write_mailbox_flags(out, view);
     out.line(&format!("* {} EXISTS", view.exists()));
     out.line(&format!("* {} RECENT", view.recent()));
     if let Some(seq) = selected.first_unseen.and_then(|uid| view.seq_of(uid)) {

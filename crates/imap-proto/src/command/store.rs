@@ -5,6 +5,7 @@ use crate::grammar::sequence_set::SequenceSet;
 use crate::grammar::{Bad, Parsed, Scanner};
 use crate::question::{Answer, ChangeMode, FlagChange, PIECE, Question};
 use crate::response::fetch::write_flags_only;
+use crate::response::flags::announce_keywords;
 use crate::session::{Flow, Refusal, Session, Task};
 use crate::view::Pieces;
 
@@ -106,6 +107,7 @@ impl Task for Store {
             }
             view.flags_told(now.uid);
             if let Some(seq) = view.seq_of(now.uid) {
+                announce_keywords(out, view, &now.flags);
                 let uid = self.by_uid.then_some(now.uid);
                 write_flags_only(out, seq, uid, &now.flags, view.is_recent(now.uid));
             }

@@ -1,5 +1,7 @@
 //! Flag lists (RFC 3501 §7.2.6).
 
+use crate::output::Output;
+use crate::view::View;
 use postroom_types::{Flag, Keyword, MessageFlags};
 
 /// A message's flags in parentheses, with `\Recent` if it is.
@@ -9,8 +11,29 @@ pub(crate) fn write_flags(out: &mut Vec<u8>, flags: &MessageFlags, recent: bool)
     write_list(out, system.chain(recent.then_some("\\Recent")).chain(keywords));
 }
 
-/// What FLAGS and PERMANENTFLAGS show: all system flags and the keywords in use, then `last`.
-pub(crate) fn write_known_flags(out: &mut Vec<u8>, keywords: &[Keyword], last: Option<&str>) {
+/// FLAGS and PERMANENTFLAGS: all system flags and the keywords in use.
+pub(crate) fn write_mailbox_flags(out: &mut Output, view: &View) {
+    out.buffer().extend_from_slice(b"* FLAGS ");
+    write_known_flags(out.buffer(), view.keywords(), None);
+    out.line("");
+    out.buffer().extend_from_slice(b"* OK [PERMANENTFLAGS ");
+    if view.read_only() {
+        out.line("()] No flags can be changed");
+    } else {
+        write_known_flags(out.buffer(), view.keywords(), Some("\\*"));
+        out.line("] Flags can be changed, keywords made");
+    }
+}
+
+/// Before a message's flags are told: clients take a keyword only if FLAGS has named it (RFC 3501 §7.2.6).
+pub(crate) fn announce_keywords(out: &mut Output, view: &mut View, flags: &MessageFlags) {
+    if view.learn(&flags.keywords) {
+        write_mailbox_flags(out, view);
+    }
+}
+
+/// All system flags and these keywords, then `last`.
+fn write_known_flags(out: &mut Vec<u8>, keywords: &[Keyword], last: Option<&str>) {
     let system = Flag::ALL.into_iter().map(name);
     write_list(out, system.chain(keywords.iter().map(Keyword::as_str)).chain(last));
 }

@@ -3,7 +3,8 @@
 //! What always holds: notes about dead bodies are not in the journal. Losing them (with the index) only gives a dead
 //! body more time.
 
-use super::{BLOB, DEAD, Index, Location, META, USER, corrupt, decode_location, prefixed};
+use super::location::{Location, decode_location};
+use super::{BLOB, DEAD, Index, META, USER, corrupt, prefixed};
 use crate::error::index_error;
 use postroom_store::{Key, StoreError};
 use postroom_types::{BlobId, Lsn};
