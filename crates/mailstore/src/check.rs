@@ -51,6 +51,8 @@ impl Mailstore {
                 check_inbox(&found, row, counters, &mut faults);
                 check_feed(&found, counters, &mut faults);
             }
+            // Removed; what is left waits for `purge_inbox`.
+            (None, None) => return Ok(Vec::new()),
             _ => faults.add("the inbox has no row or no counters"),
         }
         check_mailboxes(&found, &mut faults);

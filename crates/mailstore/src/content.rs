@@ -3,6 +3,7 @@
 use crate::rows::MessageRow;
 use crate::{MailError, Mailstore, keys};
 use bytes::Bytes;
+use postroom_store::Value;
 use postroom_types::{BlobId, BlobSpan, EmailId, InboxId, Piece};
 use std::ops::Range;
 
@@ -87,6 +88,26 @@ impl Mailstore {
             }
         }
         Ok(Some(bytes.into()))
+    }
+
+    /// Where the bytes of several messages are, in the order of their ids; `None` for those that are gone.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn contents(&self, inbox: InboxId, ids: &[EmailId]) -> Result<Vec<Option<Content>>, MailError> {
+        let values = self.message_values(inbox, ids).await?;
+        let read = |value: Value| Ok(MessageRow::read(&value)?.content());
+        values.into_iter().map(|value| value.map(read).transpose()).collect()
+    }
+
+    /// Reads several small spans at once, in their order; the caller bounds their sum. `None` for a body that is gone.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn read_blobs(&self, spans: &[BlobSpan]) -> Result<Vec<Option<Bytes>>, MailError> {
+        let range = |span: &BlobSpan| (span.id, span.offset..span.offset.saturating_add(span.octets));
+        let wanted: Vec<_> = spans.iter().map(range).collect();
+        Ok(self.store.blobs(&wanted).await?)
     }
 
     /// Bytes of a body. `None` if it is gone.

@@ -1,7 +1,7 @@
 //! Answers the questions of the SMTP machine.
 
 use crate::options::MAX_INBOXES;
-use crate::reply::{self, reply_for, reply_for_spool};
+use crate::reply::{self, reply_for, reply_for_several, reply_for_spool};
 use crate::service::Service;
 use bytes::Bytes;
 use postroom_intake::{Accepted, Incoming, LocalRecipient, Spool};
@@ -66,6 +66,7 @@ impl Session {
         let verdict = service.verifier.verify(&peer, &envelope.reverse_path, &content).await;
         let octets = content.len();
         let from = envelope.reverse_path.clone();
+        let several = recipients.iter().any(|other| other.inbox != recipients[0].inbox);
         let incoming = Incoming {
             client: envelope.client,
             extended: envelope.extended,
@@ -78,7 +79,11 @@ impl Session {
             verdict,
         };
         service.intake.deliver_local(incoming).await.map_err(|error| {
-            let reply = reply_for(&error);
+            let reply = if several {
+                reply_for_several(&error)
+            } else {
+                reply_for(&error)
+            };
             tracing::info!(peer = %self.peer, %from, code = reply.code, octets, reason = %error, "rejected");
             reply
         })

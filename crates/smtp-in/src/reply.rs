@@ -28,6 +28,15 @@ pub(crate) fn reply_for(error: &IntakeError) -> Reply {
     }
 }
 
+/// For a message to several inboxes. Only RCPT can refuse one of them, so what one cannot take is put off for all: at
+/// the next attempt it is refused there, and the others get their mail.
+pub(crate) fn reply_for_several(error: &IntakeError) -> Reply {
+    match error {
+        IntakeError::Mail(MailError::NoSuchInbox(_)) => TROUBLE,
+        error => reply_for(error),
+    }
+}
+
 /// For what the mail store could not do.
 pub(crate) fn reply_for_mail(error: &MailError) -> Reply {
     match error {

@@ -329,3 +329,25 @@ async fn more_inboxes_than_one_commit_takes_are_put_off() {
     assert!(client.say("DATA").await.starts_with("354 "));
     assert!(client.say("Subject: all\r\n\r\n.").await.starts_with("250 "));
 }
+
+#[tokio::test]
+async fn an_inbox_deleted_after_rcpt_costs_the_others_nothing() {
+    let world = world().await;
+    let scout = world.inbox("scout").await;
+    let both = ["scout@example.test", "gone@example.test"];
+    for (recipients, reply) in [
+        (&both[..], "451 4.3.0 Local trouble, try later"),
+        (&both[1..], "550 5.1.1 No such mailbox here"),
+    ] {
+        let gone = world.inbox("gone").await;
+        let mut client = world.client().await;
+        client.say("MAIL FROM:<a@example.net>").await;
+        for recipient in recipients {
+            assert_eq!(client.say(&format!("RCPT TO:<{recipient}>")).await, "250 2.1.5 OK");
+        }
+        world.identity.delete_inbox(gone.id).await.expect("it is there");
+        assert!(client.say("DATA").await.starts_with("354 "));
+        assert_eq!(client.say("Subject: x\r\n\r\n.").await, reply);
+    }
+    assert_eq!(world.messages(scout.id).await.len(), 0, "all or none");
+}

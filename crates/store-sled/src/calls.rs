@@ -50,17 +50,20 @@ impl Store for SledStore {
     }
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        Box::pin(self.read(move |index, bodies| read_blob(index, bodies, id, &range)))
+    }
+
+    /// One visit to a blocking thread for all of them: that costs more than reading a small body.
+    fn blobs<'a>(
+        &'a self,
+        wanted: &'a [(BlobId, Range<u64>)],
+    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
+        let wanted = wanted.to_vec();
         Box::pin(self.read(move |index, bodies| {
-            let mut location = index.location(id)?;
-            loop {
-                let Some(place) = location else { return Ok(None) };
-                let found = bodies.read(id, &place, range.clone());
-                location = index.location(id)?;
-                // It may have been moved or forgotten meanwhile, and its file removed.
-                if found.is_ok() || location.as_ref() == Some(&place) {
-                    return found.map(Some);
-                }
-            }
+            wanted
+                .iter()
+                .map(|(id, range)| read_blob(index, bodies, *id, range))
+                .collect()
         }))
     }
 
@@ -74,6 +77,22 @@ impl Store for SledStore {
 
     fn watch(&self, topic: Topic) -> watch::Receiver<Lsn> {
         self.shared.topics.watch(topic, self.shared.stable())
+    }
+}
+
+fn read_blob(index: &Index, bodies: &Bodies, id: BlobId, range: &Range<u64>) -> Result<Option<Bytes>, StoreError> {
+    let mut location = index.location(id)?;
+    loop {
+        let Some(place) = location else { return Ok(None) };
+        let found = bodies.read(id, &place, range.clone());
+        if found.is_ok() {
+            return found.map(Some);
+        }
+        // It may have been moved or forgotten meanwhile, and its file removed.
+        location = index.location(id)?;
+        if location.as_ref() == Some(&place) {
+            return found.map(Some);
+        }
     }
 }
 

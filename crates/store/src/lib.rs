@@ -66,6 +66,20 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes of a blob; a range beyond its end is cut. `None` if there is no such blob (any more).
     fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
 
+    /// Ranges of several blobs, in their order: one call where many small bodies are wanted. The caller bounds the sum.
+    fn blobs<'a>(
+        &'a self,
+        wanted: &'a [(BlobId, Range<u64>)],
+    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(wanted.len());
+            for (id, range) in wanted {
+                found.push(self.blob(*id, range.clone()).await?);
+            }
+            Ok(found)
+        })
+    }
+
     /// Does all of it or nothing. Resolves only when durable. See [`Outcome`].
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>>;
 
