@@ -6,6 +6,7 @@ this module are gone when the script ends, however it ends; nothing is looked up
 
 import argparse
 import atexit
+import datetime
 import os
 import random
 import shutil
@@ -113,6 +114,18 @@ def threads(functions, seconds):
         check(not thread.is_alive() or errors, f"a worker was not done after {seconds} s")
     if errors:
         raise errors[0]
+
+
+def record(path, name, text):
+    """Puts a line `- name: date, commit, text` in a file of results, in place of an earlier one of that name."""
+    git = subprocess.run(["git", "-C", os.path.dirname(path), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    text = f"{datetime.date.today()}, commit {git.stdout.strip() or 'unknown'}, {text}"
+    lines = []
+    if os.path.exists(path):
+        with open(path) as file:
+            lines = [line for line in file.read().splitlines() if not line.startswith(f"- {name}:")]
+    with open(path, "w") as file:
+        file.write("\n".join(lines + [f"- {name}: {text}"]) + "\n")
 
 
 def options(*extra):

@@ -10,9 +10,12 @@ use postroom_imap_proto::{Fault, PIECE, SearchKey};
 use postroom_mailstore::{FlagsAt, Meta};
 use postroom_message::{body_text, date_day, header_text, header_values};
 use postroom_types::{Flags, Part, Uid};
+use std::sync::Arc;
 
 /// What is read of a header.
 const HEADER_OCTETS: u64 = 1 << 20;
+/// Octets of header that are compared on the executor, over all keys of a program.
+const COMPARED_IN_PLACE: usize = 256 << 10;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// What is known of a message.
@@ -41,7 +44,7 @@ struct Needs {
 
 impl Session {
     pub(crate) async fn search(&self, among: &[Uid], program: &SearchKey) -> Result<Vec<Uid>, Fault> {
-        let program = folded(program);
+        let program = Arc::new(folded(program));
         let mut needs = Needs::default();
         needs.of(&program);
         let mut found = Vec::new();
@@ -52,6 +55,8 @@ impl Session {
                     found.push(uid);
                 }
             }
+            // A program that needs no rows waits for nothing.
+            tokio::task::yield_now().await;
         }
         Ok(found)
     }
@@ -91,7 +96,7 @@ impl Session {
         Ok(known)
     }
 
-    async fn matches(&self, mut known: Known, program: &SearchKey) -> Result<bool, Fault> {
+    async fn matches(&self, mut known: Known, program: &Arc<SearchKey>) -> Result<bool, Fault> {
         if let Some(decided) = known.decide(program) {
             return Ok(decided);
         }
@@ -106,8 +111,16 @@ impl Session {
         let content = mailstore.content(inbox, meta.email_id).await.map_err(|e| of_mail(&e))?;
         let Some(content) = content else { return Ok(false) };
         let header = mailstore.read(&content, 0..root.body_offset.min(HEADER_OCTETS)).await;
-        known.header = Some(header.map_err(|e| of_mail(&e))?.unwrap_or_default());
-        if let Some(decided) = known.decide(program) {
+        let header = header.map_err(|e| of_mail(&e))?.unwrap_or_default();
+        let is_short = header.len().saturating_mul(keys(program)) <= COMPARED_IN_PLACE;
+        known.header = Some(header);
+        let (mut known, decided) = if is_short {
+            let decided = known.decide(program);
+            (known, decided)
+        } else {
+            decide_elsewhere(known, program).await?
+        };
+        if let Some(decided) = decided {
             return Ok(decided);
         }
         // The semaphore is never closed.
@@ -122,7 +135,28 @@ impl Session {
             .await
             .map_err(|e| of_mail(&e))?;
         known.texts = Some(texts(whole.unwrap_or_default(), root).await);
-        Ok(known.decide(program).unwrap_or(false))
+        let (_, decided) = decide_elsewhere(known, program).await?;
+        Ok(decided.unwrap_or(false))
+    }
+}
+
+/// Compares off the executor: a message may have megabytes of text, a program thousands of keys.
+async fn decide_elsewhere(known: Known, program: &Arc<SearchKey>) -> Result<(Known, Option<bool>), Fault> {
+    let program = Arc::clone(program);
+    let decide = move || {
+        let decided = known.decide(&program);
+        (known, decided)
+    };
+    tokio::task::spawn_blocking(decide).await.map_err(|_| Fault::Internal)
+}
+
+/// How many keys a program has.
+fn keys(program: &SearchKey) -> usize {
+    match program {
+        SearchKey::And(all) => all.iter().map(keys).sum(),
+        SearchKey::Or(both) => keys(&both.0) + keys(&both.1),
+        SearchKey::Not(key) => keys(key),
+        _ => 1,
     }
 }
 

@@ -341,10 +341,10 @@ mod tests {
         for line in documented.lines() {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = format!("{name}.");
-            } else if let Some((key, default)) = line.strip_prefix('#').and_then(|rest| rest.split_once(" = ")) {
-                if !key.starts_with(' ') {
-                    shown.push((format!("{section}{key}"), default.to_owned()));
-                }
+            } else if let Some((key, default)) = line.strip_prefix('#').and_then(|rest| rest.split_once(" = "))
+                && !key.starts_with(' ')
+            {
+                shown.push((format!("{section}{key}"), default.to_owned()));
             }
         }
         let mut reader = Reader::new("");

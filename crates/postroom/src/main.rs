@@ -27,14 +27,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
+        Err(error) => return fail(&error),
     };
     let result = runtime.block_on(run(cli.command));
     // A read of standard input or a name lookup may hang in a thread of the runtime; nothing acknowledged depends on it.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => fail(&*error),
     }
 }
 
@@ -60,7 +60,7 @@ fn version(json: bool) -> Outcome<()> {
     Ok(())
 }
 
-fn fail(error: &Box<dyn std::error::Error + Send + Sync>) -> ExitCode {
+fn fail(error: &(dyn std::error::Error + Send + Sync)) -> ExitCode {
     eprintln!("postroom: {error}");
     ExitCode::FAILURE
 }

@@ -37,7 +37,9 @@ async fn what_is_appended_is_read_byte_by_byte() {
         .await;
     let octets = MAIL.len();
     let expected = format!(
-        "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Recent work) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" \
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \
+         \\Draft work \\*)] Flags can be changed, keywords made\r\n\
+         * 1 FETCH (UID 1 FLAGS (\\Flagged \\Recent work) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" \
          RFC822.SIZE {octets} BODY[] {{{octets}}}\r\n{MAIL})\r\nb OK FETCH completed\r\n"
     );
     assert_eq!(whole, expected);
@@ -94,7 +96,9 @@ async fn change_everything(world: World) {
     let told = client.say("b STORE 2:3 +FLAGS (\\Deleted $x)").await;
     assert_eq!(
         told,
-        "* 2 FETCH (FLAGS (\\Deleted \\Recent $x))\r\n* 3 FETCH (FLAGS (\\Deleted \\Recent $x))\r\nb OK STORE completed\r\n"
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $x)\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \
+         \\Draft $x \\*)] Flags can be changed, keywords made\r\n\
+         * 2 FETCH (FLAGS (\\Deleted \\Recent $x))\r\n* 3 FETCH (FLAGS (\\Deleted \\Recent $x))\r\nb OK STORE completed\r\n"
     );
     // What a client did itself is no news to it.
     assert_eq!(client.say("b NOOP").await, "b OK NOOP completed\r\n");

@@ -1,6 +1,7 @@
 //! SEARCH over real mail.
 
 use crate::client::World;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn keys() {
@@ -60,4 +61,31 @@ async fn keys() {
             "{program:?}"
         );
     }
+}
+
+/// Texts are compared off the executor: whoever searches megabytes for many words does not stop the server.
+#[tokio::test]
+async fn a_long_search_lets_others_work() {
+    let world = World::new().await;
+    let mut client = world.selected().await;
+    let mail = format!("Subject: long\r\n\r\n{}", "all work and no play\r\n".repeat(50_000));
+    assert!(client.append("INBOX", &mail).await.contains("a OK"));
+    let longest_wait = std::sync::Arc::new(std::sync::Mutex::new(Duration::ZERO));
+    let noted = std::sync::Arc::clone(&longest_wait);
+    let other = tokio::spawn(async move {
+        loop {
+            let before = Instant::now();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut longest = noted.lock().expect("nobody panics with it");
+            *longest = longest.max(before.elapsed());
+        }
+    });
+    let begun = Instant::now();
+    let program = format!("{}TEXT nowhere", "OR TEXT nowhere ".repeat(60));
+    let told = client.say(&format!("x SEARCH {program}")).await;
+    let took = begun.elapsed();
+    other.abort();
+    assert_eq!(told, "* SEARCH\r\nx OK SEARCH completed\r\n");
+    let waited = *longest_wait.lock().expect("nobody panics with it");
+    assert!(waited < took / 2, "waited {waited:?} of {took:?}");
 }
