@@ -59,9 +59,9 @@ def hostile():
 
 def damaged(chance, count):
     """The multipart sample with octets changed, and no bare CR, LF left."""
-    whole = corpus.octets(corpus.with_attachments("b@example.test")[0])[:6000]
     for number in range(count):
-        data = bytearray(whole)
+        # Each with a Message-ID of its own: a second message with the same one and the same body is stored once.
+        data = bytearray(corpus.octets(corpus.with_attachments("b@example.test")[0])[:6000])
         for _ in range(chance.randint(1, 60)):
             at = chance.randrange(len(data))
             data[at:at + chance.randint(0, 3)] = chance.choice((b"", b"\x00", b"\xff", b"--", b";", b"\r\n", b"=?", chance.randbytes(2)))
