@@ -390,6 +390,8 @@ pub enum SearchKey {
 pub struct News {
     /// New messages, ascending.
     pub appended: Vec<Uid>,
+    /// Those of them that another session was told of first, so that they are not `\Recent` here; ascending.
+    pub not_recent: Vec<Uid>,
     /// Changed flags.
     pub flags: Vec<FlagsNow>,
     /// Messages that are gone.

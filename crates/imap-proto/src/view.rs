@@ -20,6 +20,8 @@ pub(crate) struct View {
     /// New flags of told messages.
     flags: BTreeMap<Uid, MessageFlags>,
     recent_from: Option<Uid>,
+    /// Above `recent_from`, and not `\Recent` all the same; ascending.
+    not_recent: Vec<Uid>,
     /// The keywords the last FLAGS response has named.
     keywords: Vec<Keyword>,
     read_only: bool,
@@ -70,16 +72,26 @@ impl View {
     /// How many of these are `\Recent`.
     pub(crate) fn recent(&self) -> u32 {
         let Some(from) = self.recent_from else { return 0 };
-        self.exists() - self.uids.partition_point(|uid| *uid < from) as u32
+        let not_recent = self
+            .not_recent
+            .iter()
+            .filter(|uid| self.seq_of(**uid).is_some())
+            .count();
+        self.exists() - (self.uids.partition_point(|uid| *uid < from) + not_recent) as u32
     }
 
     pub(crate) const fn recent_from(&self) -> Option<Uid> {
         self.recent_from
     }
 
+    /// Above [`recent_from`](Self::recent_from), those that are not `\Recent`.
+    pub(crate) fn not_recent(&self) -> &[Uid] {
+        &self.not_recent
+    }
+
     /// Whether a message is `\Recent` in this session.
     pub(crate) fn is_recent(&self, uid: Uid) -> bool {
-        self.recent_from.is_some_and(|from| uid >= from)
+        self.recent_from.is_some_and(|from| uid >= from) && self.not_recent.binary_search(&uid).is_err()
     }
 
     /// The keywords the client knows of.
@@ -124,6 +136,9 @@ impl View {
                 self.appended.push(uid);
             }
         }
+        let counts_as_recent = |uid: &Uid| self.recent_from.is_some_and(|from| *uid >= from);
+        self.not_recent
+            .extend(news.not_recent.into_iter().filter(counts_as_recent));
         for FlagsNow { uid, flags, .. } in news.flags {
             if self.uids.binary_search(&uid).is_ok() {
                 self.flags.insert(uid, flags);
@@ -282,6 +297,22 @@ mod tests {
         });
         view.flags_changed_silently(now(Flag::Draft));
         assert_eq!(view.tell(true).flags[0].2, now(Flag::Draft).flags);
+    }
+
+    #[test]
+    fn what_another_session_was_told_first_is_not_recent() {
+        let mut view = View::of(vec![uid(1)]);
+        view.recent_from = Some(uid(2));
+        view.absorb(News {
+            not_recent: vec![uid(2)],
+            ..news(&[2, 3], &[])
+        });
+        assert_eq!(view.recent(), 0, "not told yet");
+        assert_eq!(view.tell(true).counts, Some((3, 1)));
+        assert_eq!((view.is_recent(uid(2)), view.is_recent(uid(3))), (false, true));
+        view.absorb(news(&[], &[2]));
+        view.tell(true);
+        assert_eq!((view.exists(), view.recent()), (2, 1));
     }
 
     #[test]

@@ -20,14 +20,17 @@ impl Recent {
         self.lock().get(&mailbox).copied().unwrap_or(Uid::MIN)
     }
 
-    /// A session that can change the mailbox was told of all messages below this UID.
-    pub(crate) fn told(&self, mailbox: MailboxId, below: Uid) {
+    /// A session that can change the mailbox is being told of all messages below this UID. Where the recent ones among
+    /// them begin: of two sessions only one gets them.
+    pub(crate) fn told(&self, mailbox: MailboxId, below: Uid) -> Uid {
         let mut known = self.lock();
         if known.len() >= MAILBOXES && !known.contains_key(&mailbox) {
             known.clear();
         }
-        let from = known.entry(mailbox).or_insert(below);
-        *from = below.max(*from);
+        let from = known.entry(mailbox).or_insert(Uid::MIN);
+        let before = *from;
+        *from = below.max(before);
+        before
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<MailboxId, Uid>> {
@@ -44,8 +47,8 @@ mod tests {
         let (recent, mailbox) = (Recent::default(), MailboxId::new());
         let uid = |number| Uid::new(number).unwrap();
         assert_eq!(recent.from(mailbox), uid(1));
-        recent.told(mailbox, uid(5));
-        recent.told(mailbox, uid(3));
+        assert_eq!(recent.told(mailbox, uid(5)), uid(1));
+        assert_eq!(recent.told(mailbox, uid(3)), uid(5));
         assert_eq!(recent.from(mailbox), uid(5));
         assert_eq!(recent.from(MailboxId::new()), uid(1));
     }

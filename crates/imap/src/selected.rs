@@ -60,6 +60,7 @@ impl SelectedMailbox {
         self.own.retain(|own| own.modseq > changes.now);
         News {
             appended,
+            not_recent: Vec::new(),
             flags,
             expunged: changes.expunged,
             highest_modseq: Some(changes.highest_modseq),
@@ -83,10 +84,10 @@ impl Session {
             .open(inbox, mailbox)
             .await
             .map_err(|e| of_mail(&e))?;
-        let recent_from = self.service.recent.from(mailbox);
-        if !read_only {
-            self.service.recent.told(mailbox, open.uid_next);
-        }
+        let recent_from = match read_only {
+            true => self.service.recent.from(mailbox),
+            false => self.service.recent.told(mailbox, open.uid_next),
+        };
         self.selected = Some(SelectedMailbox {
             id: mailbox,
             read_only,
@@ -127,10 +128,15 @@ impl Session {
             Err(MailError::NoSuchInbox(_)) => return Ok(goodbye("The inbox was deleted")),
             other => other?,
         };
-        let news = selected.news(changes);
-        if let (Some(last), false) = (news.appended.last(), selected.read_only) {
+        let mut news = selected.news(changes);
+        if let Some(last) = news.appended.last() {
             let below = Uid::new(last.get().saturating_add(1)).unwrap_or(*last);
-            self.service.recent.told(selected.id, below);
+            let recent_from = match selected.read_only {
+                true => self.service.recent.from(selected.id),
+                false => self.service.recent.told(selected.id, below),
+            };
+            let appended = news.appended.iter().copied();
+            news.not_recent = appended.take_while(|uid| *uid < recent_from).collect();
         }
         Ok(news)
     }

@@ -21,6 +21,22 @@ pub(crate) fn transfer_decode<'a>(encoding: &[u8], body: &'a [u8]) -> Cow<'a, [u
         .map_or(Cow::Borrowed(body), Cow::Owned)
 }
 
+/// How long a body is with its encoding undone, without undoing it.
+pub(crate) fn decoded_octets(encoding: &[u8], body: &[u8]) -> u64 {
+    let octets = if encoding.eq_ignore_ascii_case(b"base64") {
+        let alphabet = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        body.iter().filter(alphabet).count() * 3 / 4
+    } else if encoding.eq_ignore_ascii_case(b"quoted-printable") {
+        // `=XX` is one octet; `=` and a line end are none.
+        let soft = memchr::memmem::find_iter(body, b"=\r\n").count();
+        let signs = memchr::memchr_iter(b'=', body).count();
+        body.len().saturating_sub(3 * soft + 2 * (signs - soft))
+    } else {
+        body.len()
+    };
+    octets as u64
+}
+
 /// Text in a charset; unknown charsets and broken text are read as UTF-8 with replacement characters.
 #[must_use]
 pub(crate) fn charset_decode(charset: &[u8], text: &[u8]) -> String {
@@ -141,6 +157,20 @@ mod tests {
         assert_eq!(transfer_decode(b"BASE64", b"aGVs\r\nbG8=\r\n").as_ref(), b"hello");
         assert_eq!(transfer_decode(b"quoted-printable", b"a=3Db=\r\nc").as_ref(), b"a=bc");
         assert_eq!(transfer_decode(b"7bit", b"=3D").as_ref(), b"=3D");
+        for (encoding, body) in [
+            ("base64", "aGVs\r\nbG8=\r\n"),
+            ("base64", "YQ=="),
+            ("base64", ""),
+            ("Quoted-Printable", "a=3Db=\r\nc\r\n=C3=A9"),
+            ("8bit", "a=3D"),
+        ] {
+            let decoded = transfer_decode(encoding.as_bytes(), body.as_bytes()).len() as u64;
+            assert_eq!(
+                decoded_octets(encoding.as_bytes(), body.as_bytes()),
+                decoded,
+                "{encoding} {body:?}"
+            );
+        }
         assert_eq!(charset_decode(b"koi8-r", b"\xd0\xd2"), "пр");
     }
 

@@ -7,6 +7,7 @@
 //! - For each part `header_offset <= body_offset <= end_offset`, and its children lie within it, in order.
 
 use crate::budget::Budget;
+use crate::decode::decoded_octets;
 use crate::describe::{DefaultType, describe};
 use postroom_types::{Envelope, Part, PartBody};
 
@@ -87,6 +88,9 @@ impl Walker<'_> {
         // An empty part right before an outer delimiter ends where that begins, after the line end we would cut.
         let end = self.part_end(stop, body).max(children_end(&part.body));
         part.end_offset = end as u64;
+        if matches!(part.body, PartBody::Leaf) {
+            part.decoded_octets = decoded_octets(&part.encoding, &self.content[body..end]);
+        }
         if counts_lines(&part) {
             part.lines = memchr::memchr_iter(b'\n', &self.content[body..end]).count() as u64;
         }

@@ -21,8 +21,8 @@ pub struct Attachment {
     pub filename: Option<String>,
     /// `type/subtype`, lower case.
     pub content_type: String,
-    /// Size as stored, still encoded, octets.
-    pub stored_octets: u64,
+    /// Size with its transfer encoding undone.
+    pub size_octets: u64,
     /// Its Content-ID without angle brackets.
     pub content_id: Option<String>,
     /// `Content-Disposition: inline`.
@@ -135,7 +135,11 @@ pub fn attachments(root: &Part) -> Vec<Attachment> {
         index,
         filename: filename(part),
         content_type: String::from_utf8_lossy(&[&part.media_type[..], b"/", &part.subtype].concat()).to_lowercase(),
-        stored_octets: part.octets(),
+        size_octets: if matches!(part.body, PartBody::Leaf) {
+            part.decoded_octets
+        } else {
+            part.octets()
+        },
         content_id: part
             .content_id
             .as_deref()

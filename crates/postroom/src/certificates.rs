@@ -43,20 +43,29 @@ pub(crate) fn ensure(folder: &Path, names: &[String]) -> Outcome<DevCertificates
         let server_key = KeyPair::generate()?;
         let server_certificate = server.signed_by(&server_key, &Issuer::new(ca, ca_key))?;
         write_private(&made.server.key, server_key.serialize_pem().as_bytes())?;
-        fs::write(&made.server.certificate, server_certificate.pem())?;
-        fs::write(&made.ca, ca_certificate.pem())?;
+        write_durably(&made.server.certificate, server_certificate.pem().as_bytes(), 0o644)?;
+        write_durably(&made.ca, ca_certificate.pem().as_bytes(), 0o644)?;
     }
     Ok(made)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_durably(path, bytes, 0o600)
+}
+
+/// Writes a file that is on disk under its name when this returns, and not there before it is whole.
+fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let staged = path.with_extension("new");
+    // One that a crash left may have another mode.
+    match fs::remove_file(&staged) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
+        .create_new(true)
+        .mode(mode)
         .open(&staged)?;
     file.write_all(bytes)?;
     file.sync_all()?;

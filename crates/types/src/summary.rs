@@ -101,6 +101,8 @@ pub struct Part {
     pub end_offset: u64,
     /// Lines of the body, for text and message/rfc822.
     pub lines: u64,
+    /// Size of a leaf's body with its transfer encoding undone.
+    pub decoded_octets: u64,
     /// What is inside.
     pub body: PartBody,
 }

@@ -89,7 +89,7 @@ impl MessageView {
             id: attachment.index.to_string(),
             filename: attachment.filename,
             content_type: attachment.content_type,
-            size_bytes: attachment.stored_octets,
+            size_bytes: attachment.size_octets,
         });
         Self {
             id: record.email_id.to_string(),

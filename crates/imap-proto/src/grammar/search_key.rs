@@ -128,7 +128,16 @@ const KEYS_WITH_ARGUMENT: &[&[u8]] = &[
 fn flag_key(name: &[u8], view: &View) -> Option<SearchKey> {
     let has = |flag| SearchKey::Has(Flags::NONE.with(flag));
     let not = |key| SearchKey::Not(Box::new(key));
-    let recent = || SearchKey::RecentFrom(view.recent_from());
+    let recent = || {
+        let from = SearchKey::RecentFrom(view.recent_from());
+        match view.not_recent() {
+            [] => from,
+            others => {
+                let others = others.iter().map(|uid| (*uid, *uid)).collect();
+                SearchKey::And(vec![from, not(SearchKey::Uids(others))])
+            }
+        }
+    };
     Some(match name {
         b"ALL" => SearchKey::All,
         b"ANSWERED" => has(Flag::Answered),

@@ -193,7 +193,16 @@ async fn recent_is_for_the_first_to_see() {
     let mut second = world.log_in().await;
     assert!(second.say("s SELECT INBOX").await.contains("* 0 RECENT\r\n"));
     first.append("INBOX", "Subject: 2\r\n\r\n").await;
-    assert!(second.say("n NOOP").await.contains("* 1 RECENT\r\n"));
+    assert!(second.say("n NOOP").await.contains("* 0 RECENT\r\n"));
+    assert_eq!(
+        second.say("f FETCH 2 FLAGS").await,
+        "* 2 FETCH (FLAGS ())\r\nf OK FETCH completed\r\n"
+    );
+    assert!(second.say("s SEARCH RECENT").await.starts_with("* SEARCH\r\n"));
+    assert_eq!(
+        first.say("f FETCH 2 FLAGS").await,
+        "* 2 FETCH (FLAGS (\\Recent))\r\nf OK FETCH completed\r\n"
+    );
     assert!(second.say("s SELECT INBOX").await.contains("* 0 RECENT\r\n"));
 }
 

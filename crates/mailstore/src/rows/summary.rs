@@ -173,6 +173,7 @@ fn write_part(writer: &mut Writer, part: &Part, base: u64) {
     writer.varint(part.body_offset.saturating_sub(part.header_offset));
     writer.varint(part.octets());
     writer.varint(part.lines);
+    writer.varint(part.decoded_octets);
     match &part.body {
         PartBody::Leaf => writer.u8(0),
         PartBody::Multipart(parts) => {
@@ -224,6 +225,7 @@ fn read_part(reader: &mut Reader<'_>, base: u64, depth: usize) -> Result<Part, C
     part.body_offset = next(reader)?;
     part.end_offset = next(reader)?;
     part.lines = reader.varint()?;
+    part.decoded_octets = reader.varint()?;
     part.body = match reader.u8()? {
         0 => PartBody::Leaf,
         1 => {
