@@ -84,8 +84,9 @@ class Server:
             self.process = spawn([binary(), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                  env={**os.environ, **self.env, **(env or {})})
 
-    def restart_as_serve(self, limits):
-        """Stops `dev` and goes on with `serve --config` on the same folder and ports, with the limits of a real server."""
+    def restart_as_serve(self, limits="", dns=None):
+        """Stops `dev` and goes on with `serve --config` on the same folder and ports, with the limits of a real server;
+        `dns` is the address of a name server to verify mail with."""
         self.stop()
         certificate, key = (os.path.join(self.data, "certs", name) for name in ("server.pem", "server.key"))
         host, http = self.ready["api"].removeprefix("http://").rsplit(":", 1)
@@ -94,7 +95,7 @@ class Server:
         with open(path, "w") as file:
             file.write(f'hostname = "mail.{self.ready["domain"]}"\ndomains = ["{self.ready["domain"]}"]\ndata_dir = "{self.data}"\n'
                        f'[listen]\n{listen}http = ["{host}:{http}"]\n[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
-                       f"[dns]\nverify = false\n[limits]\n{limits}\n")
+                       f"[dns]\n" + (f'servers = ["{dns}"]' if dns else "verify = false") + f"\n[limits]\n{limits}\n")
         command([binary(), "check-config", "--config", path])
         self.launch(words=["serve", "--config", path])
         wait_until(self.answers, "serve to be ready", 30)
