@@ -1,15 +1,24 @@
 //! What stands between the store and the listeners.
 
 use crate::Outcome;
+use crate::certificates::write_private;
 use crate::config::Config;
-use crate::server::Mode;
-use postroom_identity::Identity;
+use postroom_identity::{Identity, KeyScope};
 use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
 use postroom_store::SharedStore;
 use postroom_store_sled::{Progress, SledStore};
+use postroom_types::OrganizationId;
+use std::path::Path;
 use std::sync::Arc;
+
+/// For trying out, or for real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Dev,
+    Serve,
+}
 
 /// The parts every listener needs.
 pub(crate) struct Core {
@@ -41,7 +50,10 @@ impl Core {
             options.login_limits = None;
         }
         let identity = Arc::new(Identity::new(shared, Arc::clone(&mailstore), options));
-        identity.bootstrap().await?;
+        let operator = identity.bootstrap().await?;
+        if mode == Mode::Serve {
+            ensure_operator_key(&identity, operator.organization, &config.data_dir).await?;
+        }
         let intake = postroom_intake::Options {
             hostname: config.hostname.clone(),
             max_message_octets: config.limits.message_octets,
@@ -60,6 +72,20 @@ impl Core {
             identity,
         })
     }
+}
+
+/// On the first start, writes an operator key to `operator-key` in the data folder, for its owner alone.
+async fn ensure_operator_key(identity: &Identity, operator: OrganizationId, data_dir: &Path) -> Outcome<()> {
+    let file = data_dir.join("operator-key");
+    if file.exists() {
+        return Ok(());
+    }
+    let key = identity
+        .create_key(&KeyScope::Operator(operator), Some("first"))
+        .await?;
+    write_private(&file, format!("{}\n", key.secret.expose()).as_bytes())?;
+    tracing::info!(file = %file.display(), "wrote an operator key");
+    Ok(())
 }
 
 async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {

@@ -1,10 +1,9 @@
 //! `postroom serve` and `postroom check-config`.
 
 use crate::Outcome;
-use crate::certificates::write_private;
 use crate::config::Config;
-use crate::server::{Mode, Server};
-use postroom_identity::{Identity, KeyScope};
+use crate::core::Mode;
+use crate::server::Server;
 use std::path::Path;
 
 /// Runs until stopped.
@@ -12,21 +11,6 @@ pub(crate) async fn run(file: &Path) -> Outcome<()> {
     let config = Config::load(file)?;
     crate::log::start(&config.log.filter, config.log.json)?;
     Server::start(config, Mode::Serve).await?.run_until_stopped().await
-}
-
-/// On the first start, writes an operator key to `operator-key` in the data folder, for its owner alone.
-pub(crate) async fn ensure_operator_key(identity: &Identity, data_dir: &Path) -> Outcome<()> {
-    let file = data_dir.join("operator-key");
-    if file.exists() {
-        return Ok(());
-    }
-    let operator = identity.bootstrap().await?.organization;
-    let key = identity
-        .create_key(&KeyScope::Operator(operator), Some("first"))
-        .await?;
-    write_private(&file, format!("{}\n", key.secret.expose()).as_bytes())?;
-    tracing::info!(file = %file.display(), "wrote an operator key");
-    Ok(())
 }
 
 /// Reads a configuration and says what is wrong with it.

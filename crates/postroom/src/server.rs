@@ -2,14 +2,13 @@
 
 use crate::Outcome;
 use crate::config::{Config, TlsFiles};
-use crate::core::Core;
-use crate::serve::ensure_operator_key;
+use crate::core::{Core, Mode};
 use crate::startup::Waiting;
 use crate::upkeep;
 use bytes::Bytes;
 use postroom_http_api as http_api;
 use postroom_identity::Identity;
-use postroom_net::{ListenerOptions, TlsConfig};
+use postroom_net::{Answerer, ListenerOptions, Peer, TlsConfig};
 use postroom_store_sled::SledStore;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +23,6 @@ const IMAP_LATER: &[u8] = b"* BYE [UNAVAILABLE] Starting up, try later\r\n";
 const IMAP_FULL: &[u8] = b"* BYE [UNAVAILABLE] Too many connections, try later\r\n";
 const HTTP_LATER: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// For trying out, or for real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Dev,
-    Serve,
-}
 
 /// A running server.
 pub(crate) struct Server {
@@ -88,9 +80,6 @@ impl Server {
         let reload = signal(SignalKind::hangup())?;
         let doors = Doors::open(&config).await?;
         let core = Core::open(&config, mode).await?;
-        if mode == Mode::Serve {
-            ensure_operator_key(&core.identity, &config.data_dir).await?;
-        }
         let mut server = Self {
             store: Arc::clone(&core.store),
             identity: Arc::clone(&core.identity),
@@ -178,16 +167,7 @@ impl Server {
             implicit_tls: false,
             refusal: Bytes::from_static(SMTP_FULL),
         };
-        for listener in listeners {
-            let service = Arc::clone(&service);
-            let make = move |peer: &postroom_net::Peer| service.session(peer);
-            self.tasks.spawn(postroom_net::serve(
-                listener,
-                options.clone(),
-                make,
-                self.shutdown.clone(),
-            ));
-        }
+        self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
         Ok(())
     }
 
@@ -217,6 +197,9 @@ impl Server {
                 ..postroom_imap::Options::default()
             },
         ));
+        if tls.is_none() && !implicit_tls.is_empty() {
+            tracing::warn!("listen.imaps is of no use without a certificate: every connection is closed");
+        }
         let doors = [(starttls, false, IMAP_FULL), (implicit_tls, true, &b""[..])];
         for (listeners, implicit_tls, refusal) in doors {
             let options = ListenerOptions {
@@ -225,18 +208,22 @@ impl Server {
                 implicit_tls,
                 refusal: Bytes::from_static(refusal),
             };
-            for listener in listeners {
-                let service = Arc::clone(&service);
-                let make = move |peer: &postroom_net::Peer| service.session(peer);
-                self.tasks.spawn(postroom_net::serve(
-                    listener,
-                    options.clone(),
-                    make,
-                    self.shutdown.clone(),
-                ));
-            }
+            let service = Arc::clone(&service);
+            self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
         }
         Ok(())
+    }
+
+    /// Drives sessions on each of these sockets.
+    fn spawn<A, F>(&self, listeners: Vec<TcpListener>, options: &ListenerOptions, make: F)
+    where
+        A: Answerer<Machine: 'static> + 'static,
+        F: Fn(&Peer) -> (A::Machine, A) + Clone + Send + Sync + 'static,
+    {
+        for listener in listeners {
+            let serving = postroom_net::serve(listener, options.clone(), make.clone(), self.shutdown.clone());
+            self.tasks.spawn(serving);
+        }
     }
 
     fn serve_http(&self, listeners: Vec<TcpListener>, core: &Core, config: &Config) {
