@@ -115,9 +115,11 @@ class Server:
     def wait_ready(self, seconds=60):
         end, line = time.monotonic() + seconds, b""
         pipe = self.process.stdout.fileno()
+        readable = select.poll()  # long runs have more descriptors than select() takes
+        readable.register(pipe, select.POLLIN)
         while not line.endswith(b"\n"):
             check(time.monotonic() < end, f"no ready line within {seconds} s; log:\n{self.log_tail()}")
-            if select.select([pipe], [], [], 0.1)[0]:
+            if readable.poll(100):
                 piece = os.read(pipe, 65536)
                 if not piece:
                     code = self.process.wait(10)
@@ -136,6 +138,7 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait(20)
+        self.process.stdout.close()
 
     def wait_exit(self, seconds=20):
         wait_until(lambda: self.process.poll() is not None, "the server to exit", seconds)
