@@ -27,7 +27,7 @@ class Machine:
 
     def __init__(self, library):
         self.server = Server(log_level="warn")
-        self.library, self.boots = library, 0
+        self.preloaded, self.boots = library, 0
         self.log = os.path.join(self.server.folder, "shim.log")
         os.makedirs(self.server.data, exist_ok=True)
         self.boot()
@@ -38,7 +38,7 @@ class Machine:
             os.unlink(self.log)
         self.disk = Disk(os.path.realpath(self.server.data))
         self.server.start(env={"POSTROOM_BOOT_ID": f"boot-{self.boots}",
-                               **preload.environment(self.library, self.server.data, self.log)})
+                               **preload.environment(self.preloaded, self.server.data, self.log)})
 
     def cut(self, mode):
         self.server.kill()
