@@ -117,6 +117,7 @@ impl Intake {
             origin: Origin::Received,
             received_at: now.as_millisecond(),
             verdict: incoming.verdict.encode(),
+            shared_body: None,
         };
         let octets = (message.prefix.len() + message.body.len()) as u64;
         let placings = placings(&incoming.recipients, id, mailbox, now.as_second());
@@ -150,6 +151,7 @@ impl Intake {
             origin: Origin::Imported,
             received_at: now.as_millisecond(),
             verdict: Vec::new(),
+            shared_body: None,
         };
         let date = internal_date.unwrap_or_else(|| now.as_second());
         Ok(self.mailstore.append(inbox, mailbox, &message, flags, date).await?)

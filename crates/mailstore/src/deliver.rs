@@ -57,6 +57,12 @@ impl Plan {
     }
 }
 
+/// What an earlier part of the commit brings already.
+struct Kept {
+    body: bool,
+    summary: bool,
+}
+
 /// What becomes of the Message-ID row.
 enum IndexChange {
     /// There is no Message-ID, or an older message keeps the row.
@@ -128,7 +134,10 @@ impl Mailstore {
             }
             let mut builder = with.clone();
             let mut operations = Vec::with_capacity(plans.len());
-            let mut kept = false;
+            let mut kept = Kept {
+                body: message.shared_body.is_some(),
+                summary: false,
+            };
             for (placing, plan) in placings.iter().zip(&plans) {
                 let operation;
                 (builder, operation) = self.add(builder, &shared, placing, plan, &mut kept)?;
@@ -149,7 +158,7 @@ impl<'a> Shared<'a> {
         let (summary, summary_blob) = SummaryPlace::of(&message.summary);
         Self {
             message,
-            blob: BlobId::new(),
+            blob: message.shared_body.unwrap_or_else(BlobId::new),
             body_hash: Sha256::digest(&message.body).into(),
             message_id: message.summary.message_id.as_deref().map(message_id_hash),
             summary,

@@ -3,7 +3,7 @@
 use crate::content::Content;
 use bytes::Bytes;
 use postroom_types::{
-    EmailId, InboxId, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid, UidValidity,
+    BlobId, EmailId, InboxId, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid, UidValidity,
 };
 use std::sync::Arc;
 
@@ -48,6 +48,10 @@ pub struct NewMessage {
     pub received_at: i64,
     /// Stored verdict of the verification, at most 512 octets; empty if there is none.
     pub verdict: Vec<u8>,
+    /// The body is kept under this id by the caller's part of the commit (see
+    /// [`deliver_with`](crate::Mailstore::deliver_with)), which puts it or proves an owner; the inboxes become further
+    /// owners. `None`: the inboxes are the first.
+    pub shared_body: Option<BlobId>,
 }
 
 impl NewMessage {

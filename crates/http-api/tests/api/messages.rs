@@ -31,6 +31,7 @@ impl Mail {
             origin,
             received_at: 1_700_000_000_000,
             verdict: Vec::new(),
+            shared_body: None,
         };
         let placing = Placing {
             inbox: self.inbox,

@@ -1,12 +1,13 @@
 //! Adding to the commit what a plan asks for.
 
-use super::{IndexChange, Plan, Shared};
+use super::{IndexChange, Kept, Plan, Shared};
 use crate::Cause;
 use crate::change::{Change, Delta, signed};
 use crate::keys;
 use crate::relocate::place_again;
 use crate::rows::{FlagsRow, IndexRow, MessageRow, MetaRow};
 use crate::{MailError, Mailstore, Placing};
+use bytes::Bytes;
 use postroom_store::{BlobPut, CommitBuilder, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, MailboxId, ModSeq, ThreadId};
 
@@ -18,7 +19,7 @@ impl Mailstore {
         shared: &Shared<'_>,
         placing: &Placing,
         plan: &Plan,
-        kept: &mut bool,
+        kept: &mut Kept,
     ) -> Result<(CommitBuilder, usize), MailError> {
         match plan {
             Plan::There(_) => Ok((builder, 0)),
@@ -162,21 +163,20 @@ fn add_index(change: &mut Change, shared: &Shared<'_>, placing: &Placing, thread
     }
 }
 
-/// The first inbox brings the bodies, the others adopt them.
-fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: &mut bool) {
+/// The first owner brings a body, the others adopt it.
+fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: &mut Kept) {
     let witness = keys::message(placing.inbox, placing.email_id);
-    let body = (shared.blob, shared.message.body.clone());
-    let summary = shared
-        .summary_blob
-        .as_ref()
-        .map(|(id, bytes)| (*id, bytes.clone().into()));
-    for (id, bytes) in [Some(body), summary].into_iter().flatten() {
+    let mut add = |id, bytes: Bytes, kept: &mut bool| {
         change.builder.blob(BlobPut {
             id,
-            bytes: if *kept { bytes::Bytes::new() } else { bytes },
+            bytes: if *kept { Bytes::new() } else { bytes },
             witness: witness.clone(),
             adopt: *kept,
         });
+        *kept = true;
+    };
+    add(shared.blob, shared.message.body.clone(), &mut kept.body);
+    if let Some((id, bytes)) = &shared.summary_blob {
+        add(*id, bytes.clone().into(), &mut kept.summary);
     }
-    *kept = true;
 }

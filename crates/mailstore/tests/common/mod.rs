@@ -121,6 +121,7 @@ pub(crate) fn message(content: &str) -> NewMessage {
         origin: Origin::Received,
         received_at: NOW,
         verdict: vec![7, 7],
+        shared_body: None,
     }
 }
 

@@ -1,0 +1,1 @@
+//! Outbound: MX, TLS policy, attempts, classification of replies.
