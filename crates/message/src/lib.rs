@@ -1,23 +1,43 @@
-//! MIME in: summary, text, verification. The only user of mail-parser and mail-auth.
+//! MIME in and out: summary, text, verification; completing, composing, signing, reports. The only user of mail-parser
+//! and mail-auth.
 //!
 //! What always holds: whatever the content, a call ends, in time linear in its size, without a panic; depth, parts,
-//! addresses and parameters are bounded.
+//! addresses and parameters are bounded. What is written has CRLF line ends, lines of at most 998 octets, and no field
+//! that was not meant to be one.
 
 mod address_list;
 mod budget;
+mod complete;
+mod compose;
+mod date;
 mod decode;
 mod describe;
+mod dsn;
+mod encode;
+mod field_writer;
 mod header;
 mod lexer;
 mod mime_value;
+mod reply;
+mod report;
+mod sign;
 mod structure;
 mod summary;
 mod text;
 mod verify;
 
 pub use address_list::parse_address_list;
+pub use complete::{CompleteError, Completed, complete};
+pub use compose::{ComposeError, Mailbox, Outgoing, OutgoingAttachment, compose};
 pub use decode::decode_words;
+pub use dsn::{Dsn, DsnAction, DsnRecipient, compose_dsn};
 pub use header::{Field, body_offset, count_received, fields, remove_fields, unfold};
+pub use reply::{
+    forward_attachments, forward_html, forward_subject, forward_text, quote_html, quote_text, references_for,
+    reply_subject,
+};
+pub use report::{Report, ReportKind, parse_report};
+pub use sign::{DkimAlgorithm, DkimKey, SignError, Signer};
 pub use summary::summarize;
 pub use text::{
     Attachment, attachments, body_text, date_day, decoded_body, header_text, header_values, html_text, leaf, plain_text,

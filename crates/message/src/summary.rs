@@ -80,7 +80,7 @@ fn ancestors(content: &[u8]) -> Vec<String> {
 }
 
 /// The `<…>` of a value, without the angle brackets (RFC 5322 §3.6.4). White space within is a fold gone wrong.
-fn message_ids(value: &[u8]) -> Vec<String> {
+pub(crate) fn message_ids(value: &[u8]) -> Vec<String> {
     let mut ids = Vec::new();
     let mut rest = value;
     while let Some(open) = memchr::memchr(b'<', rest) {

@@ -1,17 +1,12 @@
 //! Verification against a DNS server in this process: the example of RFC 8463 Appendix A and variations of it.
 
+mod support;
+
 use bytes::Bytes;
-use hickory_server::Server;
-use hickory_server::proto::rr::rdata::{A, SOA, TXT};
-use hickory_server::proto::rr::{Name, RData, Record};
-use hickory_server::store::in_memory::InMemoryZoneHandler;
-use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
 use postroom_message::{Disposition, MechanismResult, SmtpPeer, Verdict, Verifier};
-use postroom_types::{EmailAddress, ReversePath};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use postroom_types::ReversePath;
 use std::time::Duration;
-use tokio::net::{TcpListener, UdpSocket};
+use support::verdict;
 
 const EXAMPLE: &[u8] = include_bytes!("rfc8463.eml");
 const DOMAIN: &str = "football.example.com";
@@ -19,54 +14,6 @@ const ED25519: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwI
 const RSA: &str = "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16J\
                    Yi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT\
                    +l/K4w3QIDAQAB";
-
-/// Serves TXT records, given as (name, text), for as long as the server lives.
-async fn dns(texts: &[(&str, &str)]) -> (Server<Catalog>, SocketAddr) {
-    let root = Name::root();
-    let mut zone = InMemoryZoneHandler::<hickory_server::net::runtime::TokioRuntimeProvider>::empty(
-        root.clone(),
-        ZoneType::Primary,
-        AxfrPolicy::Deny,
-    );
-    let soa = SOA::new(root.clone(), root.clone(), 1, 60, 60, 60, 60);
-    zone.upsert_mut(Record::from_rdata(root.clone(), 60, RData::SOA(soa)), 1);
-    for (name, text) in texts {
-        let pieces = text
-            .as_bytes()
-            .chunks(255)
-            .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
-            .collect();
-        let name = Name::from_ascii(format!("{name}.")).unwrap();
-        zone.upsert_mut(Record::from_rdata(name, 60, RData::TXT(TXT::new(pieces))), 1);
-    }
-    let host = Name::from_ascii("mail.football.example.com.").unwrap();
-    zone.upsert_mut(Record::from_rdata(host, 60, RData::A(A(Ipv4Addr::LOCALHOST))), 1);
-    let mut catalog = Catalog::new();
-    catalog.upsert(root.into(), vec![Arc::new(zone)]);
-    let mut server = Server::new(catalog);
-    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = udp.local_addr().unwrap();
-    server.register_socket(udp);
-    server.register_listener(TcpListener::bind(address).await.unwrap(), Duration::from_secs(5), 4096);
-    (server, address)
-}
-
-async fn verdict(texts: &[(&str, &str)], from_ip: &str, mail_from: &str, content: Vec<u8>) -> Verdict {
-    let (_server, address) = dns(texts).await;
-    let peer = SmtpPeer {
-        ip: from_ip.parse().unwrap(),
-        client: format!("mail.{DOMAIN}"),
-        hostname: "mx.example.org".into(),
-    };
-    let reverse_path = match mail_from {
-        "" => ReversePath::Null,
-        text => ReversePath::Mailbox(EmailAddress::parse(text).unwrap()),
-    };
-    Verifier::dns(&[address])
-        .unwrap()
-        .verify(&peer, &reverse_path, &Bytes::from(content))
-        .await
-}
 
 fn keys_and(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
     let mut texts = vec![

@@ -1,0 +1,63 @@
+//! A DNS server in this process, and a verdict asked of it.
+
+use bytes::Bytes;
+use hickory_server::Server;
+use hickory_server::proto::rr::rdata::{A, SOA, TXT};
+use hickory_server::proto::rr::{Name, RData, Record};
+use hickory_server::store::in_memory::InMemoryZoneHandler;
+use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
+use postroom_message::{SmtpPeer, Verdict, Verifier};
+use postroom_types::{EmailAddress, ReversePath};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UdpSocket};
+
+/// Serves TXT records, given as (name, text), for as long as the server lives.
+async fn dns(texts: &[(&str, &str)]) -> (Server<Catalog>, SocketAddr) {
+    let root = Name::root();
+    let mut zone = InMemoryZoneHandler::<hickory_server::net::runtime::TokioRuntimeProvider>::empty(
+        root.clone(),
+        ZoneType::Primary,
+        AxfrPolicy::Deny,
+    );
+    let soa = SOA::new(root.clone(), root.clone(), 1, 60, 60, 60, 60);
+    zone.upsert_mut(Record::from_rdata(root.clone(), 60, RData::SOA(soa)), 1);
+    for (name, text) in texts {
+        let pieces = text
+            .as_bytes()
+            .chunks(255)
+            .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
+            .collect();
+        let name = Name::from_ascii(format!("{name}.")).unwrap();
+        zone.upsert_mut(Record::from_rdata(name, 60, RData::TXT(TXT::new(pieces))), 1);
+    }
+    let host = Name::from_ascii("mail.football.example.com.").unwrap();
+    zone.upsert_mut(Record::from_rdata(host, 60, RData::A(A(Ipv4Addr::LOCALHOST))), 1);
+    let mut catalog = Catalog::new();
+    catalog.upsert(root.into(), vec![Arc::new(zone)]);
+    let mut server = Server::new(catalog);
+    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = udp.local_addr().unwrap();
+    server.register_socket(udp);
+    server.register_listener(TcpListener::bind(address).await.unwrap(), Duration::from_secs(5), 4096);
+    (server, address)
+}
+
+/// The verdict on a message, from a client called `mail.football.example.com`.
+pub(crate) async fn verdict(texts: &[(&str, &str)], from_ip: &str, mail_from: &str, content: Vec<u8>) -> Verdict {
+    let (_server, address) = dns(texts).await;
+    let peer = SmtpPeer {
+        ip: from_ip.parse().unwrap(),
+        client: "mail.football.example.com".into(),
+        hostname: "mx.example.org".into(),
+    };
+    let reverse_path = match mail_from {
+        "" => ReversePath::Null,
+        text => ReversePath::Mailbox(EmailAddress::parse(text).unwrap()),
+    };
+    Verifier::dns(&[address])
+        .unwrap()
+        .verify(&peer, &reverse_path, &Bytes::from(content))
+        .await
+}
