@@ -7,13 +7,12 @@ Packages: postfix dovecot-core dovecot-imapd dovecot-lmtpd. Root only, as both s
 
 import os
 import pwd
-import signal
-import socket
 import ssl
 import subprocess
 import time
 
 from api import Inbox
+from postfix import Postfix, listening
 from scenario import command, spawn, temp_folder, wait_until
 from server import free_base_port
 
@@ -78,6 +77,9 @@ service anvil {{
 }}
 service auth {{
   client_limit = 15000
+  unix_listener auth-postfix {{
+    mode = 0666
+  }}
 }}
 service lmtp {{
   unix_listener lmtp {{
@@ -87,19 +89,6 @@ service lmtp {{
 """
 
 MAIN_CF = """
-compatibility_level = 3.6
-queue_directory = {d}/queue
-data_directory = {d}/postfix-data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-shlib_directory = /usr/lib/postfix
-meta_directory = /etc/postfix
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = {d}/postfix.log
-maillog_file_prefixes = {d}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
 myhostname = mail.{domain}
 mydestination =
 mynetworks = 127.0.0.0/8
@@ -107,8 +96,29 @@ smtpd_relay_restrictions = reject_unauth_destination
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:{d}/mailboxes
 virtual_transport = lmtp:unix:{d}/run/lmtp
-default_transport = error:only local mail
+default_transport = {transport}
 message_size_limit = 60000000
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {d}/run/auth-postfix
+smtpd_tls_cert_file = {d}/cert.pem
+smtpd_tls_key_file = {d}/key.pem
+smtpd_client_connection_count_limit = 0
+"""
+SUBMISSION = """{address} inet n - n - - smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_milters=unix:{d}/opendkim.sock
+"""
+OPENDKIM = """Domain example.test
+Selector sel
+KeyFile {d}/dkim.key
+Mode s
+Canonicalization relaxed/relaxed
+Socket local:{d}/opendkim.sock
+UMask 000
+PidFile {d}/opendkim.pid
+RequireSafeKeys no
 """
 
 
@@ -117,23 +127,31 @@ class Peer:
 
     name = "Postfix + Dovecot"
 
-    def __init__(self, users):
+    def __init__(self, users, sink=None):
+        """With `sink`, an address and port, it also takes submissions, signs them, and sends all mail there when `release`d."""
+        self.sink = sink
         self.folder = d = temp_folder("peer")
         os.chmod(d, 0o755)
         self.base = free_base_port()
         self.inboxes = [Inbox("", f"u{n}@{DOMAIN}", PASSWORD, "") for n in range(users)]
         owner = pwd.getpwnam("nobody")
-        for name in ("run", "state", "mail", "queue", "postfix-data", "postfix"):
+        for name in ("run", "state", "mail"):
             os.mkdir(os.path.join(d, name), 0o755)
         os.chown(d + "/mail", owner.pw_uid, owner.pw_gid)
-        os.chown(d + "/postfix-data", pwd.getpwnam("postfix").pw_uid, -1)
         command(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-keyout",
                  d + "/key.pem", "-out", d + "/cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
         self.write("passwd", "".join(f"{inbox.address}:{{PLAIN}}{PASSWORD}\n" for inbox in self.inboxes))
         self.write("mailboxes", "".join(f"{inbox.address} {inbox.address}\n" for inbox in self.inboxes))
         self.write("dovecot.conf", DOVECOT.format(d=d, uid=owner.pw_uid, gid=owner.pw_gid, imap=self.base + 143, imaps=self.base + 993))
-        self.write("postfix/main.cf", MAIN_CF.format(d=d, domain=DOMAIN))
-        self.write("postfix/master.cf", f"127.0.0.1:{self.base + 25} inet n - n - - smtpd\n" + "".join(unix_services()))
+        transport = f"smtp:[{sink[0]}]:{sink[1]}" if sink else "error:only local mail"
+        main_cf = MAIN_CF.replace("{domain}", DOMAIN).replace("{transport}", transport) + ("defer_transports = smtp\n" if sink else "")
+        self.postfix = Postfix(("127.0.0.1", self.base + 25), main_cf, folder=d)
+        if sink:
+            with open(d + "/postfix/master.cf", "a") as file:
+                file.write(SUBMISSION.format(address=f"127.0.0.1:{self.base + 587}", d=d))
+            command(["openssl", "genrsa", "-out", d + "/dkim.key", "2048"])
+            os.chmod(d + "/dkim.key", 0o600)
+            self.write("opendkim.conf", OPENDKIM.format(d=d))
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w") as file:
@@ -142,44 +160,43 @@ class Peer:
     def __enter__(self):
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.dovecot = spawn(["dovecot", "-F", "-c", self.folder + "/dovecot.conf"], **quiet)
-        self.postfix = spawn(["postfix", "-c", self.folder + "/postfix", "start-fg"], **quiet)
-        wait_until(lambda: all(listening(self.address(service)) for service in ("smtp_in", "imaps")), "Postfix and Dovecot to listen", 20)
+        if self.sink:
+            self.opendkim = spawn(["opendkim", "-f", "-x", self.folder + "/opendkim.conf"], **quiet)
+            wait_until(lambda: os.path.exists(self.folder + "/opendkim.sock"), "opendkim to listen", 20)
+        self.postfix.__enter__()
+        wait_until(lambda: listening(self.address("imaps")), "Dovecot to listen", 20)
         time.sleep(1)
         return self
 
     def __exit__(self, *_):
         self.dovecot.terminate()
-        os.kill(self.postfix_master(), signal.SIGTERM)  # a child of start-fg, which ends after it
-        for process in (self.postfix, self.dovecot):
-            process.wait(30)
+        self.postfix.__exit__()
+        self.dovecot.wait(30)
+        if self.sink:
+            self.opendkim.terminate()
+            self.opendkim.wait(30)
 
     def address(self, service):
-        return "127.0.0.1", self.base + {"smtp_in": 25, "imaps": 993}[service]
+        return "127.0.0.1", self.base + {"smtp_in": 25, "submission": 587, "imaps": 993}[service]
 
     def tls(self):
         return ssl.create_default_context(cafile=self.folder + "/cert.pem")
 
     def roots(self):
-        return [self.dovecot.pid, self.postfix_master()]
+        return [self.dovecot.pid, self.postfix.master(), *([self.opendkim.pid] if self.sink else [])]
 
-    def postfix_master(self):
-        with open(self.folder + "/queue/pid/master.pid") as file:
-            return int(file.read())
+    def release(self):
+        """Lets the queue go."""
+        command(["postconf", "-c", self.folder + "/postfix", "-e", "defer_transports="])
+        command(["postfix", "-c", self.folder + "/postfix", "reload"])
+        command(["postqueue", "-c", self.folder + "/postfix", "-f"])
 
+    def hold(self):
+        """Keeps the queue."""
+        command(["postconf", "-c", self.folder + "/postfix", "-e", "defer_transports=smtp"])
+        command(["postfix", "-c", self.folder + "/postfix", "reload"])
 
-def unix_services():
-    """The services of Debian's master.cf that have no port, none of them chrooted."""
-    with open("/etc/postfix/master.cf.proto") as file:
-        for line in file:
-            fields = line.split()
-            if len(fields) > 7 and not line.startswith(("#", " ")) and fields[1].startswith("unix") and fields[7] != "pipe":
-                fields[4] = "n"
-                yield " ".join(fields) + "\n"
-
-
-def listening(address):
-    try:
-        socket.create_connection(address, 1).close()
-        return True
-    except OSError:
-        return False
+    def queued(self):
+        """How many messages are in the queue."""
+        folders = [os.path.join(self.folder, "queue", name) for name in ("maildrop", "incoming", "active", "deferred")]
+        return sum(len(names) for folder in folders for _, _, names in os.walk(folder))

@@ -48,3 +48,10 @@ def create_tenant(server, name):
     status, made = request(server, "POST", "/v1/tenants", {"name": name}, server.ready["operator_key"])
     equal(status, 201, f"status of creating tenant {name} ({made})")
     return made["apiKey"]
+
+
+def raw(server, path, key, seconds=30):
+    """The octets of an answer that is not JSON; it must be a 200."""
+    asked = urllib.request.Request(server.ready["api"] + path, headers={"X-API-Key": key})
+    with urllib.request.urlopen(asked, timeout=seconds) as answer:
+        return answer.read()

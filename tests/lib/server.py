@@ -56,10 +56,11 @@ def free_base_port():
 class Server:
     """One server process at a time on one data folder."""
 
-    def __init__(self, data=None, env=None, log_level="info"):
+    def __init__(self, data=None, env=None, log_level="info", domain=None, base=None):
         self.folder = temp_folder("server")
         self.data = data or os.path.join(self.folder, "data")
-        self.base = free_base_port()
+        self.base = base or free_base_port()
+        self.domain = ["--domain", domain] if domain else []
         self.log_path = os.path.join(self.folder, "stderr.log")
         self.env = {"RUST_LOG": log_level, **(env or {})}
         self.process = None
@@ -79,26 +80,54 @@ class Server:
 
     def launch(self, env=None, words=None):
         """Starts the process and does not wait for it to be ready."""
-        words = words or ["dev", "--json", "--data", self.data, "--base-port", str(self.base)]
+        words = words or ["dev", "--json", "--data", self.data, "--base-port", str(self.base), *self.domain]
         with open(self.log_path, "ab") as log:
             self.process = spawn([binary(), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                  env={**os.environ, **self.env, **(env or {})})
 
-    def restart_as_serve(self, limits="", dns=None):
-        """Stops `dev` and goes on with `serve --config` on the same folder and ports, with the limits of a real server;
-        `dns` is the address of a name server to verify mail with."""
+    def restart_as_serve(self, limits="", dns=None, outbound="", host="127.0.0.1", outbound_port=None):
+        """Stops `dev` and goes on with `serve --config` on the same folder and ports, with the limits of a real server.
+
+        `dns` is the address of a name server to verify and to send mail with; `outbound` is text for that section; the
+        mail ports are on `host`. Mail to other servers goes to `outbound_port`, by default that of our own `smtp_in`, so that
+        two servers with the same base port on two addresses of loopback find each other.
+        """
         self.stop()
+        outbound = f"port = {outbound_port or self.base + OFFSETS['smtp_in']}\n{outbound}"
+        self.config = self.write_config(limits, dns, outbound, host)
+        command([binary(), "check-config", "--config", self.config])
+        self.relaunch()
+
+    def relaunch(self):
+        """Starts `serve` again, after `restart_as_serve` and a stop or kill."""
+        self.launch(words=["serve", "--config", self.config])
+        wait_until(self.answers, "serve to be ready", 60)
+
+    def write_config(self, limits, dns, outbound, host):
+        for name in ("smtp_in", "submission", "submissions", "imap", "imaps"):
+            self.ready[name] = f"{host}:{self.base + OFFSETS[name]}"
+        listen = "".join(f'{name} = ["{self.ready[name]}"]\n' for name in ("smtp_in", "submission", "submissions", "imap", "imaps"))
         certificate, key = (os.path.join(self.data, "certs", name) for name in ("server.pem", "server.key"))
-        host, http = self.ready["api"].removeprefix("http://").rsplit(":", 1)
-        listen = "".join(f'{name} = ["{self.ready[name]}"]\n' for name in ("smtp_in", "imap", "imaps"))
-        path = os.path.join(self.folder, "postroom.toml")
+        domain, path = self.ready["domain"], os.path.join(self.folder, "postroom.toml")
         with open(path, "w") as file:
-            file.write(f'hostname = "mail.{self.ready["domain"]}"\ndomains = ["{self.ready["domain"]}"]\ndata_dir = "{self.data}"\n'
-                       f'[listen]\n{listen}http = ["{host}:{http}"]\n[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
-                       f"[dns]\n" + (f'servers = ["{dns}"]' if dns else "verify = false") + f"\n[limits]\n{limits}\n")
-        command([binary(), "check-config", "--config", path])
-        self.launch(words=["serve", "--config", path])
-        wait_until(self.answers, "serve to be ready", 30)
+            file.write(f'''hostname = "mail.{domain}"
+domains = ["{domain}"]
+data_dir = "{self.data}"
+[listen]
+{listen}http = ["{self.ready["api"].removeprefix("http://")}"]
+[tls]
+certificate = "{certificate}"
+key = "{key}"
+[dns]
+{f'servers = ["{dns}"]' if dns else "verify = false"}
+[outbound]
+private_targets = true
+source_addresses = ["{host}"]
+{outbound}
+[limits]
+{limits}
+''')
+        return path
 
     def answers(self):
         check(self.alive(), f"the server ended; log:\n{self.log_tail()}")

@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import api
 import scenario
-from dns import NameServer
+from nameserver import NameServer
 from fixture import stored_contents
 from scenario import check, equal
 from server import Server
