@@ -5,10 +5,8 @@ In `dev` mail for elsewhere is captured, so what each client sent is read back t
 """
 
 import base64
-import hashlib
-import hmac
+import imaplib
 import os
-import secrets
 import smtplib
 import sys
 
@@ -17,6 +15,7 @@ import api
 import scenario
 from fixture import stored_contents
 from scenario import check, command, equal
+from scram import Scram
 from server import Server
 from submit import Captured, session
 
@@ -48,25 +47,40 @@ def scram(server, inbox, password, expect=235):
         smtp.ehlo()
         for name in ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER", "XOAUTH2"):
             check(name in smtp.esmtp_features["auth"].split(), f"{name} is not offered: {smtp.esmtp_features['auth']}")
-        nonce = secrets.token_urlsafe(18)
-        bare = f"n={inbox.address.replace('=', '=3D').replace(',', '=2C')},r={nonce}"
-        code, challenge = smtp.docmd("AUTH", "SCRAM-SHA-256 " + base64.b64encode(b"n,," + bare.encode()).decode())
+        exchange = Scram(inbox.address, password)
+        code, challenge = smtp.docmd("AUTH", "SCRAM-SHA-256 " + encode(exchange.first()))
         equal(code, 334, f"server-first ({challenge})")
-        first = base64.b64decode(challenge).decode()
-        fields = dict(field.split("=", 1) for field in first.split(","))
-        check(fields["r"].startswith(nonce) and int(fields["i"]) >= 4096, f"server-first: {first}")
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(fields["s"]), int(fields["i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        final = f"c=biws,r={fields['r']}"
-        signed = f"{bare},{first},{final}".encode()
-        proof = bytes(a ^ b for a, b in zip(key, hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")))
-        code, answer = smtp.docmd(base64.b64encode(f"{final},p={base64.b64encode(proof).decode()}".encode()).decode())
+        code, answer = smtp.docmd(encode(exchange.final(base64.b64decode(challenge).decode())))
         if expect == 235:
             equal(code, 334, f"server-final ({answer})")
-            signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), signed, "sha256")
-            equal(base64.b64decode(answer).decode(), "v=" + base64.b64encode(signature).decode(), "the server's proof")
+            exchange.proven(base64.b64decode(answer).decode())
             code, answer = smtp.docmd("")
         equal(code, expect, f"the end of SCRAM ({answer})")
+
+
+def encode(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def imap_way(server, inbox):
+    """The same mechanisms to read mail."""
+    host, port = server.address("imaps")
+
+    def opened():
+        return imaplib.IMAP4_SSL(host, port, ssl_context=server.tls())
+
+    session, exchange = opened(), Scram(inbox.address, inbox.password)
+    for name in ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER", "XOAUTH2"):
+        check(f"AUTH={name}" in session.capabilities, f"{name} is not offered: {session.capabilities}")
+    steps = [lambda _: exchange.first(), lambda text: exchange.final(text.decode()), lambda text: exchange.proven(text.decode()) or ""]
+    equal(session.authenticate("SCRAM-SHA-256", lambda text: steps.pop(0)(text).encode())[0], "OK", "SCRAM")
+    equal(session.select()[0], "OK", "SELECT")
+    session.logout()
+    for mechanism, response in (("PLAIN", f"\0{inbox.address}\0{inbox.password}"), ("XOAUTH2", f"user={inbox.address}\1auth=Bearer {inbox.api_key}\1\1"),
+                                ("OAUTHBEARER", f"n,a={inbox.address},\1auth=Bearer {inbox.api_key}\1\1")):
+        session = opened()
+        equal(session.authenticate(mechanism, lambda _, response=response: response.encode())[0], "OK", mechanism)
+        session.logout()
 
 
 def curl_way(server, inbox, caught):
@@ -131,6 +145,7 @@ def run():
         scram(server, inbox, inbox.password)
         scram(server, inbox, inbox.api_key)
         scram(server, inbox, "wrong", 535)
+        imap_way(server, inbox)
         curl_way(server, inbox, caught)
         swaks_way(server, inbox, caught)
         msmtp_way(server, inbox, caught)

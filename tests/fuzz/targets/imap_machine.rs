@@ -10,10 +10,10 @@ use postroom_imap_proto::{
     StatusData,
 };
 use postroom_types::{
-    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, ThreadId,
-    Uid, UidValidity,
+    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece,
+    ScramParameters, Secret, ThreadId, Uid, UidValidity,
 };
-use postroom_wire::{Action, Input, Machine};
+use postroom_wire::{Action, ChannelBinding, Input, Machine, ScramOptions};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let now = Instant::now();
     let mut session = Session {
-        machine: Server::new(Arc::new(options), now),
+        machine: Server::new(Arc::new(options), Some(scram()), now),
         choices,
         now,
         question: None,
@@ -60,7 +60,9 @@ fuzz_target!(|input: &[u8]| {
             let answer = session.answer(&question);
             session.machine.handle(Input::Answer(answer), session.now);
         } else if std::mem::take(&mut session.tls) {
-            session.machine.handle(Input::TlsUp, session.now);
+            session
+                .machine
+                .handle(Input::TlsUp(Some(ChannelBinding([7; 32]))), session.now);
         } else if !bytes.is_empty() {
             session.happen();
             if session.closed {
@@ -136,7 +138,7 @@ impl Session<'_> {
         let fault = self.fault();
         let or = |fault: Option<Fault>| fault.map_or(Ok(()), Err);
         match question {
-            Question::Login { .. } => Answer::Login(or(fault)),
+            Question::Login(_) => Answer::Login(or(fault).map(|()| Some([9; 32]))),
             Question::Mailboxes => Answer::Mailboxes(fault.map_or_else(|| Ok(mailboxes()), Err)),
             Question::Status(_) => Answer::Status(fault.map_or_else(|| Ok(self.status()), Err)),
             Question::Select { .. } => {
@@ -321,4 +323,14 @@ fn mailboxes() -> Vec<MailboxEntry> {
         entry("Work/\u{e4}%*\"\\", true),
         entry("gone/child", false),
     ]
+}
+
+fn scram() -> ScramOptions {
+    ScramOptions {
+        parameters: Arc::new(ScramParameters {
+            salt: b"salt of 16 bytes".to_vec(),
+            iterations: 4096,
+        }),
+        seed: Secret::new([1; 32]),
+    }
 }

@@ -1,16 +1,20 @@
-//! The SMTP machine: any bytes, cut anyhow, with any answers, ticks and a shutdown in between.
+//! The SMTP machine, where mail comes in and where it is submitted: any bytes, cut anyhow, with any answers, ticks and a
+//! shutdown in between.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use postroom_fuzz::{Choices, cut, split};
 use postroom_smtp_proto::{Answer, BareNewline, Options, Question, Reply, Server};
-use postroom_wire::{Action, Input, Machine};
+use postroom_types::{ScramParameters, Secret};
+use postroom_wire::{Action, ChannelBinding, Credentials, Evidence, Input, Machine, ScramOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SIZE_OCTETS: u64 = 10_000;
 const LINE_OCTETS: usize = 300;
+/// Of a login (RFC 4954 §4).
+const AUTH_OCTETS: usize = 12_288;
 
 struct Session<'a> {
     machine: Server,
@@ -18,18 +22,23 @@ struct Session<'a> {
     now: Instant,
     question: Option<Question>,
     body_octets: u64,
+    submission: bool,
     tls: bool,
+    /// A login was answered with yes.
+    logged_in: bool,
     closed: bool,
     actions: usize,
 }
 
 fuzz_target!(|input: &[u8]| {
     let (mut choices, mut bytes) = split(input);
+    let mode = choices.take();
+    let submission = mode & 2 != 0;
     let options = Options {
         starttls: true,
         size_octets: SIZE_OCTETS,
         command_octets: LINE_OCTETS,
-        bare_newline: if choices.take() & 1 == 0 {
+        bare_newline: if mode & 1 == 0 {
             BareNewline::Reject
         } else {
             BareNewline::Normalize
@@ -38,12 +47,19 @@ fuzz_target!(|input: &[u8]| {
     };
     let now = Instant::now();
     let mut session = Session {
-        machine: Server::new(Arc::new(options), now),
+        machine: if submission {
+            Server::submission(Arc::new(options), Some(scram()), now)
+        } else {
+            Server::new(Arc::new(options), now)
+        },
+        submission,
         choices,
         now,
         question: None,
         body_octets: 0,
-        tls: false,
+        // A TLS port, now and then.
+        tls: mode & 4 != 0,
+        logged_in: false,
         closed: false,
         actions: 0,
     };
@@ -53,12 +69,14 @@ fuzz_target!(|input: &[u8]| {
         if let Some(question) = session.question.take() {
             session.answer(&question);
         } else if std::mem::take(&mut session.tls) {
-            session.machine.handle(Input::TlsUp, session.now);
+            let binding = (mode & 8 == 0).then_some(ChannelBinding([7; 32]));
+            session.machine.handle(Input::TlsUp(binding), session.now);
         } else if !bytes.is_empty() {
             session.happen();
             let (piece, rest) = bytes.split_at(cut(session.choices.take(), bytes.len()));
             session.machine.handle(Input::Bytes(piece), session.now);
-            assert!(session.machine.buffered_octets() <= LINE_OCTETS + piece.len());
+            let longest = if submission { AUTH_OCTETS } else { LINE_OCTETS };
+            assert!(session.machine.buffered_octets() <= longest + piece.len());
             bytes = rest;
         } else {
             session.machine.handle(Input::Eof, session.now);
@@ -79,7 +97,12 @@ impl Session<'_> {
             assert!(!self.closed, "an action after Close");
             self.actions += 1;
             match action {
-                Action::Ask(question) => assert!(self.question.replace(question).is_none(), "two open questions"),
+                Action::Ask(question) => {
+                    let login = matches!(question, Question::Authenticate(_));
+                    assert!(self.submission || !login, "nobody logs in to bring mail");
+                    assert!(!self.submission || login || self.logged_in, "mail before the login");
+                    assert!(self.question.replace(question).is_none(), "two open questions");
+                }
                 Action::Body(chunk) => {
                     self.body_octets += chunk.len() as u64;
                     assert!(!chunk.is_empty() && self.body_octets <= SIZE_OCTETS);
@@ -103,7 +126,7 @@ impl Session<'_> {
         );
     }
 
-    fn answer(&mut self, _question: &Question) {
+    fn answer(&mut self, question: &Question) {
         let choice = self.choices.take();
         if choice & 0xf0 == 0xf0 {
             self.machine.handle(Input::Shutdown, self.now);
@@ -113,9 +136,20 @@ impl Session<'_> {
             2 => Answer::Refuse(Reply::new(451, "4.3.0", "Not now")),
             3 => Answer::Refuse(Reply::new(421, "4.7.0", "Go away")),
             4 => Answer::AcceptWith(Reply::new(250, "2.0.0", "Well\r\nand good")),
-            _ => Answer::Accept,
+            _ => match question {
+                Question::Authenticate(credentials) => self.authenticated(credentials),
+                _ => Answer::Accept,
+            },
         };
         self.machine.handle(Input::Answer(answer), self.now);
+    }
+
+    fn authenticated(&mut self, credentials: &Credentials) -> Answer {
+        assert!(!credentials.wants_another());
+        self.logged_in = true;
+        Answer::Authenticated {
+            server_signature: matches!(credentials.evidence, Evidence::Scram(_)).then_some([9; 32]),
+        }
     }
 
     /// What may happen between two pieces of input.
@@ -129,5 +163,15 @@ impl Session<'_> {
             3 => self.machine.handle(Input::Shutdown, self.now),
             _ => {}
         }
+    }
+}
+
+fn scram() -> ScramOptions {
+    ScramOptions {
+        parameters: Arc::new(ScramParameters {
+            salt: b"salt of 16 bytes".to_vec(),
+            iterations: 4096,
+        }),
+        seed: Secret::new([1; 32]),
     }
 }
