@@ -1,0 +1,160 @@
+//! The item row: one recipient and where it stands.
+
+use crate::codec::{Corrupt, Reader, Writer};
+use crate::keys::{self, LineId};
+use crate::model::{Contact, Destination, ItemId, ItemState, NewQueued, NewRecipient, Reason};
+use crate::view::RecipientStatus;
+use postroom_store::{Key, Value};
+use postroom_types::{EmailAddress, InboxId, ReversePath};
+
+/// What the operator wants of an item that is being attempted, once that ends undelivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Wish {
+    None = 0,
+    Hold = 1,
+    Cancel = 2,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ItemRow {
+    pub(crate) state: ItemState,
+    pub(crate) wish: Wish,
+    /// The sender was told that it takes longer.
+    pub(crate) delay_told: bool,
+    pub(crate) reports: u8,
+    /// Attempts begun.
+    pub(crate) attempts: u32,
+    pub(crate) created_at: i64,
+    /// Where it stands in the due index, while it is queued or being attempted.
+    pub(crate) due_at: i64,
+    pub(crate) changed_at: i64,
+    pub(crate) size_octets: u64,
+    pub(crate) sender: Option<InboxId>,
+    pub(crate) reverse_path: ReversePath,
+    pub(crate) address: EmailAddress,
+    pub(crate) destination: Destination,
+    pub(crate) reason: Reason,
+    pub(crate) contact: Contact,
+}
+
+impl ItemRow {
+    pub(crate) fn of(message: &NewQueued, recipient: &NewRecipient) -> Self {
+        Self {
+            state: if message.held.is_some() {
+                ItemState::OnHold
+            } else {
+                ItemState::Queued
+            },
+            wish: Wish::None,
+            delay_told: false,
+            reports: 0,
+            attempts: 0,
+            created_at: message.created_at,
+            due_at: message.created_at,
+            changed_at: message.created_at,
+            size_octets: message.prefix.len() as u64 + message.body.octets,
+            sender: message.sender,
+            reverse_path: message.reverse_path.clone(),
+            address: recipient.address.clone(),
+            destination: recipient.destination.clone(),
+            reason: Reason {
+                text: message.held.clone().unwrap_or_default(),
+                ..Reason::default()
+            },
+            contact: Contact::default(),
+        }
+    }
+
+    /// Whether it has a row in the due index.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, ItemState::Queued | ItemState::Attempting)
+    }
+
+    /// Its key in the due index, if it has one.
+    pub(crate) fn due_key(&self, id: ItemId) -> Option<Key> {
+        self.is_pending()
+            .then(|| keys::due(LineId::of(&self.destination), self.due_at, id))
+    }
+
+    pub(crate) fn status(&self, id: ItemId) -> RecipientStatus {
+        RecipientStatus {
+            id,
+            address: self.address.clone(),
+            destination: self.destination.clone(),
+            sender: self.sender,
+            reverse_path: self.reverse_path.clone(),
+            state: self.state,
+            created_at: self.created_at,
+            size_octets: self.size_octets,
+            attempts: self.attempts,
+            next_attempt: (self.state == ItemState::Queued).then_some(self.due_at),
+            changed_at: self.changed_at,
+            reason: self.reason.clone(),
+            contact: self.contact.clone(),
+            reports: Vec::new(),
+        }
+    }
+
+    pub(crate) fn write(&self) -> Value {
+        let mut writer = Writer::value();
+        writer.u8(self.state as u8);
+        writer.u8(self.wish as u8);
+        writer.bool(self.delay_told);
+        writer.u8(self.reports);
+        writer.u32(self.attempts);
+        writer.i64(self.created_at);
+        writer.i64(self.due_at);
+        writer.i64(self.changed_at);
+        writer.u64(self.size_octets);
+        writer.inbox(self.sender);
+        writer.reverse_path(&self.reverse_path);
+        writer.bytes(self.address.to_string().as_bytes());
+        writer.destination(&self.destination);
+        writer.reason(&self.reason);
+        writer.contact(&self.contact);
+        writer.finish()
+    }
+
+    pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
+        let mut reader = Reader::value(value, "queue item")?;
+        let row = Self {
+            state: state(reader.u8()?).ok_or(reader.corrupt())?,
+            wish: match reader.u8()? {
+                0 => Wish::None,
+                1 => Wish::Hold,
+                2 => Wish::Cancel,
+                _ => return Err(reader.corrupt()),
+            },
+            delay_told: reader.bool()?,
+            reports: reader.u8()?,
+            attempts: reader.u32()?,
+            created_at: reader.i64()?,
+            due_at: reader.i64()?,
+            changed_at: reader.i64()?,
+            size_octets: reader.u64()?,
+            sender: reader.inbox()?,
+            reverse_path: reader.reverse_path()?,
+            address: reader.address()?,
+            destination: reader.destination()?,
+            reason: reader.reason()?,
+            contact: reader.contact()?,
+        };
+        reader.end()?;
+        Ok(row)
+    }
+}
+
+const fn state(byte: u8) -> Option<ItemState> {
+    Some(match byte {
+        1 => ItemState::Queued,
+        2 => ItemState::Attempting,
+        3 => ItemState::OnHold,
+        4 => ItemState::Delivered,
+        5 => ItemState::Bounced,
+        6 => ItemState::Expired,
+        7 => ItemState::Cancelled,
+        8 => ItemState::Held,
+        _ => return None,
+    })
+}
