@@ -38,6 +38,13 @@ pub(crate) struct Manager {
     pub(crate) pod: Option<PodId>,
 }
 
+impl Manager {
+    /// Whether the inbox is among what it may see.
+    pub(crate) fn sees(&self, inbox: &InboxRecord) -> bool {
+        inbox.organization == self.organization && self.pod.is_none_or(|pod| pod == inbox.pod)
+    }
+}
+
 impl Caller {
     /// For the operator's routes.
     pub(crate) fn operator(&self) -> Result<(), ApiError> {
@@ -70,8 +77,11 @@ impl Caller {
     pub(crate) async fn managed(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         let manager = self.manager()?;
         let inbox = state.identity().inbox(id).await?;
-        let seen = inbox.organization == manager.organization && manager.pod.is_none_or(|pod| pod == inbox.pod);
-        if seen { Ok(inbox) } else { Err(ApiError::NotFound) }
+        if manager.sees(&inbox) {
+            Ok(inbox)
+        } else {
+            Err(ApiError::NotFound)
+        }
     }
 
     /// An inbox to be read, or its mail: also by its own key.

@@ -4,7 +4,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use postroom_identity::IdentityError;
+use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
+use postroom_message::ComposeError;
+use postroom_queue::QueueError;
 use serde_json::{Value, json};
 
 /// Everything a request can fail with.
@@ -34,10 +37,15 @@ pub(crate) enum ApiError {
     },
     /// A part of the contract that this server does not have.
     NotSupported(&'static str),
+    /// Too much is under way; trying again soon helps.
+    Busy,
     /// A fault of ours; the cause is in the log.
     Internal,
     Identity(IdentityError),
     Mail(MailError),
+    Submit(SubmitError),
+    Compose(ComposeError),
+    Queue(QueueError),
 }
 
 /// Shorthand for rules that a request breaks.
@@ -54,6 +62,24 @@ impl From<IdentityError> for ApiError {
 impl From<MailError> for ApiError {
     fn from(error: MailError) -> Self {
         Self::Mail(error)
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        Self::Submit(error)
+    }
+}
+
+impl From<ComposeError> for ApiError {
+    fn from(error: ComposeError) -> Self {
+        Self::Compose(error)
+    }
+}
+
+impl From<QueueError> for ApiError {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(error)
     }
 }
 
@@ -93,9 +119,22 @@ impl ApiError {
                 "NOT_SUPPORTED",
                 format!("this server does not support {what}"),
             ),
+            Self::Busy => unavailable(&"too many large requests at once"),
             Self::Internal => shown(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal error"),
             Self::Identity(error) => identity_shown(error),
             Self::Mail(error) => mail_shown(error),
+            Self::Submit(error) => submit_shown(error),
+            Self::Compose(error) => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
+            Self::Queue(error) => queue_shown(error),
+        }
+    }
+
+    /// When trying again may help.
+    fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
+        match self {
+            // At least one: a client that counts in whole seconds must not come back at once.
+            Self::Submit(SubmitError::DailyLimit { retry_after }) => Some(retry_after.as_secs().max(1)),
+            _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
 
@@ -130,13 +169,16 @@ fn identity_shown(error: &IdentityError) -> Shown {
         IdentityError::NoSuchOrganization
         | IdentityError::NoSuchInbox
         | IdentityError::NoSuchKey
+        | IdentityError::NoSuchDomain
         | IdentityError::NoSuchAddress => (StatusCode::NOT_FOUND, "NOT_FOUND", text),
         IdentityError::AddressTaken => (StatusCode::CONFLICT, "ADDRESS_TAKEN", text),
+        IdentityError::DomainTaken => (StatusCode::CONFLICT, "DOMAIN_TAKEN", text),
+        IdentityError::DomainInUse(_) => (StatusCode::CONFLICT, "DOMAIN_IN_USE", text),
         IdentityError::CanonicalAddress => (StatusCode::CONFLICT, "CANONICAL_ADDRESS", text),
         IdentityError::SlugTaken => (StatusCode::CONFLICT, "SLUG_TAKEN", text),
         IdentityError::TooMany(_) => (StatusCode::CONFLICT, "LIMIT_REACHED", text),
         IdentityError::Full => full(),
-        IdentityError::Busy | IdentityError::Store(_) => unavailable(error),
+        IdentityError::Busy | IdentityError::Keys(_) | IdentityError::Store(_) => unavailable(error),
         IdentityError::Mail(error) => mail_shown(error),
     }
 }
@@ -159,6 +201,42 @@ fn mail_shown(error: &MailError) -> Shown {
     }
 }
 
+fn submit_shown(error: &SubmitError) -> Shown {
+    let text = error.to_string();
+    match error {
+        // The sender is the inbox's primary address, so it was taken from the inbox while this request ran.
+        SubmitError::SenderNotYours(_) | SubmitError::NoFrom => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
+        SubmitError::SendPaused => (StatusCode::FORBIDDEN, "SENDING_PAUSED", text),
+        SubmitError::NoSuchRecipient(_) => (StatusCode::BAD_REQUEST, "NO_SUCH_RECIPIENT", text),
+        SubmitError::NoRecipients | SubmitError::TooManyRecipients | SubmitError::Malformed(_) => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", text)
+        }
+        SubmitError::Loop { .. } => (StatusCode::BAD_REQUEST, "MAIL_LOOP", text),
+        SubmitError::TooBig { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", text),
+        SubmitError::DailyLimit { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", text),
+        SubmitError::KeyReused => (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED", text),
+        SubmitError::OverQuota => shown(StatusCode::INSUFFICIENT_STORAGE, "OVER_QUOTA", "the inbox is full"),
+        SubmitError::Full => full(),
+        SubmitError::Unavailable => unavailable(error),
+        SubmitError::Mail(error) => mail_shown(error),
+        SubmitError::Identity(error) => identity_shown(error),
+        SubmitError::Queue(error) => queue_shown(error),
+    }
+}
+
+fn queue_shown(error: &QueueError) -> Shown {
+    match error {
+        QueueError::Invalid(_) => internal(error),
+        QueueError::Full => full(),
+        QueueError::LeaseLost | QueueError::Withdrawn | QueueError::Busy | QueueError::Store(_) => unavailable(error),
+    }
+}
+
+fn internal(cause: &dyn std::fmt::Display) -> Shown {
+    tracing::error!(reason = %cause, code = 500, "request failed");
+    shown(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal error")
+}
+
 fn full() -> Shown {
     shown(
         StatusCode::INSUFFICIENT_STORAGE,
@@ -167,7 +245,7 @@ fn full() -> Shown {
     )
 }
 
-fn unavailable(cause: &dyn std::error::Error) -> Shown {
+fn unavailable(cause: &dyn std::fmt::Display) -> Shown {
     tracing::warn!(reason = %cause, code = 503, "request failed");
     shown(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -179,14 +257,14 @@ fn unavailable(cause: &dyn std::error::Error) -> Shown {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code, text) = self.shown();
+        let retry_after = self.retry_after_seconds(status);
         let mut response = (status, Json(self.body(code, text))).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let seconds = HeaderValue::from_static("1");
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

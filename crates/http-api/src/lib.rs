@@ -10,18 +10,23 @@
 mod auth;
 mod error;
 mod guard;
+mod large;
 mod model;
 mod myagentmail;
+mod outgoing;
 mod own;
 mod request;
 mod serve;
 
-pub use serve::{Limits, serve};
+pub use serve::{Limits, serve, serve_tls};
 
 use axum::Router;
 use error::ApiError;
+use large::Turns;
 use postroom_identity::Identity;
+use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
+use postroom_queue::Queue;
 use std::sync::Arc;
 
 /// Where clients dial a service; not where it is bound.
@@ -49,16 +54,28 @@ pub struct State(Arc<Parts>);
 struct Parts {
     identity: Arc<Identity>,
     mailstore: Arc<Mailstore>,
+    intake: Arc<Intake>,
+    queue: Arc<Queue>,
+    turns: Turns,
     options: Options,
 }
 
 impl State {
-    /// The API of these; both must be on the same store.
+    /// The API of these; all must be on the same store.
     #[must_use]
-    pub fn new(identity: Arc<Identity>, mailstore: Arc<Mailstore>, options: Options) -> Self {
+    pub fn new(
+        identity: Arc<Identity>,
+        mailstore: Arc<Mailstore>,
+        intake: Arc<Intake>,
+        queue: Arc<Queue>,
+        options: Options,
+    ) -> Self {
         Self(Arc::new(Parts {
             identity,
             mailstore,
+            intake,
+            queue,
+            turns: Turns::new(),
             options,
         }))
     }
@@ -69,6 +86,18 @@ impl State {
 
     fn mailstore(&self) -> &Mailstore {
         &self.0.mailstore
+    }
+
+    fn intake(&self) -> &Intake {
+        &self.0.intake
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     fn options(&self) -> &Options {

@@ -5,9 +5,11 @@ mod inbox_view;
 mod inboxes;
 mod keys;
 mod later;
+mod letter;
 mod me;
 mod message_view;
 mod messages;
+mod send;
 mod tenants;
 mod texts;
 mod workspaces;
@@ -42,5 +44,9 @@ pub(crate) fn routes() -> Router<State> {
             get(messages::show).patch(messages::update).delete(messages::remove),
         )
         .route("/inboxes/{inbox}/threads/{thread}", get(messages::thread))
+        .route("/inboxes/{inbox}/send", post(send::send))
+        .route("/inboxes/{inbox}/reply/{message}", post(send::reply))
+        .route("/inboxes/{inbox}/reply-all/{message}", post(send::reply_all))
+        .route("/inboxes/{inbox}/forward/{message}", post(send::forward))
         .merge(later::routes())
 }

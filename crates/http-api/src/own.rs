@@ -1,4 +1,13 @@
-//! Our own routes: whether the server lives and is ready, and a message as it is stored.
+//! Our own routes: whether the server lives and is ready, a message as it is stored, and what runs a mail server: its
+//! queue, its domains, its inboxes.
+
+mod captured;
+mod domains;
+mod inboxes;
+mod queue;
+mod queue_view;
+mod scope;
+mod window;
 
 use crate::State;
 use crate::auth::Caller;
@@ -25,6 +34,10 @@ pub(crate) fn routes() -> Router<State> {
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
         .route("/postroom/v1/inboxes/{inbox}/messages/{message}/raw", get(raw))
+        .nest("/postroom/v1", captured::routes())
+        .nest("/postroom/v1", domains::routes())
+        .nest("/postroom/v1", inboxes::routes())
+        .nest("/postroom/v1", queue::routes())
 }
 
 /// Ready is who can read the store.

@@ -86,28 +86,15 @@ impl Asked {
 }
 
 /// The fields of a JSON object. `null` is the same as leaving a field out, unless asked otherwise.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
 pub(crate) struct Fields(Map<String, Value>);
 
 impl FromRequest<State> for Fields {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &State) -> Result<Self, ApiError> {
-        check_type(request.headers())?;
-        let declared = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok());
-        if declared
-            .and_then(|length| length.parse().ok())
-            .is_some_and(|length: u64| length > MAX_BODY_OCTETS as u64)
-        {
-            return Err(ApiError::TooLarge);
-        }
-        let body = to_bytes(request.into_body(), MAX_BODY_OCTETS)
-            .await
-            .map_err(|error| body_error(&error))?;
-        Self::parse(&body)
+        Self::read(request, MAX_BODY_OCTETS).await
     }
 }
 
@@ -141,7 +128,30 @@ fn body_error(error: &axum::Error) -> ApiError {
     invalid("the body could not be read")
 }
 
+impl From<Map<String, Value>> for Fields {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+}
+
 impl Fields {
+    /// Reads a body of at most so many octets.
+    pub(crate) async fn read(request: Request, limit: usize) -> Result<Self, ApiError> {
+        check_type(request.headers())?;
+        if Self::declared_octets(request.headers()).is_some_and(|octets| octets > limit as u64) {
+            return Err(ApiError::TooLarge);
+        }
+        let body = to_bytes(request.into_body(), limit)
+            .await
+            .map_err(|error| body_error(&error))?;
+        Self::parse(&body)
+    }
+
+    /// How long the body is, if the client says.
+    pub(crate) fn declared_octets(headers: &HeaderMap) -> Option<u64> {
+        headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self(Map::new()));
@@ -157,7 +167,7 @@ impl Fields {
         }
     }
 
-    fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 

@@ -1,4 +1,5 @@
-//! The listener: bounded connections, each with a deadline for the head of a request.
+//! The listener: bounded connections, in clear or over TLS, each with a deadline for the handshake and for the head of a
+//! request.
 //!
 //! What always holds: there are never more connections than asked for; on shutdown requests under way are finished, idle
 //! connections closed at once, and what is left after a while is cut.
@@ -6,9 +7,11 @@
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use postroom_net::TlsConfig;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +46,27 @@ impl Default for Limits {
 
 /// Serves until the token is cancelled, then drains.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+    listen(listener, None, router, limits, shutdown).await;
+}
+
+/// Like [`serve`], over TLS. Who finds no room is not told why: that would cost a handshake.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: TlsConfig,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
+    listen(listener, Some(tls), router, limits, shutdown).await;
+}
+
+async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsConfig>,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     loop {
@@ -60,10 +84,18 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
             }
         };
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            refuse(&stream);
+            if tls.is_none() {
+                refuse(&stream);
+            }
             continue;
         };
-        let conversation = converse(stream, router.clone(), limits.head_timeout, shutdown.clone());
+        let conversation = open(
+            stream,
+            tls.clone(),
+            router.clone(),
+            limits.head_timeout,
+            shutdown.clone(),
+        );
         let cut = cut.clone();
         connections.spawn(async move {
             tokio::select! {
@@ -84,9 +116,32 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
     }
 }
 
-async fn converse(stream: TcpStream, router: Router, head_timeout: Duration, shutdown: CancellationToken) {
+async fn open(
+    stream: TcpStream,
+    tls: Option<TlsConfig>,
+    router: Router,
+    head_timeout: Duration,
+    shutdown: CancellationToken,
+) {
     // Answers are written whole; waiting for more to send would only delay them. A socket that refuses is served too.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return converse(stream, router, head_timeout, shutdown).await;
+    };
+    let accepted = tokio::select! {
+        () = shutdown.cancelled() => return,
+        accepted = tls.accept(stream, head_timeout) => accepted,
+    };
+    match accepted {
+        Ok(stream) => converse(stream, router, head_timeout, shutdown).await,
+        Err(error) => tracing::debug!(reason = %error, "no TLS"),
+    }
+}
+
+async fn converse<S>(stream: S, router: Router, head_timeout: Duration, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -190,6 +245,30 @@ mod tests {
         let mut silent = TcpStream::connect(address).await.unwrap();
         silent.write_all(b"GET / HT").await.unwrap();
         rest(&mut silent).await;
+        shutdown.cancel();
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_finishes_the_handshake_is_dropped() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let tls = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes(), true).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let limits = Limits {
+            connections: 1,
+            head_timeout: Duration::from_millis(200),
+            ..Limits::default()
+        };
+        let task = tokio::spawn(serve_tls(listener, tls, Router::new(), limits, shutdown.clone()));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        // The first bytes of a ClientHello, and no more.
+        silent.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
+        let mut refused = TcpStream::connect(address).await.unwrap();
+        assert_eq!(rest(&mut refused).await, "", "no plain text on a TLS port");
+        let mut end = Vec::new();
+        silent.read_to_end(&mut end).await.unwrap();
         shutdown.cancel();
         task.await.unwrap();
     }

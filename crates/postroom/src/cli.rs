@@ -1,7 +1,12 @@
 //! The command line.
 
+mod verbs;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+pub(crate) use verbs::{
+    AliasVerb, Content, DomainVerb, Format, InboxVerb, MessageVerb, OrgVerb, QueueVerb, Recipients, Switch, Which,
+};
 
 /// A self-hosted mail server for AI agents and the people who run them.
 #[derive(Debug, Parser)]
@@ -47,12 +52,26 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: InboxVerb,
     },
-    /// Messages of an inbox
+    /// Messages of an inbox, coming and going
     Message {
         #[command(flatten)]
         api: ApiArgs,
         #[command(subcommand)]
         verb: MessageVerb,
+    },
+    /// Mail domains, their keys and DNS records, with an operator key
+    Domain {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(subcommand)]
+        verb: DomainVerb,
+    },
+    /// Mail on its way out
+    Queue {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(subcommand)]
+        verb: QueueVerb,
     },
 }
 
@@ -106,92 +125,4 @@ pub(crate) struct ApiArgs {
     /// Print the server's JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OrgVerb {
-    /// Make an organization; prints its key, once
-    Create {
-        /// Its name
-        name: String,
-        /// Most inboxes it may have
-        #[arg(long)]
-        max_inboxes: Option<u32>,
-    },
-    /// List organizations
-    List,
-    /// Show one
-    Show {
-        /// Its id
-        id: String,
-    },
-    /// Delete one with all its inboxes
-    Delete {
-        /// Its id
-        id: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum InboxVerb {
-    /// Make an inbox; prints its password and key, once
-    Create {
-        /// The wanted name; another free one is taken if it is not to be had
-        name: Option<String>,
-        /// Domain, if not the server's default
-        #[arg(long)]
-        domain: Option<String>,
-        /// Name shown in From
-        #[arg(long)]
-        display_name: Option<String>,
-        /// That name or none
-        #[arg(long)]
-        strict: bool,
-    },
-    /// List inboxes
-    List,
-    /// Show one
-    Show {
-        /// Its address or id
-        inbox: String,
-    },
-    /// Delete one
-    Delete {
-        /// Its address or id
-        inbox: String,
-    },
-    /// New password and key; prints them, once
-    Rotate {
-        /// Its address or id
-        inbox: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum MessageVerb {
-    /// List messages, newest first
-    List {
-        /// The inbox's address or id
-        inbox: String,
-        /// At most this many
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-        /// Leave out this many first
-        #[arg(long, default_value_t = 0)]
-        offset: u32,
-    },
-    /// Show one
-    Show {
-        /// The inbox's address or id
-        inbox: String,
-        /// The message's id
-        id: String,
-    },
-    /// Move one to Trash
-    Delete {
-        /// The inbox's address or id
-        inbox: String,
-        /// The message's id
-        id: String,
-    },
 }

@@ -1,12 +1,22 @@
 //! Commands that talk to a running server over its HTTP API.
 
 mod api;
+mod domain;
+mod history;
+mod inbox;
+mod message;
+mod queue;
 mod show;
 
+pub(crate) use domain::domain;
+pub(crate) use inbox::inbox;
+pub(crate) use message::message;
+pub(crate) use queue::queue;
+
 use crate::Outcome;
-use crate::cli::{ApiArgs, InboxVerb, MessageVerb, OrgVerb};
+use crate::cli::{ApiArgs, OrgVerb};
 use api::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// `postroom org …`
 pub(crate) async fn org(args: &ApiArgs, verb: &OrgVerb) -> Outcome<()> {
@@ -28,63 +38,9 @@ pub(crate) async fn org(args: &ApiArgs, verb: &OrgVerb) -> Outcome<()> {
     )
 }
 
-/// `postroom inbox …`
-pub(crate) async fn inbox(args: &ApiArgs, verb: &InboxVerb) -> Outcome<()> {
-    let api = Api::new(args)?;
-    let answer = match verb {
-        InboxVerb::Create {
-            name,
-            domain,
-            display_name,
-            strict,
-        } => {
-            let body = json!({ "username": name, "domain": domain, "displayName": display_name });
-            let body = body.as_object().expect("built as an object");
-            let given: serde_json::Map<_, _> = body
-                .iter()
-                .filter(|(_, v)| !v.is_null())
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect();
-            api.post(&format!("/v1/inboxes?strict={strict}"), &given.into()).await?
-        }
-        InboxVerb::List => api.get("/v1/inboxes").await?,
-        InboxVerb::Show { inbox } => api.get(&api.inbox_path(inbox).await?).await?,
-        InboxVerb::Delete { inbox } => api.delete(&api.inbox_path(inbox).await?).await?,
-        InboxVerb::Rotate { inbox } => {
-            api.post(
-                &format!("{}/rotate-credentials", api.inbox_path(inbox).await?),
-                &json!({}),
-            )
-            .await?
-        }
-    };
-    show::print(
-        &answer,
-        args.json,
-        "inboxes",
-        &["id", "email", "displayName", "createdAt"],
-    )
-}
-
-/// `postroom message …`
-pub(crate) async fn message(args: &ApiArgs, verb: &MessageVerb) -> Outcome<()> {
-    let api = Api::new(args)?;
-    let answer = match verb {
-        MessageVerb::List { inbox, limit, offset } => {
-            api.get(&format!(
-                "{}/messages?limit={limit}&offset={offset}",
-                api.inbox_path(inbox).await?
-            ))
-            .await?
-        }
-        MessageVerb::Show { inbox, id } => {
-            api.get(&format!("{}/messages/{id}", api.inbox_path(inbox).await?))
-                .await?
-        }
-        MessageVerb::Delete { inbox, id } => {
-            api.delete(&format!("{}/messages/{id}", api.inbox_path(inbox).await?))
-                .await?
-        }
-    };
-    show::print(&answer, args.json, "messages", &["id", "receivedAt", "from", "subject"])
+/// A JSON object without the fields that were not given.
+fn given(body: &Value) -> Value {
+    let fields = body.as_object().into_iter().flatten();
+    let kept = fields.filter(|(_, value)| !value.is_null());
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

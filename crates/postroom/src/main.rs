@@ -13,7 +13,9 @@ mod fsck;
 mod log;
 mod serve;
 mod server;
+mod sockets;
 mod startup;
+mod systemd;
 mod upkeep;
 
 use clap::Parser;
@@ -48,6 +50,8 @@ async fn run(command: Command) -> Outcome<()> {
         Command::Org { api, verb } => client::org(&api, &verb).await,
         Command::Inbox { api, verb } => client::inbox(&api, &verb).await,
         Command::Message { api, verb } => client::message(&api, &verb).await,
+        Command::Domain { api, verb } => client::domain(&api, &verb).await,
+        Command::Queue { api, verb } => client::queue(&api, &verb).await,
     }
 }
 

@@ -11,17 +11,8 @@ pub(super) fn routes() -> Router<State> {
     let mut routes = Router::new();
     for (what, paths) in [
         (
-            "sending over the API; use SMTP submission",
-            &[
-                "/inboxes/{inbox}/send",
-                "/inboxes/{inbox}/reply/{message}",
-                "/inboxes/{inbox}/reply-all/{message}",
-                "/inboxes/{inbox}/forward/{message}",
-            ][..],
-        ),
-        (
             "drafts over the API",
-            &["/inboxes/{inbox}/drafts", "/inboxes/{inbox}/drafts/{*rest}"],
+            &["/inboxes/{inbox}/drafts", "/inboxes/{inbox}/drafts/{*rest}"][..],
         ),
         (
             "recipient lists",

@@ -52,6 +52,8 @@ pub(super) struct MessageView {
     to: String,
     to_addresses: Vec<String>,
     cc_addresses: Vec<String>,
+    /// Only the sender's own copy has any.
+    bcc_addresses: Vec<String>,
     subject: String,
     preview: String,
     plain_body: Option<String>,
@@ -105,6 +107,7 @@ impl MessageView {
             to: to.join(", "),
             to_addresses: to,
             cc_addresses: addresses(envelope.cc.as_ref()),
+            bcc_addresses: addresses(envelope.bcc.as_ref()),
             subject: summary.subject_text.clone(),
             preview: summary.preview.clone(),
             plain_body: texts.plain,

@@ -180,6 +180,33 @@ async fn one(mailstore: &Mailstore, inbox: InboxId, id: EmailId) -> Result<Messa
     shown.into_iter().next().ok_or(ApiError::NotFound)
 }
 
+/// A message with what is known of it.
+pub(super) struct Found {
+    pub(super) record: MessageRecord,
+    pub(super) summary: Summary,
+    /// Whether the inbox sent it.
+    pub(super) outbound: bool,
+}
+
+/// A message that the dialect shows, to be answered or passed on.
+pub(super) async fn found(mailstore: &Mailstore, inbox: InboxId, id: EmailId) -> Result<Found, ApiError> {
+    let roles = roles(mailstore, inbox).await?;
+    for _ in 0..LOOKS {
+        let record = find(mailstore, inbox, &roles, id).await?;
+        let mut known = look(mailstore, inbox, std::iter::once(&record)).await?;
+        // Otherwise it was moved between the two reads.
+        if let Some((summary, _)) = known.remove(&id) {
+            let outbound = roles.is_outbound(&record);
+            return Ok(Found {
+                record,
+                summary,
+                outbound,
+            });
+        }
+    }
+    Err(ApiError::NotFound)
+}
+
 /// Into the archive, or from there back to where a message of its kind belongs.
 async fn archive(
     mailstore: &Mailstore,

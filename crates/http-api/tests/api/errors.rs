@@ -106,10 +106,6 @@ async fn what_is_not_there_yet_says_so() {
     let made = api.tenant("A").await;
     let id = api.inbox(&made.key, "scout").await.text("id");
     for (method, path) in [
-        ("POST", format!("/v1/inboxes/{id}/send")),
-        ("POST", format!("/v1/inboxes/{id}/reply/x")),
-        ("POST", format!("/v1/inboxes/{id}/reply-all/x")),
-        ("POST", format!("/v1/inboxes/{id}/forward/x")),
         ("GET", format!("/v1/inboxes/{id}/drafts")),
         ("POST", format!("/v1/inboxes/{id}/drafts/x/send")),
         ("GET", format!("/v1/inboxes/{id}/lists")),

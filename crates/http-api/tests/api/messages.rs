@@ -1,85 +1,10 @@
 //! Mail over HTTP: what came in is listed, shown, marked, archived and moved to the trash.
 
-use crate::setup::{Answer, Api};
+use crate::mail::Mail;
 use axum::http::StatusCode;
-use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_message::summarize;
-use postroom_types::{EmailId, InboxId, MessageFlags, SpecialUse};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::SpecialUse;
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-struct Mail {
-    api: Api,
-    key: String,
-    inbox: InboxId,
-}
-
-impl Mail {
-    async fn new() -> Self {
-        let api = Api::new().await;
-        let made = api.inbox(&api.tenant("A").await.key, "scout").await;
-        let (key, inbox) = (made.text("apiKey"), made.text("id").parse().unwrap());
-        Self { api, key, inbox }
-    }
-
-    async fn put(&self, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
-        let content = content.replace('\n', "\r\n");
-        let message = NewMessage {
-            summary: Arc::new(summarize(content.as_bytes())),
-            body: content.into(),
-            prefix: Vec::new(),
-            origin,
-            received_at: 1_700_000_000_000,
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let placing = Placing {
-            inbox: self.inbox,
-            mailbox,
-            email_id: EmailId::new(),
-            flags: MessageFlags::default(),
-            internal_date: 1_700_000_000,
-            thread: ThreadChoice::Find,
-        };
-        self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
-    }
-
-    async fn receive(&self, content: &str) -> EmailId {
-        self.put(content, Origin::Received, MailboxRef::Inbox).await
-    }
-
-    fn path(&self, rest: &str) -> String {
-        format!("/v1/inboxes/{}/{rest}", self.inbox)
-    }
-
-    async fn get(&self, rest: &str) -> Answer {
-        self.api.get(&self.path(rest), &self.key).await
-    }
-
-    async fn patch(&self, id: EmailId, body: Value) -> Answer {
-        self.api
-            .patch(&self.path(&format!("messages/{id}")), &self.key, body)
-            .await
-    }
-
-    async fn listed(&self, query: &str) -> (Vec<String>, Value) {
-        let list = self.get(&format!("messages{query}")).await;
-        list.expect(StatusCode::OK);
-        let messages = list.body["messages"].as_array().unwrap();
-        let subjects = messages
-            .iter()
-            .map(|message| message["subject"].as_str().unwrap().to_owned())
-            .collect();
-        (subjects, list.body["pagination"].clone())
-    }
-
-    async fn check(&self) {
-        assert_eq!(
-            self.api.mailstore.check_consistency(self.inbox).await.unwrap(),
-            Vec::<String>::new()
-        );
-    }
-}
 
 fn simple(n: usize) -> String {
     format!("From: a@example.net\nTo: scout@example.test\nSubject: s{n}\nMessage-ID: <{n}@example.net>\n\ntext {n}\n")

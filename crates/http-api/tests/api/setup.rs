@@ -5,7 +5,9 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use postroom_http_api::{Endpoint, Options, State, router};
 use postroom_identity::{Identity, KeyScope};
+use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
+use postroom_queue::Queue;
 use postroom_store::{MemoryStore, SharedStore};
 use postroom_types::Domain;
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ pub(crate) struct Api {
     router: Router,
     pub(crate) identity: Arc<Identity>,
     pub(crate) mailstore: Arc<Mailstore>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) operator: String,
 }
 
@@ -37,6 +40,10 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) async fn new() -> Self {
+        Self::with(postroom_intake::Options::default()).await
+    }
+
+    pub(crate) async fn with(intake: postroom_intake::Options) -> Self {
         let store: SharedStore = MemoryStore::new();
         let mailstore = Arc::new(Mailstore::new(
             Arc::clone(&store),
@@ -44,9 +51,19 @@ impl Api {
         ));
         let mut options = postroom_identity::Options::new(Domain::parse("example.test").unwrap());
         options.reserved_names = vec!["support".into()];
-        let identity = Arc::new(Identity::new(store, Arc::clone(&mailstore), options));
+        let identity = Arc::new(Identity::new(Arc::clone(&store), Arc::clone(&mailstore), options));
         let operator = identity.bootstrap().await.unwrap().organization;
         let key = identity.create_key(&KeyScope::Operator(operator), None).await.unwrap();
+        let domain = Domain::parse("example.test").unwrap();
+        let queue = postroom_queue::Options::new("mail.example.test".into(), domain);
+        let queue = Arc::new(Queue::new(store, queue));
+        queue.start().await.unwrap();
+        let intake = Intake::new(
+            Arc::clone(&mailstore),
+            Arc::clone(&identity),
+            Arc::clone(&queue),
+            intake,
+        );
         let endpoint = |host: &str, port| Endpoint {
             host: host.into(),
             port,
@@ -55,11 +72,18 @@ impl Api {
             imap: endpoint("imap.example.test", 993),
             smtp: endpoint("smtp.example.test", 587),
         };
-        let state = State::new(Arc::clone(&identity), Arc::clone(&mailstore), options);
+        let state = State::new(
+            Arc::clone(&identity),
+            Arc::clone(&mailstore),
+            Arc::new(intake),
+            Arc::clone(&queue),
+            options,
+        );
         Self {
             router: router(state),
             identity,
             mailstore,
+            queue,
             operator: key.secret.expose().clone(),
         }
     }

@@ -34,14 +34,48 @@ impl Api {
             .await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Outcome<Value> {
+        self.send(self.http.patch(format!("{}{path}", self.url)).json(body))
+            .await
+    }
+
+    /// An answer that is no JSON object, as it comes.
+    pub(crate) async fn octets(&self, path: &str) -> Outcome<Vec<u8>> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let response = request.header("X-API-Key", &self.key).send().await?;
+        if response.status().is_success() {
+            return Ok(response.bytes().await?.to_vec());
+        }
+        Err(failure(response).await)
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Outcome<Value> {
         self.send(self.http.delete(format!("{}{path}", self.url))).await
     }
 
+    /// A value as a segment of a path or in a query: what means something there is escaped (RFC 3986 §2).
+    pub(crate) fn segment(value: &str) -> String {
+        let escape = |byte: u8| match byte {
+            b'-' | b'.' | b'_' | b'~' | b'@' => char::from(byte).to_string(),
+            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        value.bytes().map(escape).collect()
+    }
+
     /// The path of an inbox named by its id or by one of its addresses.
     pub(crate) async fn inbox_path(&self, inbox: &str) -> Outcome<String> {
+        Ok(format!("/v1/inboxes/{}", self.inbox_id(inbox).await?))
+    }
+
+    /// Its path among our own routes.
+    pub(crate) async fn own_inbox_path(&self, inbox: &str) -> Outcome<String> {
+        Ok(format!("/postroom/v1/inboxes/{}", self.inbox_id(inbox).await?))
+    }
+
+    async fn inbox_id(&self, inbox: &str) -> Outcome<String> {
         if !inbox.contains('@') {
-            return Ok(format!("/v1/inboxes/{inbox}"));
+            return Ok(Self::segment(inbox));
         }
         let all = self.get("/v1/inboxes").await?;
         let is_named = |found: &&Value| {
@@ -54,20 +88,40 @@ impl Api {
         let id = found
             .and_then(|found| found["id"].as_str())
             .ok_or_else(|| format!("no inbox {inbox}"))?;
-        Ok(format!("/v1/inboxes/{id}"))
+        Ok(id.to_owned())
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
         let response = request.header("X-API-Key", &self.key).send().await?;
-        let status = response.status();
-        let body: Value = response
-            .json()
-            .await
-            .map_err(|_| format!("{status}: the answer is not JSON"))?;
-        if status.is_success() {
-            return Ok(body);
+        if response.status().is_success() {
+            return Ok(response.json().await?);
         }
-        let text = body["error"].as_str().unwrap_or("no reason given");
-        Err(format!("{status}: {text}").into())
+        Err(failure(response).await)
+    }
+}
+
+/// What the server says went wrong.
+async fn failure(response: reqwest::Response) -> Box<dyn std::error::Error + Send + Sync> {
+    let status = response.status();
+    match response.json::<Value>().await {
+        Ok(body) => format!("{status}: {}", body["error"].as_str().unwrap_or("no reason given")).into(),
+        Err(_) => format!("{status}: the answer is not JSON").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_keep_their_meaning() {
+        for (value, expected) in [
+            ("scout@example.test", "scout@example.test"),
+            ("a/b?c=d&e#f%", "a%2Fb%3Fc%3Dd%26e%23f%25"),
+            ("ü", "%C3%BC"),
+            ("..", ".."),
+        ] {
+            assert_eq!(Api::segment(value), expected);
+        }
     }
 }

@@ -15,11 +15,17 @@ pub(crate) fn print(answer: &Value, json: bool, list: &str, columns: &[&str]) ->
     Ok(())
 }
 
+/// Writes what came as it is.
+pub(crate) fn copy(bytes: &[u8]) -> Outcome<()> {
+    std::io::stdout().write_all(bytes)?;
+    Ok(())
+}
+
 fn table(rows: &[Value], columns: &[&str]) -> String {
     let mut cells: Vec<Vec<String>> = vec![columns.iter().map(|column| column.to_uppercase()).collect()];
     cells.extend(
         rows.iter()
-            .map(|row| columns.iter().map(|column| plain(&row[*column])).collect()),
+            .map(|row| columns.iter().map(|column| printable(&row[*column])).collect()),
     );
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
@@ -32,18 +38,23 @@ fn table(rows: &[Value], columns: &[&str]) -> String {
 
 fn lines(value: &Value, indent: usize) -> String {
     let Some(fields) = value.as_object() else {
-        return format!("{}\n", plain(value));
+        return format!("{}\n", printable(value));
     };
     let pad = " ".repeat(indent);
     let line = |(key, value): (&String, &Value)| match value {
         Value::Object(_) => format!("{pad}{key}:\n{}", lines(value, indent + 2)),
-        _ => format!("{pad}{key}: {}\n", plain(value)),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            let items = items.iter().map(|item| lines(item, indent + 2));
+            // An empty line between two, so that one sees where each begins.
+            format!("{pad}{key}:\n{}", items.collect::<Vec<_>>().join("\n"))
+        }
+        _ => format!("{pad}{key}: {}\n", printable(value)),
     };
     fields.iter().map(line).collect()
 }
 
 /// A value on one line; control characters of foreign mail must not reach the terminal.
-fn plain(value: &Value) -> String {
+pub(crate) fn printable(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -67,5 +78,9 @@ mod tests {
         ];
         assert_eq!(table(&rows, &["id", "name"]), "ID  NAME\n1   a [31m\n22\n");
         assert_eq!(lines(&json!({"a": {"b": 1}, "c": "d"}), 0), "a:\n  b: 1\nc: d\n");
+        assert_eq!(
+            lines(&json!({"a": [{"b": 1, "c": [{"d": 2}]}, {"b": 3}], "e": [4, 5]}), 0),
+            "a:\n  b: 1\n  c:\n    d: 2\n\n  b: 3\ne: [4,5]\n"
+        );
     }
 }

@@ -1,0 +1,186 @@
+//! The outbound queue: listed, shown, and worked by hand; and the trace of one message.
+
+use super::queue_view::{recipient, state_named, traced};
+use super::scope::Scope;
+use super::window::Window;
+use crate::State;
+use crate::auth::Caller;
+use crate::error::{ApiError, invalid};
+use crate::request::{Asked, Fields, Segments};
+use axum::extract::State as Shared;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use postroom_identity::KeyKind;
+use postroom_queue::{ListFilter, RecipientStatus};
+use postroom_types::{Domain, EmailId, InboxId};
+use serde_json::{Value, json};
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/queue", get(list))
+        .route("/queue/flush", post(flush))
+        .route("/queue/{message}", get(show))
+        .route("/queue/{message}/retry", post(retry))
+        .route("/queue/{message}/hold", post(hold))
+        .route("/queue/{message}/cancel", post(cancel))
+        .route("/inboxes/{inbox}/messages/{message}/trace", get(trace))
+}
+
+async fn list(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    asked: Result<Asked, ApiError>,
+) -> Result<Json<Value>, ApiError> {
+    let mut scope = Scope::of(&caller)?;
+    let asked = asked?;
+    let mut window = Window::asked(&asked)?;
+    let filter = filter(&state, &asked, &mut scope).await?;
+    // One inbox, and it may be seen: then each of its recipients may.
+    let all_seen = filter.inbox.is_some();
+    while let Some((after, limit)) = window.next_page() {
+        let page = state.queue().list(&filter, after, limit).await?;
+        window.turned(page.next);
+        for status in &page.items {
+            if all_seen || scope.sees(&state, status.sender).await? {
+                window.add(status.id, recipient(status));
+            }
+        }
+    }
+    Ok(Json(window.shown("queue")))
+}
+
+async fn filter(state: &State, asked: &Asked, scope: &mut Scope) -> Result<ListFilter, ApiError> {
+    let wanted = asked.text("state")?.map(|name| {
+        state_named(name).ok_or_else(|| {
+            invalid("state is queued, attempting, on-hold, delivered, bounced, expired, cancelled or held")
+        })
+    });
+    let domain = asked
+        .text("domain")?
+        .map(|name| Domain::parse(name).map_err(|_| invalid("domain is not a domain")));
+    let inbox = asked.text("inbox")?.map(|id| {
+        let id: Result<InboxId, _> = id.parse();
+        id.map_err(|_| ApiError::NotFound)
+    });
+    let inbox = inbox.transpose()?;
+    if inbox.is_some() && !scope.sees(state, inbox).await? {
+        return Err(ApiError::NotFound);
+    }
+    Ok(ListFilter {
+        inbox: inbox.or_else(|| scope.only()),
+        state: wanted.transpose()?,
+        domain: domain.transpose()?,
+    })
+}
+
+/// The recipients of a message that the caller may see.
+async fn seen(state: &State, scope: &mut Scope, message: EmailId) -> Result<Vec<RecipientStatus>, ApiError> {
+    let recipients = state.queue().recipients(message).await?;
+    let sender = recipients.first().ok_or(ApiError::NotFound)?.sender;
+    match scope.sees(state, sender).await? {
+        true => Ok(recipients),
+        false => Err(ApiError::NotFound),
+    }
+}
+
+async fn with_attempts(state: &State, recipients: &[RecipientStatus]) -> Result<Vec<Value>, ApiError> {
+    let mut views = Vec::with_capacity(recipients.len());
+    for status in recipients {
+        views.push(traced(status, &state.queue().attempts(status.id).await?));
+    }
+    Ok(views)
+}
+
+async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
+    let mut scope = Scope::of(&caller)?;
+    let message: EmailId = path.id("message")?;
+    let recipients = seen(&state, &mut scope, message).await?;
+    let views = with_attempts(&state, &recipients).await?;
+    Ok(Json(json!({ "message": message.to_string(), "recipients": views })))
+}
+
+/// The same, by way of the inbox. A message that was never sent, or so long ago that nobody remembers, has no recipients.
+async fn trace(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
+    let inbox = caller.asked_about(&state, path.id("inbox")?).await?.id;
+    let message: EmailId = path.id("message")?;
+    let mut recipients = state.queue().recipients(message).await?;
+    recipients.retain(|status| status.sender == Some(inbox));
+    if recipients.is_empty() && state.mailstore().message(inbox, message).await?.is_none() {
+        return Err(ApiError::NotFound);
+    }
+    let views = with_attempts(&state, &recipients).await?;
+    Ok(Json(json!({
+        "id": message.to_string(),
+        "inbox": inbox.to_string(),
+        "acceptedAt": recipients.first().map(|status| crate::model::time(status.created_at)),
+        "recipients": views,
+    })))
+}
+
+/// What can be done by hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Retry,
+    Hold,
+    Cancel,
+}
+
+async fn retry(
+    shared: Shared<State>,
+    caller: Caller,
+    path: Segments,
+    fields: Result<Fields, ApiError>,
+) -> Result<Json<Value>, ApiError> {
+    act(shared, caller, path, fields, Deed::Retry).await
+}
+
+async fn hold(
+    shared: Shared<State>,
+    caller: Caller,
+    path: Segments,
+    fields: Result<Fields, ApiError>,
+) -> Result<Json<Value>, ApiError> {
+    act(shared, caller, path, fields, Deed::Hold).await
+}
+
+async fn cancel(
+    shared: Shared<State>,
+    caller: Caller,
+    path: Segments,
+    fields: Result<Fields, ApiError>,
+) -> Result<Json<Value>, ApiError> {
+    act(shared, caller, path, fields, Deed::Cancel).await
+}
+
+async fn act(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    path: Segments,
+    fields: Result<Fields, ApiError>,
+    deed: Deed,
+) -> Result<Json<Value>, ApiError> {
+    let mut scope = Scope::of(&caller)?;
+    // An agent may take its own mail back. To let go what the loop breaker stopped is for somebody above it.
+    if caller.0.kind == KeyKind::Inbox && deed != Deed::Cancel {
+        return Err(ApiError::Forbidden);
+    }
+    let message: EmailId = path.id("message")?;
+    let recipients = seen(&state, &mut scope, message).await?;
+    let one = fields?.number("recipient")?.map(|number| {
+        let known = recipients.iter().map(|status| status.id.recipient);
+        let mut named = known.filter(|own| u32::from(*own) == number);
+        named.next().ok_or(ApiError::NotFound)
+    });
+    let (queue, one) = (state.queue(), one.transpose()?);
+    let changed = match deed {
+        Deed::Retry => queue.retry(message, one).await?,
+        Deed::Hold => queue.hold(message, one).await?,
+        Deed::Cancel => queue.cancel(message, one).await?,
+    };
+    Ok(Json(json!({ "message": message.to_string(), "changed": changed })))
+}
+
+async fn flush(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
+    caller.operator()?;
+    Ok(Json(json!({ "changed": state.queue().flush().await? })))
+}

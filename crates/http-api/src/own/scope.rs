@@ -1,0 +1,85 @@
+//! Whose mail a key sees under our own routes.
+
+use crate::State;
+use crate::auth::{Caller, Manager};
+use crate::error::ApiError;
+use postroom_identity::{IdentityError, InboxRecord, KeyKind};
+use postroom_types::InboxId;
+use std::collections::HashMap;
+
+/// The operator runs the queue and so sees all of it, though not into inboxes; others see the mail that their own
+/// inboxes send.
+pub(super) struct Scope {
+    whose: Whose,
+    /// Inboxes looked up before, so that a list asks for each once.
+    known: HashMap<InboxId, bool>,
+}
+
+enum Whose {
+    Everybody,
+    Managed(Manager),
+    Inbox(InboxId),
+}
+
+impl Scope {
+    pub(super) fn of(caller: &Caller) -> Result<Self, ApiError> {
+        let whose = match (caller.0.kind, caller.0.inbox) {
+            (KeyKind::Operator, _) => Whose::Everybody,
+            (KeyKind::Inbox, Some(own)) => Whose::Inbox(own),
+            (KeyKind::Inbox | KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod, _) => {
+                Whose::Managed(caller.manager()?)
+            }
+        };
+        Ok(Self {
+            whose,
+            known: HashMap::new(),
+        })
+    }
+
+    /// The one inbox that can be in it, if it is so narrow.
+    pub(super) fn only(&self) -> Option<InboxId> {
+        match self.whose {
+            Whose::Inbox(own) => Some(own),
+            Whose::Everybody | Whose::Managed(_) => None,
+        }
+    }
+
+    /// Whether mail from this inbox may be seen. What has no inbox, such as a notice, is the operator's.
+    pub(super) async fn sees(&mut self, state: &State, sender: Option<InboxId>) -> Result<bool, ApiError> {
+        match (&self.whose, sender) {
+            (Whose::Everybody, _) => Ok(true),
+            (Whose::Inbox(own), sender) => Ok(sender == Some(*own)),
+            (Whose::Managed(_), None) => Ok(false),
+            (Whose::Managed(manager), Some(sender)) => {
+                if let Some(known) = self.known.get(&sender) {
+                    return Ok(*known);
+                }
+                let seen = match state.identity().inbox(sender).await {
+                    Ok(inbox) => manager.sees(&inbox),
+                    Err(IdentityError::NoSuchInbox) => false,
+                    Err(error) => return Err(error.into()),
+                };
+                self.known.insert(sender, seen);
+                Ok(seen)
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// An inbox that the operator or who provisions it may set up.
+    pub(super) async fn set_up(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
+        match self.0.kind {
+            KeyKind::Operator => Ok(state.identity().inbox(id).await?),
+            KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => self.managed(state, id).await,
+        }
+    }
+
+    /// An inbox about which the operator or who may read it can ask.
+    pub(super) async fn asked_about(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
+        match self.0.kind {
+            KeyKind::Operator => Ok(state.identity().inbox(id).await?),
+            KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => self.readable(state, id).await,
+        }
+    }
+}
