@@ -1,0 +1,56 @@
+//! The content of a queued message, read as it is sent: never more than one chunk is in memory.
+
+use bytes::Bytes;
+use postroom_queue::{Job, QueuedBody};
+use postroom_store::SharedStore;
+
+/// Most octets of one chunk.
+const CHUNK_OCTETS: u64 = 256 * 1024;
+
+/// What is left of one message to send.
+pub(crate) struct Content {
+    store: SharedStore,
+    prefix: Bytes,
+    body: QueuedBody,
+    offset: u64,
+}
+
+/// The body is not what the queue says, or cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable;
+
+impl Content {
+    pub(crate) fn of(job: &Job, store: SharedStore) -> Self {
+        Self {
+            store,
+            prefix: Bytes::copy_from_slice(&job.prefix),
+            body: job.body,
+            offset: 0,
+        }
+    }
+
+    /// The next chunk, about as large as asked for; empty at the end.
+    pub(crate) async fn next(&mut self, octets: usize) -> Result<Bytes, Unreadable> {
+        if !self.prefix.is_empty() {
+            return Ok(std::mem::take(&mut self.prefix));
+        }
+        let end = self.body.octets.min(self.offset + CHUNK_OCTETS.min(octets as u64));
+        if self.offset >= end {
+            return Ok(Bytes::new());
+        }
+        match self.store.blob(self.body.blob, self.offset..end).await {
+            Ok(Some(chunk)) if !chunk.is_empty() => {
+                self.offset += chunk.len() as u64;
+                Ok(chunk)
+            }
+            Ok(_) => {
+                tracing::error!(blob = ?self.body.blob, offset = self.offset, "the body of a queued message is gone");
+                Err(Unreadable)
+            }
+            Err(error) => {
+                tracing::error!(blob = ?self.body.blob, %error, "cannot read the body of a queued message");
+                Err(Unreadable)
+            }
+        }
+    }
+}

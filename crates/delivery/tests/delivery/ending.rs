@@ -1,0 +1,124 @@
+//! Lost replies and the shutdown: what is known, and how long it takes.
+
+use crate::network::{Net, SILENT};
+use crate::peer::{Peer, Say};
+use crate::world::{World, message, options, world};
+use postroom_queue::AttemptOutcome;
+use std::time::Duration;
+use tokio::time::Instant;
+
+async fn with_peer(peer: &Peer) -> World {
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", peer);
+    net.domain("silent.example", SILENT, peer);
+    world(net, options()).await
+}
+
+async fn outcome(world: &World, message: postroom_types::EmailId) -> AttemptOutcome {
+    world.attempts(message, 0).await.remove(0).outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_final_reply_is_uncertain() {
+    for say in [|| Say::Close, || Say::Silence] {
+        let peer = Peer::new().with(move |heard| (heard.line == ".").then(say));
+        let world = with_peer(&peer).await;
+        let sent = message(&["b@there.example"]);
+        let ended = world.send(&sent).await;
+        assert_eq!(ended, ["Queued 0 4.4.2 mx.there.example 192.0.2.1:25"]);
+        assert_eq!(outcome(&world, sent.id).await, AttemptOutcome::Uncertain);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_server_stops_at_once() {
+    let peer = Peer::new();
+    let mut world = with_peer(&peer).await;
+    world.send(&message(&["b@there.example"])).await;
+    let begun = Instant::now();
+    world.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(peer.lines().last().map(String::as_str), Some("QUIT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_under_way_may_end() {
+    let peer = Peer::new()
+        .with(|heard| (heard.line == ".").then(|| Say::After(Duration::from_secs(8), "250 2.6.0 taken".into())));
+    let mut world = with_peer(&peer).await;
+    let under_way = message(&["b@there.example"]);
+    world.enqueue(&under_way).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.stop().await;
+    assert!(world.attempted(under_way.id).await[0].starts_with("Delivered "));
+    let late = message(&["b@there.example"]);
+    world.enqueue(&late).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(world.attempts(late.id, 0).await.is_empty(), "no new work is begun");
+}
+
+/// Whatever a server does, the drain ends, and the attempt says what can be known.
+#[tokio::test(start_paused = true)]
+async fn the_drain_has_an_end() {
+    for (silent_at, expected) in [
+        ("", AttemptOutcome::Deferred),
+        ("EHLO", AttemptOutcome::Deferred),
+        ("MAIL", AttemptOutcome::Deferred),
+        ("DATA", AttemptOutcome::Deferred),
+        (".", AttemptOutcome::Uncertain),
+    ] {
+        let peer = Peer::new().with(move |heard| {
+            let here = if silent_at.is_empty() {
+                heard.line.is_empty()
+            } else {
+                heard.line.starts_with(silent_at)
+            };
+            here.then_some(Say::Silence)
+        });
+        let mut world = with_peer(&peer).await;
+        let stuck = message(&["b@there.example"]);
+        world.enqueue(&stuck).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let begun = Instant::now();
+        world.stop().await;
+        assert!(
+            begun.elapsed() < Duration::from_secs(12),
+            "{silent_at}: {:?}",
+            begun.elapsed()
+        );
+        assert_eq!(outcome(&world, stuck.id).await, expected, "silent at {silent_at:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_connection_at_the_end() {
+    let peer = Peer::new();
+    let mut world = with_peer(&peer).await;
+    let stuck = message(&["b@silent.example"]);
+    world.enqueue(&stuck).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    world.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(outcome(&world, stuck.id).await, AttemptOutcome::Deferred);
+}
+
+/// A server that does not read keeps us in the middle of the content: then the connection is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_read_is_left() {
+    let peer = Peer::new().with(|heard| (heard.line == "DATA").then(|| Say::Stall("354 go on".into())));
+    let mut world = with_peer(&peer).await;
+    let content = "all work and no play makes jack a dull boy\r\n".repeat(20_000);
+    let mut stuck = message(&["b@there.example"]);
+    stuck.body.octets = content.len() as u64;
+    world.enqueue_with(&stuck, &content).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    world.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    let attempt = world.attempts(stuck.id, 0).await.remove(0);
+    assert_eq!(
+        (attempt.outcome, attempt.reason.status.as_str()),
+        (AttemptOutcome::Deferred, "4.3.2")
+    );
+}
