@@ -5,9 +5,10 @@
 //! answer is unbounded and other sessions get their turn between pieces.
 
 use postroom_types::{
-    EmailId, Envelope, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, Secret, SpecialUse, ThreadId, Uid,
+    EmailId, Envelope, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, SpecialUse, ThreadId, Uid,
     UidValidity,
 };
+use postroom_wire::Credentials;
 
 /// Most UIDs in one [`Question::Fetch`], [`Question::Store`] or [`Question::Expunge`].
 pub const PIECE: usize = 300;
@@ -15,13 +16,9 @@ pub const PIECE: usize = 300;
 /// What only the outside knows. The answer's variant is named with each.
 #[derive(Clone, Debug)]
 pub enum Question {
-    /// Is this the right password? → [`Answer::Login`]
-    Login {
-        /// As given by LOGIN, or the authentication identity of SASL PLAIN.
-        user: String,
-        /// The password.
-        password: Secret<String>,
-    },
+    /// Are these good? A client may give up even after a yes (it does not believe in our signature) and log in as
+    /// somebody else then: the last answer counts. → [`Answer::Login`]
+    Login(Credentials),
     /// All mailboxes and all subscribed names of the inbox; the machine matches patterns itself. → [`Answer::Mailboxes`]
     Mailboxes,
     /// Counts of a mailbox by name. → [`Answer::Status`]
@@ -114,8 +111,9 @@ pub enum Question {
 /// What the outside says.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// To Login: welcome, or the reason why not.
-    Login(Result<(), Fault>),
+    /// To Login: welcome, with what we prove ourselves with if the evidence was a SCRAM proof (RFC 5802 §3); or the
+    /// reason why not.
+    Login(Result<Option<[u8; 32]>, Fault>),
     /// To Mailboxes.
     Mailboxes(Result<Vec<MailboxEntry>, Fault>),
     /// To Status.

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::output::Output;
 use crate::question::{Answer, News, Question};
 use crate::session::{Dialogue, Done, Flow, Phase, Refusal, Session, Then};
-use postroom_wire::{Action, Input, Machine};
+use postroom_wire::{Action, Authenticator, Input, Machine, ScramOptions};
 use running::{Origin, Running};
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,14 +43,16 @@ enum Closing {
 }
 
 impl Server {
-    /// A connection that begins now, in clear until [`Input::TlsUp`].
+    /// A connection that begins now, in clear until [`Input::TlsUp`]. Without `scram` only mechanisms that show their
+    /// secret are offered.
     #[must_use]
-    pub fn new(options: Arc<Options>, now: Instant) -> Self {
+    pub fn new(options: Arc<Options>, scram: Option<ScramOptions>, now: Instant) -> Self {
         Self {
             session: Session {
                 options,
                 phase: Phase::NotAuthenticated,
                 tls: false,
+                authenticator: Authenticator::new(scram),
                 failed_logins: 0,
                 out: Output::default(),
             },
@@ -281,8 +283,9 @@ impl Machine for Server {
                 self.on_answer(answer);
             }
             Input::News(news) => self.on_news(news, now),
-            Input::TlsUp => {
+            Input::TlsUp(binding) => {
                 self.session.tls = true;
+                self.session.authenticator.tls_up(binding);
                 self.running = Running::Nothing;
             }
             Input::Tick => self.on_tick(now),

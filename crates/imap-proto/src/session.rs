@@ -8,7 +8,7 @@ use crate::response::fault::code_and_text;
 use crate::response::fetch::write_flags_only;
 use crate::response::flags::announce_keywords;
 use crate::view::View;
-use postroom_wire::Exchange;
+use postroom_wire::{Authenticator, Exchange};
 use std::sync::Arc;
 
 /// Where the client stands (RFC 3501 §3).
@@ -24,6 +24,7 @@ pub(crate) struct Session {
     pub(crate) options: Arc<Options>,
     pub(crate) phase: Phase,
     pub(crate) tls: bool,
+    pub(crate) authenticator: Authenticator,
     pub(crate) failed_logins: u32,
     pub(crate) out: Output,
 }
@@ -104,8 +105,8 @@ pub(crate) trait Task: Send {
 
 /// Lines that are no commands.
 pub(crate) enum Dialogue {
-    /// Responses to AUTHENTICATE.
-    Authenticate(Exchange),
+    /// Responses to AUTHENTICATE, and what is said when it fails.
+    Authenticate(Exchange, Refusal),
     /// DONE.
     Idle,
 }

@@ -19,7 +19,7 @@ fn said(server: &mut Server) -> String {
 
 #[test]
 fn a_server_going_down_greets_with_bye() {
-    let mut server = Server::new(Arc::new(Options::default()), Instant::now());
+    let mut server = Server::new(Arc::new(Options::default()), None, Instant::now());
     server.handle(Input::Shutdown, Instant::now());
     let expected = "* BYE [UNAVAILABLE] The server is going down, come back soon\r\n<close>";
     assert_eq!(said(&mut server), expected);
@@ -27,7 +27,7 @@ fn a_server_going_down_greets_with_bye() {
 
 #[test]
 fn a_client_that_speaks_first_is_greeted_first() {
-    let mut server = Server::new(Arc::new(Options::default()), Instant::now());
+    let mut server = Server::new(Arc::new(Options::default()), None, Instant::now());
     server.handle(Input::Bytes(b"a NOOP\r\n"), Instant::now());
     let said = said(&mut server);
     assert!(

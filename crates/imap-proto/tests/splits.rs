@@ -4,7 +4,7 @@
 use postroom_imap_proto::{
     Answer, Copied, Fetched, FlagsNow, MailboxEntry, News, Options, Question, Selected, Server, StatusData,
 };
-use postroom_testkit::client_bytes;
+use postroom_testkit::{Side, peer_bytes};
 use postroom_types::{EmailId, MailboxId, MessageFlags, ModSeq, Piece, ThreadId, Uid, UidValidity};
 use postroom_wire::{Action, Input, Machine};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn uid(number: u32) -> Uid {
 /// Says yes to everything.
 fn answer(question: Question) -> Answer {
     match question {
-        Question::Login { .. } => Answer::Login(Ok(())),
+        Question::Login(_) => Answer::Login(Ok(Some([7; 32]))),
         Question::Mailboxes => Answer::Mailboxes(Ok(["INBOX", "Work/2026", "Entwürfe"]
             .map(|name| MailboxEntry {
                 name: name.to_owned(),
@@ -96,7 +96,7 @@ fn converse(pieces: &[&[u8]]) -> Vec<u8> {
         append_limit_octets: 10_000,
         ..Options::default()
     };
-    let mut server = Server::new(Arc::new(options), now);
+    let mut server = Server::new(Arc::new(options), None, now);
     let mut told = Vec::new();
     let mut closed = act(&mut server, &mut told, now);
     for piece in pieces {
@@ -138,7 +138,7 @@ fn seeds() -> Vec<Vec<u8>> {
     files.sort();
     files
         .iter()
-        .map(|file| client_bytes(&std::fs::read_to_string(file).unwrap()))
+        .map(|file| peer_bytes(&std::fs::read_to_string(file).unwrap(), Side::Server))
         .collect()
 }
 

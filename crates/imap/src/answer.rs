@@ -4,12 +4,13 @@ use crate::fault::{of_intake, of_login, of_mail};
 use crate::selected::{SelectedMailbox, goodbye};
 use crate::service::Service;
 use bytes::Bytes;
-use postroom_identity::{Login, Purpose};
+use postroom_identity::{Login, LoginError, Purpose};
 use postroom_imap_proto::{Answer, Fault, News, Question, Server};
 use postroom_intake::Spool;
 use postroom_mailstore::Mailstore;
 use postroom_net::Answerer;
-use postroom_types::{BlobSpan, InboxId, Lsn, MessageFlags, Secret, Uid, UidValidity};
+use postroom_types::{BlobSpan, InboxId, Lsn, MessageFlags, Uid, UidValidity};
+use postroom_wire::{Credentials, Evidence, ScramProof};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,22 +55,43 @@ impl Session {
         self.login.as_ref().map(|login| login.inbox.id).ok_or(Fault::Internal)
     }
 
-    async fn log_in(&mut self, user: &str, password: &Secret<String>) -> Result<(), Fault> {
-        let identity = &self.service.identity;
-        match identity.login(user, password, self.peer, Purpose::Imap).await {
-            Ok(login) => {
+    /// Gives what we prove ourselves with to a client that has shown a proof.
+    async fn log_in(&mut self, credentials: &Credentials) -> Result<Option<[u8; 32]>, Fault> {
+        match self.check(credentials).await {
+            Ok((login, server_signature)) => {
                 let topic = Mailstore::topic(login.inbox.id);
                 self.wake_ups = Some(self.service.mailstore.store().watch(topic));
                 // What was revoked between the check and the watch is found at the first look.
                 self.awake = true;
                 self.login = Some(login);
-                Ok(())
+                Ok(server_signature)
             }
             Err(error) => {
                 let fault = of_login(&error);
                 self.failed_logins += 1;
                 tokio::time::sleep(self.service.failure_delay * self.failed_logins.min(MOST_DELAYS)).await;
                 Err(fault)
+            }
+        }
+    }
+
+    async fn check(&self, credentials: &Credentials) -> Result<(Login, Option<[u8; 32]>), LoginError> {
+        let (identity, source, purpose) = (&self.service.identity, self.peer, Purpose::Imap);
+        let user = credentials.user.as_str();
+        match &credentials.evidence {
+            Evidence::Password(password) => {
+                let login = identity.login(user, password, source, purpose).await?;
+                Ok((login, None))
+            }
+            Evidence::Token(token) => {
+                let user = Some(user).filter(|user| !user.is_empty());
+                let login = identity.login_with_token(user, token, source, purpose).await?;
+                Ok((login, None))
+            }
+            Evidence::Scram(ScramProof { auth_message, proof }) => {
+                let proved = identity.login_with_proof(user, auth_message, proof, source, purpose);
+                let (login, server_signature) = proved.await?;
+                Ok((login, Some(server_signature)))
             }
         }
     }
@@ -153,7 +175,7 @@ impl Answerer for Session {
 
     async fn answer(&mut self, question: Question) -> Answer {
         match question {
-            Question::Login { user, password } => Answer::Login(self.log_in(&user, &password).await),
+            Question::Login(credentials) => Answer::Login(self.log_in(&credentials).await),
             Question::Mailboxes => Answer::Mailboxes(self.mailboxes().await),
             Question::Status(name) => Answer::Status(self.status(&name).await),
             Question::Select { name, read_only } => Answer::Selected(self.select(&name, read_only).await),

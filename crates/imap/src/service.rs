@@ -3,11 +3,12 @@
 use crate::answer::Session;
 use crate::options::Options;
 use crate::recent::Recent;
-use postroom_identity::Identity;
+use postroom_identity::{Identity, random_seed};
 use postroom_imap_proto::{Options as ProtocolOptions, Server};
 use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_net::Peer;
+use postroom_wire::ScramOptions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -71,7 +72,11 @@ impl Service {
         } else {
             &self.protocol
         };
-        let server = Server::new(Arc::clone(protocol), Instant::now());
+        let scram = self.identity.scram_parameters().map(|parameters| ScramOptions {
+            parameters,
+            seed: random_seed(),
+        });
+        let server = Server::new(Arc::clone(protocol), scram, Instant::now());
         (server, Session::new(Arc::clone(self), address))
     }
 }

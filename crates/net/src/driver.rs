@@ -5,7 +5,8 @@ use crate::limits::Limits;
 use crate::tls::TlsConfig;
 use bytes::{Bytes, BytesMut};
 use postroom_types::BlobSpan;
-use postroom_wire::{Action, Input, Machine};
+use postroom_wire::{Action, ChannelBinding, Input, Machine};
+use rustls::{ProtocolVersion, ServerConnection};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -37,17 +38,24 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_OCTETS].into_boxed_slice());
 }
 
+/// The time as the executor tells it, which tests may stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 /// Why a conversation stopped.
-enum Stop {
+pub(crate) enum Stop {
     Close,
     StartTls,
 }
 
 /// What one connection needs besides its stream.
 pub(crate) struct Session<A: Answerer> {
-    machine: A::Machine,
-    answerer: A,
-    out: BytesMut,
+    pub(crate) machine: A::Machine,
+    pub(crate) answerer: A,
+    pub(crate) out: BytesMut,
+    /// A write has begun and not come to its end, so the last octet that was to be sent has not left.
+    pub(crate) unsent: bool,
     write_timeout: Duration,
     shutdown: CancellationToken,
     /// The machine has been told of the shutdown.
@@ -62,6 +70,7 @@ impl<A: Answerer> Session<A> {
             machine,
             answerer,
             out: BytesMut::new(),
+            unsent: false,
             write_timeout: limits.write_timeout,
             shutdown,
             told: false,
@@ -86,8 +95,9 @@ impl<A: Answerer> Session<A> {
     }
 
     /// Serves a connection whose handshake is done.
-    pub(crate) async fn serve_tls<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) -> io::Result<()> {
-        self.machine.handle(Input::TlsUp, Instant::now());
+    pub(crate) async fn serve_tls(mut self, mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+        let binding = channel_binding(stream.get_ref().1);
+        self.machine.handle(Input::TlsUp(binding), now());
         self.converse(&mut stream).await?;
         farewell(stream).await
     }
@@ -102,7 +112,7 @@ impl<A: Answerer> Session<A> {
     }
 
     /// Does what the machine wants until it wants nothing; then everything said has been written.
-    async fn act<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Option<Stop>> {
+    pub(crate) async fn act<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Option<Stop>> {
         while let Some(action) = self.machine.next_action() {
             match action {
                 Action::Send(bytes) => self.send(stream, &bytes).await?,
@@ -132,15 +142,36 @@ impl<A: Answerer> Session<A> {
                 answer = &mut answer => break answer,
                 () = self.shutdown.cancelled(), if !self.told => {
                     self.told = true;
-                    self.machine.handle(Input::Shutdown, Instant::now());
+                    self.machine.handle(Input::Shutdown, now());
                 }
             }
         };
-        self.machine.handle(Input::Answer(answer), Instant::now());
+        self.machine.handle(Input::Answer(answer), now());
+    }
+
+    /// Waits for something that does not come from the peer, such as a handshake. `None`: the machine's deadline came
+    /// first, and it was told.
+    pub(crate) async fn wait_for<T>(&mut self, limit: Duration, coming: impl Future<Output = T>) -> Option<T> {
+        let mut coming = std::pin::pin!(coming);
+        let begun = now();
+        loop {
+            let deadline = self.machine.deadline().unwrap_or(begun + limit);
+            tokio::select! {
+                () = self.shutdown.cancelled(), if !self.told => {
+                    self.told = true;
+                    self.machine.handle(Input::Shutdown, now());
+                }
+                came = &mut coming => return Some(came),
+                () = sleep_until(deadline.into()) => {
+                    self.machine.handle(Input::Tick, now());
+                    return None;
+                }
+            }
+        }
     }
 
     /// Waits until there is something for the machine, and hands it in.
-    async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+    pub(crate) async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
         let deadline = self.machine.deadline();
         let tick = async {
             match deadline {
@@ -151,11 +182,11 @@ impl<A: Answerer> Session<A> {
         tokio::select! {
             () = self.shutdown.cancelled(), if !self.told => {
                 self.told = true;
-                self.machine.handle(Input::Shutdown, Instant::now());
+                self.machine.handle(Input::Shutdown, now());
             }
             read = read_into(stream, &mut self.machine), if !self.eof => self.eof = read? == 0,
-            news = self.answerer.news() => self.machine.handle(Input::News(news), Instant::now()),
-            () = tick => self.machine.handle(Input::Tick, Instant::now()),
+            news = self.answerer.news() => self.machine.handle(Input::News(news), now()),
+            () = tick => self.machine.handle(Input::Tick, now()),
         }
         Ok(())
     }
@@ -166,7 +197,10 @@ impl<A: Answerer> Session<A> {
             return Ok(());
         }
         self.flush_gathered(stream).await?;
-        write(stream, bytes, self.write_timeout).await
+        self.unsent = true;
+        write(stream, bytes, self.write_timeout).await?;
+        self.unsent = false;
+        Ok(())
     }
 
     async fn send_blob<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, span: BlobSpan) -> io::Result<()> {
@@ -189,7 +223,9 @@ impl<A: Answerer> Session<A> {
     }
 
     async fn flush_gathered<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        self.unsent = true;
         write(stream, &self.out, self.write_timeout).await?;
+        self.unsent = false;
         self.out.clear();
         if self.out.capacity() > KEEP_OCTETS {
             self.out = BytesMut::new();
@@ -216,6 +252,16 @@ pub(crate) async fn handshake(
     }
 }
 
+/// What binds a login to this connection (RFC 9266 §4.2), for TLS 1.3 only: with TLS 1.2 it would be safe only with
+/// extensions that not every client has (RFC 9266 §4.2.1).
+fn channel_binding(connection: &ServerConnection) -> Option<ChannelBinding> {
+    if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return None;
+    }
+    let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    exported.ok().map(ChannelBinding)
+}
+
 /// Reads once, straight into the machine. Gives the number of bytes; 0 is the end, which the machine is told too.
 async fn read_into<S: AsyncRead + Unpin, M: Machine>(stream: &mut S, machine: &mut M) -> io::Result<usize> {
     poll_fn(|cx| {
@@ -223,10 +269,10 @@ async fn read_into<S: AsyncRead + Unpin, M: Machine>(stream: &mut S, machine: &m
             let mut buffer = ReadBuf::new(scratch);
             let read = std::task::ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
             match read {
-                Ok(()) if !buffer.filled().is_empty() => machine.handle(Input::Bytes(buffer.filled()), Instant::now()),
-                Ok(()) => machine.handle(Input::Eof, Instant::now()),
+                Ok(()) if !buffer.filled().is_empty() => machine.handle(Input::Bytes(buffer.filled()), now()),
+                Ok(()) => machine.handle(Input::Eof, now()),
                 // TLS that ends without a goodbye: whether the last command was whole, the machine knows.
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => machine.handle(Input::Eof, Instant::now()),
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => machine.handle(Input::Eof, now()),
                 Err(e) => return Poll::Ready(Err(e)),
             }
             Poll::Ready(Ok(buffer.filled().len()))

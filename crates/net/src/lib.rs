@@ -7,12 +7,14 @@
 //! - While a question is open, nothing is read: the peer waits, and memory stays bounded.
 
 mod answerer;
+mod dial;
 mod driver;
 mod limits;
 mod listener;
 mod tls;
 
 pub use answerer::{Answerer, Peer};
+pub use dial::dial;
 pub use limits::Limits;
 pub use listener::{ListenerOptions, serve};
 pub use tls::{TlsConfig, TlsError};

@@ -4,8 +4,13 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 /// Why a certificate and its key cannot be used.
@@ -69,6 +74,18 @@ impl TlsConfig {
     /// [`TlsError`] if they cannot be read or used; then the one before stays.
     pub fn replace_from_files(&self, certificates: &Path, key: &Path) -> Result<(), TlsError> {
         self.replace(&read(certificates)?, &read(key)?)
+    }
+
+    /// The server's side of a handshake, for protocols that no [`Machine`](postroom_wire::Machine) speaks, such as HTTP.
+    ///
+    /// # Errors
+    /// The peer did not finish it well within the limit.
+    pub async fn accept(
+        &self,
+        tcp: TcpStream,
+        limit: Duration,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+        timeout(limit, self.acceptor().accept(tcp)).await?
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {

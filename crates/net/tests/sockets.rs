@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use postroom_net::{Answerer, CancellationToken, Limits, ListenerOptions, Peer, TlsConfig, serve};
 use postroom_types::{BlobId, BlobSpan};
-use postroom_wire::{Action, Input, LineBuffer, Machine};
+use postroom_wire::{Action, ChannelBinding, Input, LineBuffer, Machine};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,13 +13,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 
 #[derive(Default)]
 struct Toy {
     lines: LineBuffer,
     asking: bool,
     tls: bool,
+    binding: Option<ChannelBinding>,
     actions: VecDeque<Action<String>>,
     deadline: Option<Instant>,
 }
@@ -49,6 +50,7 @@ impl Toy {
                 let wait = Duration::from_millis(milliseconds.parse().expect("a number"));
                 self.deadline = Some(Instant::now() + wait);
             }
+            ("binding", _) => self.say(format!("{:?}", self.binding)),
             ("quit", _) => self.actions.push_back(Action::Close),
             ("ask", question) => {
                 self.asking = true;
@@ -75,7 +77,10 @@ impl Machine for Toy {
                 self.say(text);
             }
             Input::News(text) => self.say(text),
-            Input::TlsUp => self.tls = true,
+            Input::TlsUp(binding) => {
+                self.tls = true;
+                self.binding = binding;
+            }
             Input::Tick => {
                 self.deadline = None;
                 self.say("tick".to_owned());
@@ -195,11 +200,15 @@ fn certificate() -> (String, String, CertificateDer<'static>) {
 }
 
 fn connector(trusted: CertificateDer<'static>) -> TlsConnector {
+    connector_of(trusted, &[&version::TLS13, &version::TLS12])
+}
+
+fn connector_of(trusted: CertificateDer<'static>, versions: &[&'static SupportedProtocolVersion]) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(trusted).expect("a certificate");
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("known versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -299,6 +308,41 @@ async fn starttls_implicit_tls_and_reload() {
     secure.shutdown.cancel();
     let ended = tokio::time::timeout(Duration::from_secs(5), secure.task).await;
     ended.expect("before the handshake's time-out").expect("no panic");
+}
+
+#[tokio::test]
+async fn both_ends_know_the_channel_binding_of_tls_1_3() {
+    let (cert, key, trusted) = certificate();
+    let tls = TlsConfig::from_pem(cert.as_bytes(), key.as_bytes(), false).expect("a good pair");
+    let server = server(ListenerOptions {
+        tls: Some(tls),
+        implicit_tls: true,
+        ..ListenerOptions::default()
+    })
+    .await;
+    let connect = async |version| {
+        let tcp = TcpStream::connect(server.address).await.expect("connected");
+        let connector = connector_of(trusted.clone(), &[version]);
+        connector.connect(localhost(), tcp).await.expect("a handshake")
+    };
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let mut client = connect(&version::TLS13).await;
+        let exported = client
+            .get_ref()
+            .1
+            .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None)
+            .expect("the handshake is done");
+        talk(
+            &mut client,
+            "binding\r\n",
+            &format!("{:?}\r\n", Some(ChannelBinding(exported))),
+        )
+        .await;
+        seen.push(exported);
+    }
+    assert_ne!(seen[0], seen[1], "each connection has its own");
+    talk(&mut connect(&version::TLS12).await, "binding\r\n", "None\r\n").await;
 }
 
 #[tokio::test]

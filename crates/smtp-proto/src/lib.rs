@@ -1,4 +1,4 @@
-//! The SMTP server as a value: bytes and answers in, actions out.
+//! SMTP as a value: bytes and answers in, actions out. This is the server; the [`client`] has a module of its own.
 //!
 //! What always holds:
 //! - At most one question is open, and no command is looked at while one is.
@@ -8,7 +8,9 @@
 //!   be normalized, without a bare CR or LF. Other messages end in [`Question::Refused`] or with the connection, and
 //!   what was handed on of them is void.
 //! - Nothing said before STARTTLS is remembered after it (RFC 3207 §4.2).
+//! - Where mail is submitted, no transaction begins before a login, and no login before TLS.
 
+pub mod client;
 mod command;
 mod data;
 mod grammar;

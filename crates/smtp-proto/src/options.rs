@@ -15,6 +15,8 @@ pub struct Options {
     pub recipients: usize,
     /// Replies of 5xx without an accepted message between them, before we close. Default 20.
     pub errors: u32,
+    /// Failed logins before we close. Default 5.
+    pub login_attempts: u32,
     /// Commands that bring no message nearer (NOOP, RSET, EHLO, …), without an accepted message between them, before
     /// we close. Default 100.
     pub idle_commands: u32,
@@ -52,6 +54,7 @@ impl Default for Options {
             size_octets: 50 * 1024 * 1024,
             recipients: 100,
             errors: 20,
+            login_attempts: 5,
             idle_commands: 100,
             commands: 10_000,
             command_octets: 2_048,

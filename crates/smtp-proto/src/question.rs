@@ -2,10 +2,15 @@
 
 use crate::reply::Reply;
 use postroom_types::{ForwardPath, ReversePath};
+use postroom_wire::Credentials;
 
 /// What only the outside knows. Each is answered by one [`Answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
+    /// Are these good? Answered by [`Answer::Authenticated`] or [`Answer::Refuse`] (535 5.7.8, 454 4.7.0). A client may
+    /// give up even after a yes (it does not believe in our signature) and log in as somebody else then: the last answer
+    /// counts.
+    Authenticate(Credentials),
     /// May a transaction with this reverse-path begin?
     Mail {
         /// The client's EHLO or HELO argument, as given.
@@ -45,6 +50,11 @@ pub enum Answer {
     Accept,
     /// Yes, with this reply (`250 2.0.0 Accepted, id …`).
     AcceptWith(Reply),
+    /// To Authenticate: yes.
+    Authenticated {
+        /// What we prove ourselves with, if the evidence was a SCRAM proof (RFC 5802 §3).
+        server_signature: Option<[u8; 32]>,
+    },
     /// No, with this 4xx or 5xx reply. A 421 also closes.
     Refuse(Reply),
 }

@@ -1,12 +1,12 @@
 //! The server: which input goes where.
 
-use crate::command::{Verb, parse_command};
+use crate::command::{AUTH_OCTETS, Verb, parse_command};
 use crate::options::Options;
 use crate::question::{Answer, Question};
 use crate::reply::Reply;
-use crate::state::{State, Waiting};
+use crate::state::{Access, State, Waiting};
 use bytes::Bytes;
-use postroom_wire::{Action, Input, LineBuffer, LineError, Machine};
+use postroom_wire::{Action, Authenticator, Input, LineBuffer, LineError, Machine, ScramOptions};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Server {
     actions: VecDeque<Action<Question>>,
     state: State,
     pub(crate) tls: bool,
+    pub(crate) access: Access,
+    pub(crate) failed_logins: u32,
     /// Goodbye at the next fitting moment.
     pub(crate) draining: bool,
     pub(crate) errors: u32,
@@ -29,9 +31,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// A session that has just been connected; its first action is the greeting.
+    /// A session that brings mail in and has just been connected; its first action is the greeting.
     #[must_use]
     pub fn new(options: Arc<Options>, now: Instant) -> Self {
+        Self::with_access(options, Access::Open, now)
+    }
+
+    /// A session in which mail is submitted (RFC 6409): before that the client has to log in, and before that to start
+    /// TLS. Without `scram` only mechanisms that show their secret are offered.
+    #[must_use]
+    pub fn submission(options: Arc<Options>, scram: Option<ScramOptions>, now: Instant) -> Self {
+        Self::with_access(options, Access::NeedsLogin(Authenticator::new(scram)), now)
+    }
+
+    fn with_access(options: Arc<Options>, access: Access, now: Instant) -> Self {
         let mut server = Self {
             deadline: now + options.command_timeout,
             options,
@@ -39,6 +52,8 @@ impl Server {
             actions: VecDeque::new(),
             state: State::Connected,
             tls: false,
+            access,
+            failed_logins: 0,
             draining: false,
             errors: 0,
             idle_commands: 0,
@@ -66,17 +81,24 @@ impl Server {
                     }
                     state => state,
                 },
-                state @ (State::Connected | State::Ready(_) | State::Mail(..) | State::Rcpt(_)) => {
+                state @ (State::Connected | State::Ready(_) | State::Auth(..) | State::Mail(..) | State::Rcpt(_)) => {
                     if self.draining {
                         self.state = self.close_with(&Reply::SHUTTING_DOWN);
                         return;
                     }
-                    let Some(line) = self.input.next_line(self.options.command_octets) else {
+                    let limit = match state {
+                        State::Auth(..) => AUTH_OCTETS,
+                        _ => self.options.command_octets,
+                    };
+                    let Some(line) = self.input.next_line(limit) else {
                         self.state = state;
                         return;
                     };
                     self.deadline = now + self.options.command_timeout;
-                    let state = self.line(state, line);
+                    let state = match state {
+                        State::Auth(client, login) => self.on_auth_line(client, login, line),
+                        state => self.line(state, line),
+                    };
                     self.limit_patience(state)
                 }
                 state @ (State::StartingTls | State::Closed) => {
@@ -118,6 +140,7 @@ impl Server {
             Verb::Ehlo => self.on_hello(state, argument, true),
             Verb::Helo => self.on_hello(state, argument, false),
             Verb::StartTls => self.on_starttls(state, argument),
+            Verb::Auth => self.on_auth(state, argument),
             Verb::Mail => self.on_mail(state, argument),
             Verb::Rcpt => self.on_rcpt(state, argument),
             Verb::Data => self.on_data(state, argument),
@@ -132,6 +155,7 @@ impl Server {
     fn limit_patience(&mut self, state: State) -> State {
         match state {
             State::Closed | State::Waiting(_) => state,
+            _ if self.failed_logins >= self.options.login_attempts => self.close_with(&Reply::TOO_MANY_LOGINS),
             _ if self.errors >= self.options.errors => self.close_with(&Reply::TOO_MANY_ERRORS),
             _ if self.idle_commands >= self.options.idle_commands || self.commands >= self.options.commands => {
                 self.close_with(&Reply::NO_PROGRESS)
@@ -148,6 +172,7 @@ impl Server {
         let told = matches!(waiting, Waiting::Refused(..));
         let close = !told && matches!(&answer, Answer::Refuse(reply) if reply.code == 421);
         let state = match waiting {
+            Waiting::Auth(client, login) => self.auth_answered(client, login, answer),
             Waiting::Mail(client, mail) => self.mail_answered(client, mail, answer),
             Waiting::FirstRecipient(client, mail, path) => self.first_recipient_answered(client, mail, path, answer),
             Waiting::Recipient(envelope, path) => self.recipient_answered(envelope, path, answer),
@@ -168,6 +193,11 @@ impl Server {
             Answer::AcceptWith(reply) => self.reply(&reply),
             Answer::Refuse(reply) => {
                 self.reply(&reply);
+                return false;
+            }
+            // This answers another question.
+            Answer::Authenticated { .. } => {
+                self.reply(&Reply::WRONG_ANSWER);
                 return false;
             }
         }
@@ -226,8 +256,11 @@ impl Machine for Server {
             }
             Input::Answer(answer) => self.answered(answer, now),
             Input::News(never) => match never {},
-            Input::TlsUp => {
+            Input::TlsUp(binding) => {
                 self.tls = true;
+                if let Access::NeedsLogin(authenticator) = &mut self.access {
+                    authenticator.tls_up(binding);
+                }
                 self.deadline = now + self.options.command_timeout;
                 if matches!(self.state, State::StartingTls) {
                     self.state = State::Connected;

@@ -1,9 +1,10 @@
 //! Where the dialogue stands. No flag to forget on RSET: what a transaction knows lives and dies with its state.
 
-use crate::command::Text;
+use crate::command::{Login, Text};
 use crate::question::{Envelope, MailParams};
 use crate::reply::Reply;
 use postroom_types::{ForwardPath, ReversePath};
+use postroom_wire::Authenticator;
 
 /// Where the dialogue stands. Each state carries what is true in it.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) enum State {
     Connected,
     /// No transaction is open.
     Ready(Client),
+    /// The client is logging in, and its next line belongs to that.
+    Auth(Client, Login),
     /// MAIL was accepted, and no recipient yet.
     Mail(Client, Mail),
     /// At least one recipient was accepted.
@@ -29,12 +32,24 @@ pub(crate) enum State {
 /// What an answer will decide.
 #[derive(Debug)]
 pub(crate) enum Waiting {
+    Auth(Client, Login),
     Mail(Client, Mail),
     FirstRecipient(Client, Mail, ForwardPath),
     Recipient(Envelope, ForwardPath),
     Data(Envelope),
     Message(Client),
     Refused(Client, Reply),
+}
+
+/// Who may begin a transaction.
+#[derive(Debug)]
+pub(crate) enum Access {
+    /// Everybody: mail comes in.
+    Open,
+    /// Nobody yet: mail is submitted, and the client has to log in.
+    NeedsLogin(Authenticator),
+    /// This client. There is no way back: a session has one login (RFC 4954 §4), and TLS came before it.
+    LoggedIn,
 }
 
 /// Who the client says it is.

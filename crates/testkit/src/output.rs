@@ -1,6 +1,7 @@
 //! What a machine did, and how it is shown in failures.
 
 use crate::escape::escape;
+use crate::script::Side;
 use postroom_types::BlobSpan;
 
 /// What the machine did; bytes that follow each other are one.
@@ -15,12 +16,12 @@ pub(crate) enum Output {
     Close,
 }
 
-pub(crate) fn render(output: &Output) -> String {
+pub(crate) fn render(output: &Output, side: Side) -> String {
     match output {
         // Only the first line: the rest is for the steps that follow.
         Output::Sent(bytes) => {
             let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
-            format!("S: {}", escape(&bytes[..end]))
+            format!("{}: {}", side.keyword(), escape(&bytes[..end]))
         }
         Output::Body(bytes) => format!("B: {}", escape(bytes)),
         Output::BodyEnd => "BODYEND".to_owned(),

@@ -1,6 +1,6 @@
 //! Plays transcripts, each in all its modes.
 
-use crate::script::Script;
+use crate::script::{Script, Side};
 use crate::stage::Stage;
 use postroom_wire::Machine;
 use std::path::Path;
@@ -10,6 +10,9 @@ use std::time::Instant;
 pub trait Dialect {
     /// The machine under test.
     type Machine: Machine;
+
+    /// The side it is on. A machine of the client's side says `C:` and hears `S:`.
+    const SIDE: Side = Side::Server;
 
     /// A fresh machine. `options` is the text after `# options:`, or empty.
     fn machine(&self, options: &str, now: Instant) -> Self::Machine;
@@ -64,7 +67,7 @@ pub fn play_dir<D: Dialect>(folder: impl AsRef<Path>, dialect: &D) {
 /// # Errors
 /// The line that did not come true, what was expected and what came.
 pub fn play<D: Dialect>(transcript: &str, dialect: &D) -> Result<(), String> {
-    let script = Script::parse(transcript).map_err(|(line, e)| format!("{line}: {e}"))?;
+    let script = Script::parse(transcript, D::SIDE).map_err(|(line, e)| format!("{line}: {e}"))?;
     for &mode in &script.modes {
         Stage::new(dialect, &script.options, mode)
             .run(&script.steps)

@@ -1,14 +1,18 @@
 //! The file format: lines to steps.
 
 use crate::escape::unescape;
+use postroom_wire::ChannelBinding;
 use std::time::Duration;
 
 /// One step of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Client(Vec<u8>),
-    ServerLine(String),
-    ServerBytes(Vec<u8>),
+    /// The other side sends this.
+    Peer(Vec<u8>),
+    /// The machine sends this line.
+    SentLine(String),
+    /// The machine sends these bytes.
+    SentBytes(Vec<u8>),
     Blob(String),
     Body(Vec<u8>),
     BodyEnd,
@@ -16,7 +20,7 @@ pub(crate) enum Step {
     Answer(String),
     News(String),
     Time(Duration),
-    Tls,
+    Tls(Option<ChannelBinding>),
     Sync,
     Eof,
     Shutdown,
@@ -24,16 +28,16 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Whether a pipelining client waits here for what the server says.
+    /// Whether a pipelining peer waits here for what the machine says.
     pub(crate) fn ends_stretch(&self) -> bool {
         matches!(
             self,
-            Self::News(_) | Self::Time(_) | Self::Tls | Self::Sync | Self::Eof | Self::Shutdown
+            Self::News(_) | Self::Time(_) | Self::Tls(_) | Self::Sync | Self::Eof | Self::Shutdown
         )
     }
 }
 
-/// A way to cut the client's bytes.
+/// A way to cut the peer's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Line,
@@ -41,9 +45,30 @@ pub(crate) enum Mode {
     Pipelined,
 }
 
+/// Which of the two lines of a transcript, `C:` or `S:`, the machine under test says; the other is said to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// It answers: `S:` is expected.
+    Server,
+    /// It commands: `C:` is expected.
+    Client,
+}
+
+impl Side {
+    /// The keyword of the lines this side says.
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Server => "S",
+            Self::Client => "C",
+        }
+    }
+}
+
 /// A transcript file, read.
 #[derive(Debug)]
 pub(crate) struct Script {
+    /// The side that the machine is.
+    side: Side,
     pub(crate) options: String,
     pub(crate) modes: Vec<Mode>,
     /// Line number and step.
@@ -51,8 +76,9 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn parse(text: &str) -> Result<Self, (usize, String)> {
+    pub(crate) fn parse(text: &str, side: Side) -> Result<Self, (usize, String)> {
         let mut script = Self {
+            side,
             options: String::new(),
             modes: vec![Mode::Line, Mode::Byte, Mode::Pipelined],
             steps: Vec::new(),
@@ -73,10 +99,10 @@ impl Script {
         let (keyword, rest) = line.split_once(':').unwrap_or((line.trim(), ""));
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
         let step = match keyword {
-            "C" => Step::Client(format!("{rest}\r\n").into_bytes()),
-            "R" => Step::Client(unescape(rest)?),
-            "S" => Step::ServerLine(rest.to_owned()),
-            "L" => Step::ServerBytes(unescape(rest)?),
+            "C" | "S" if keyword == self.side.keyword() => Step::SentLine(rest.to_owned()),
+            "C" | "S" => Step::Peer(format!("{rest}\r\n").into_bytes()),
+            "R" => Step::Peer(unescape(rest)?),
+            "L" => Step::SentBytes(unescape(rest)?),
             "BLOB" => Step::Blob(rest.trim().to_owned()),
             "B" => Step::Body(unescape(rest)?),
             "BODYEND" => Step::BodyEnd,
@@ -91,7 +117,11 @@ impl Script {
             }
             "N" => Step::News(rest.to_owned()),
             "T" => Step::Time(duration(rest.trim())?),
-            "TLS" => Step::Tls,
+            "TLS" => Step::Tls(match rest.trim() {
+                "" => None,
+                "binding" => Some(ChannelBinding([7; 32])),
+                _ => return Err(format!("no such step: {line}")),
+            }),
             "SYNC" => Step::Sync,
             "E" => Step::Eof,
             "SHUTDOWN" => Step::Shutdown,
@@ -132,13 +162,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(number.parse::<u64>().map_err(|_| bad())? * seconds))
 }
 
-/// All bytes the client sends in a transcript, as a seed for fuzzing. Lines that are no steps are left out.
+/// All bytes that a transcript sends to a machine of this side, as a seed for fuzzing. Lines that are no steps are
+/// left out.
 #[must_use]
-pub fn client_bytes(transcript: &str) -> Vec<u8> {
-    let steps = Script::parse(transcript).map(|script| script.steps).unwrap_or_default();
-    let client = steps.into_iter().filter_map(|(_, step)| match step {
-        Step::Client(bytes) => Some(bytes),
+pub fn peer_bytes(transcript: &str, side: Side) -> Vec<u8> {
+    let steps = Script::parse(transcript, side)
+        .map(|script| script.steps)
+        .unwrap_or_default();
+    let peer = steps.into_iter().filter_map(|(_, step)| match step {
+        Step::Peer(bytes) => Some(bytes),
         _ => None,
     });
-    client.flatten().collect()
+    peer.flatten().collect()
 }

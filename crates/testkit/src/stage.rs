@@ -13,7 +13,7 @@ pub(crate) struct Stage<'a, D: Dialect> {
     machine: D::Machine,
     mode: Mode,
     now: Instant,
-    /// Bytes the client has sent and the machine has not been given.
+    /// Bytes the peer has sent and the machine has not been given.
     pending: VecDeque<u8>,
     outputs: VecDeque<Output>,
     /// While a question is open, the machine is given no bytes.
@@ -39,7 +39,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
     }
 
     pub(crate) fn run(&mut self, steps: &[(usize, Step)]) -> Result<(), (usize, String)> {
-        if !matches!(steps.first(), Some((_, Step::Tls))) {
+        if !matches!(steps.first(), Some((_, Step::Tls(_)))) {
             self.take_actions().map_err(|e| (1, e))?;
         }
         for (index, (line, step)) in steps.iter().enumerate() {
@@ -47,7 +47,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
             if self.mode == Mode::Pipelined && stretch_begins {
                 let stretch = steps[index..].iter().map(|(_, step)| step);
                 for ahead in stretch.take_while(|step| !step.ends_stretch()) {
-                    if let Step::Client(bytes) = ahead {
+                    if let Step::Peer(bytes) = ahead {
                         self.pending.extend(bytes);
                     }
                 }
@@ -61,7 +61,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Client(bytes) if self.mode != Mode::Pipelined => {
+            Step::Peer(bytes) if self.mode != Mode::Pipelined => {
                 // The lines of a body may stand together, before the `B:` that shows what was handed on.
                 while self.only_body() && self.feed()? {}
                 if !self.only_body() {
@@ -70,9 +70,9 @@ impl<'a, D: Dialect> Stage<'a, D> {
                 self.pending.extend(bytes);
                 Ok(())
             }
-            Step::Client(_) => Ok(()),
-            Step::ServerLine(line) => self.expect_sent(format!("{line}\r\n").as_bytes()),
-            Step::ServerBytes(bytes) => self.expect_sent(bytes),
+            Step::Peer(_) => Ok(()),
+            Step::SentLine(line) => self.expect_sent(format!("{line}\r\n").as_bytes()),
+            Step::SentBytes(bytes) => self.expect_sent(bytes),
             Step::Body(bytes) => self.expect_body(bytes),
             Step::Blob(text) => self.expect(
                 &format!("BLOB: {text}"),
@@ -89,13 +89,13 @@ impl<'a, D: Dialect> Stage<'a, D> {
                 let answer = self.dialect.parse_answer(&question, text)?;
                 self.input(Input::Answer(answer))
             }
-            Step::Tls if !self.begun => self.input(Input::TlsUp),
-            Step::Tls => {
+            Step::Tls(binding) if !self.begun => self.input(Input::TlsUp(*binding)),
+            Step::Tls(binding) => {
                 self.expect("TLS", |output| matches!(output, Output::StartTls))?;
                 // The driver's part of the contract: what was read before TLS is dropped.
                 self.pending.clear();
                 self.settle()?;
-                self.input(Input::TlsUp)
+                self.input(Input::TlsUp(*binding))
             }
             Step::News(text) => {
                 self.settle()?;
@@ -133,7 +133,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
     fn settle(&mut self) -> Result<(), String> {
         while self.outputs.is_empty() && self.feed()? {}
         if let Some(output) = self.outputs.front() {
-            return Err(format!("unexpected {}", render(output)));
+            return Err(format!("unexpected {}", render(output, D::SIDE)));
         }
         if self.question.is_some() {
             return Err("a question is open".to_owned());
@@ -238,14 +238,14 @@ impl<'a, D: Dialect> Stage<'a, D> {
     fn expect(&mut self, expected: &str, fits: impl Fn(&Output) -> bool) -> Result<(), String> {
         let output = self.front(expected)?;
         if !fits(output) {
-            return Err(format!("expected {expected}\n  but came  {}", render(output)));
+            return Err(format!("expected {expected}\n  but came  {}", render(output, D::SIDE)));
         }
         self.outputs.pop_front();
         Ok(())
     }
 
     fn expect_sent(&mut self, expected: &[u8]) -> Result<(), String> {
-        let wanted = format!("S: {}", escape(expected));
+        let wanted = format!("{}: {}", D::SIDE.keyword(), escape(expected));
         match self.front(&wanted)? {
             Output::Sent(bytes) if bytes.starts_with(expected) => {
                 bytes.drain(..expected.len());
@@ -255,7 +255,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
                 }
                 Ok(())
             }
-            other => Err(format!("expected {wanted}\n  but came  {}", render(other))),
+            other => Err(format!("expected {wanted}\n  but came  {}", render(other, D::SIDE))),
         }
     }
 
@@ -276,7 +276,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
                         self.outputs.pop_front();
                     }
                 }
-                other => return Err(format!("expected {wanted}\n  but came  {}", render(other))),
+                other => return Err(format!("expected {wanted}\n  but came  {}", render(other, D::SIDE))),
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The runner itself: a toy machine, transcripts that hold and transcripts that must not.
 
 use bytes::Bytes;
-use postroom_testkit::{Dialect, client_bytes, play};
+use postroom_testkit::{Dialect, Side, peer_bytes, play};
 use postroom_wire::{Action, Input, Machine};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ impl Machine for Parrot {
                 self.say(&text);
             }
             Input::News(text) => self.say(&format!("news {text}")),
-            Input::TlsUp => self.say("tls"),
+            Input::TlsUp(_) => self.say("tls"),
             Input::Tick | Input::Eof | Input::Shutdown => {
                 self.say("bye");
                 self.actions.push_back(Action::Close);
@@ -84,6 +84,9 @@ impl Machine for Parrot {
 }
 
 struct Toy;
+
+/// The same machine, on the other side.
+struct Mirrored;
 
 impl Dialect for Toy {
     type Machine = Parrot;
@@ -112,6 +115,27 @@ impl Dialect for Toy {
 
     fn parse_news(&self, text: &str) -> Result<String, String> {
         Ok(text.to_owned())
+    }
+}
+
+impl Dialect for Mirrored {
+    type Machine = Parrot;
+    const SIDE: Side = Side::Client;
+
+    fn machine(&self, options: &str, now: Instant) -> Parrot {
+        Toy.machine(options, now)
+    }
+
+    fn render_question(&self, question: &String) -> String {
+        Toy.render_question(question)
+    }
+
+    fn parse_answer(&self, question: &String, text: &str) -> Result<String, String> {
+        Toy.parse_answer(question, text)
+    }
+
+    fn parse_news(&self, text: &str) -> Result<String, String> {
+        Toy.parse_news(text)
     }
 }
 
@@ -153,6 +177,16 @@ fn what_does_not_hold_is_told_with_its_line() {
 }
 
 #[test]
-fn seeds_are_what_the_client_sends() {
-    assert_eq!(client_bytes("# x\nC: one\nS: 1\nR: \"t\\n\"\n"), b"one\r\nt\n");
+fn a_machine_may_be_the_client() {
+    let good = "# options: hello\nC: hello\nS: one\nQ: one\nA: 1\nC: 1\nR: \"b\\r\\n\"\nB: \"body\"\nBODYEND\nE:\nL: \"bye\\r\\n\"\nX:\n";
+    assert_eq!(play(good, &Mirrored), Ok(()));
+    let message = "1: (Line) expected C: \"hello\\r\\n\"\n  but nothing came";
+    assert_eq!(play("C: hello\n", &Mirrored), Err(message.to_owned()));
+}
+
+#[test]
+fn seeds_are_what_the_machine_hears() {
+    let transcript = "# x\nC: one\nS: 1\nR: \"t\\n\"\n";
+    assert_eq!(peer_bytes(transcript, Side::Server), b"one\r\nt\n");
+    assert_eq!(peer_bytes(transcript, Side::Client), b"1\r\nt\n");
 }

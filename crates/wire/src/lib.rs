@@ -9,6 +9,9 @@ mod sasl;
 mod sasl_base64;
 
 pub use lines::{LineBuffer, LineError};
-pub use machine::{Action, Input, Machine};
-pub use sasl::{Credentials, Exchange, Mechanism, Progress, SaslError};
+pub use machine::{Action, Input, Machine, Unsent};
+pub use sasl::{
+    Authenticator, ChannelBinding, Credentials, Evidence, Exchange, Mechanism, Progress, SaslError, ScramOptions,
+    ScramProof,
+};
 pub use sasl_base64::{base64_decode, base64_encode};

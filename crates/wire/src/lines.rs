@@ -77,6 +77,13 @@ impl LineBuffer {
         Some(Ok(line.slice(..text.len())))
     }
 
+    /// Whether the line that is coming in is too long already, though it has not ended; for a reader that will not wait
+    /// for its end. Known once [`next_line`](Self::next_line) gave `None`.
+    #[must_use]
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
     /// What is there, for text that is no line.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -192,10 +199,12 @@ mod tests {
             buffer.push(&[b'x'; 1_000]);
             assert_eq!(buffer.next_line(100), None);
             assert_eq!(buffer.len(), 0);
+            assert!(buffer.is_skipping());
         }
         buffer.push(b"\r\nx\r\n");
         assert_eq!(buffer.next_line(100), Some(Err(LineError::TooLong)));
         assert_eq!(buffer.next_line(100), Some(Ok(Bytes::from_static(b"x"))));
+        assert!(!buffer.is_skipping());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one shape that SMTP, submission and IMAP share, so that one driver serves them all.
 
+use crate::sasl::ChannelBinding;
 use bytes::Bytes;
 use postroom_types::BlobSpan;
 use std::time::Instant;
@@ -41,13 +42,25 @@ pub enum Input<'a, A, N> {
     /// Something happened elsewhere.
     News(N),
     /// The TLS handshake that the machine asked for is done (or was done before the first byte, on a TLS port).
-    TlsUp,
+    ///
+    /// With what binds a login to this connection, if its TLS has it.
+    TlsUp(Option<ChannelBinding>),
     /// The deadline has passed.
     Tick,
     /// The peer closed its sending half.
     Eof,
     /// The server is going down: say goodbye at the next fitting moment and close.
     Shutdown,
+}
+
+/// The news of a machine that sends on behalf of somebody and has to know what left: what it wanted sent last could
+/// not be written to its end, so the peer has certainly not read the last octet of it. Actions not yet taken are void.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// The peer did not read in time; else the connection was closed or reset.
+    pub timed_out: bool,
+    /// What the peer had said and the machine was not given yet, as far as it could be read.
+    pub unread: Bytes,
 }
 
 /// What comes out of a machine.

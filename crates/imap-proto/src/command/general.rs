@@ -3,7 +3,6 @@
 use crate::grammar::{Bad, Scanner};
 use crate::response::string::write_string;
 use crate::session::{Done, Flow, Phase, Refusal, Session, Then};
-use postroom_wire::Mechanism;
 
 /// What is true now. Nothing is shown that is not done.
 pub(crate) fn capabilities(session: &Session) -> String {
@@ -17,7 +16,7 @@ pub(crate) fn capabilities(session: &Session) -> String {
         text.push_str(" STARTTLS");
     }
     if session.takes_passwords() {
-        for mechanism in Mechanism::ALL {
+        for mechanism in session.authenticator.mechanisms() {
             text.push_str(" AUTH=");
             text.push_str(mechanism.name());
         }

@@ -16,7 +16,7 @@ mod store;
 
 pub(crate) use append::{AppendRequest, read_append};
 pub(crate) use general::capabilities;
-pub(crate) use login::{credentials_complete, refusal_of_sasl};
+pub(crate) use login::authenticate_goes_on;
 
 use crate::grammar::Scanner;
 use crate::session::{Flow, Phase, Refusal, Session};

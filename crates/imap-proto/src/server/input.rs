@@ -2,10 +2,9 @@
 
 use super::{Origin, Running, Server};
 use crate::collector::{Event, LiteralMark};
-use crate::command::{Command, credentials_complete, read_append, refusal_of_sasl};
+use crate::command::{Command, authenticate_goes_on, read_append};
 use crate::grammar::Scanner;
 use crate::session::{Dialogue, Flow, Refusal};
-use postroom_wire::Progress;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -82,14 +81,10 @@ impl Server {
         let flow = match dialogue {
             Dialogue::Idle if line.eq_ignore_ascii_case(b"DONE") => Flow::ok("IDLE completed"),
             Dialogue::Idle => Err(Refusal::Bad("DONE expected")),
-            Dialogue::Authenticate(mut exchange) => match exchange.respond(line).map_err(refusal_of_sasl) {
-                Ok(Progress::Complete(credentials)) => credentials_complete(credentials),
-                Ok(Progress::Challenge(challenge)) => {
-                    self.session.out.line(&format!("+ {challenge}"));
-                    Ok(Flow::Listen(Dialogue::Authenticate(exchange)))
-                }
-                Err(refusal) => Err(refusal),
-            },
+            Dialogue::Authenticate(mut exchange, refusal) => {
+                let progress = exchange.respond(line);
+                authenticate_goes_on(exchange, progress, refusal, &mut self.session)
+            }
         };
         self.follow(of, flow);
     }

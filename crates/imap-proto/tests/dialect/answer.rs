@@ -18,7 +18,8 @@ pub(super) fn parse(question: &Question, text: &str) -> Read<Answer> {
     }
     let fault = fault(text);
     Ok(match question {
-        Question::Login { .. } => Answer::Login(fault.map_or(Ok(()), Err)),
+        // `ok signed` shows a SCRAM client 32 octets `\x09`.
+        Question::Login(_) => Answer::Login(fault.map_or_else(|| Ok((text == "ok signed").then_some([9; 32])), Err)),
         Question::Unselect
         | Question::Create(_)
         | Question::Delete(_)

@@ -7,7 +7,8 @@ mod question;
 
 use postroom_imap_proto::{Answer, News, Options, Question, Server};
 use postroom_testkit::Dialect;
-use postroom_types::{Flag, Keyword, MessageFlags, Uid};
+use postroom_types::{Flag, Keyword, MessageFlags, ScramParameters, Secret, Uid};
+use postroom_wire::ScramOptions;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,16 +17,18 @@ pub(crate) struct Imap;
 impl Dialect for Imap {
     type Machine = Server;
 
-    /// Options are words: `starttls`, `clear` (a password may go in clear), `append=100`, `skip=100`, `bad=3`, `command=200`.
+    /// Options are words: `scram` (it is offered), `starttls`, `clear` (a password may go in clear), `append=100`, `skip=100`, `bad=3`, `command=200`.
     fn machine(&self, options: &str, now: Instant) -> Server {
         let mut set = Options {
             hostname: "imap.example.org".to_owned(),
             ..Options::default()
         };
+        let mut scram = None;
         for word in options.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, "0"));
             let number: u32 = value.parse().expect("options have numbers");
             match name {
+                "scram" => scram = Some(scram_options()),
                 "starttls" => set.starttls = true,
                 "clear" => set.allow_plaintext_login = true,
                 "append" => set.append_limit_octets = number.into(),
@@ -35,7 +38,7 @@ impl Dialect for Imap {
                 _ => panic!("no such option: {name}"),
             }
         }
-        Server::new(Arc::new(set), now)
+        Server::new(Arc::new(set), scram, now)
     }
 
     fn render_question(&self, question: &Question) -> String {
@@ -48,6 +51,16 @@ impl Dialect for Imap {
 
     fn parse_news(&self, text: &str) -> Result<News, String> {
         answer::news(text)
+    }
+}
+
+fn scram_options() -> ScramOptions {
+    ScramOptions {
+        parameters: Arc::new(ScramParameters {
+            salt: b"salt of 16 bytes".to_vec(),
+            iterations: 4096,
+        }),
+        seed: Secret::new([1; 32]),
     }
 }
 

@@ -2,10 +2,20 @@
 
 use super::{render_flags, render_uids};
 use postroom_imap_proto::{ChangeMode, FetchItems, Question, Section, SectionText};
+use postroom_wire::{Credentials, Evidence};
+
+fn render_login(credentials: &Credentials) -> String {
+    let user = &credentials.user;
+    match &credentials.evidence {
+        Evidence::Password(password) => format!("login {user} {}", password.expose()),
+        Evidence::Token(token) => format!("login {user} token {}", token.expose()),
+        Evidence::Scram(proof) => format!("login {user} proof of {}", String::from_utf8_lossy(&proof.auth_message)),
+    }
+}
 
 pub(super) fn render(question: &Question) -> String {
     match question {
-        Question::Login { user, password } => format!("login {user} {}", password.expose()),
+        Question::Login(credentials) => render_login(credentials),
         Question::Mailboxes => "mailboxes".to_owned(),
         Question::Status(name) => format!("status {name}"),
         Question::Select { name, read_only: false } => format!("select {name}"),

@@ -7,9 +7,10 @@ use postroom_imap_proto::Server;
 use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_net::{Answerer, Peer};
+use postroom_queue::Queue;
 use postroom_store::{MemoryStore, SharedStore};
 use postroom_types::{Domain, EmailId, Secret};
-use postroom_wire::{Action, Input, Machine};
+use postroom_wire::{Action, ChannelBinding, Input, Machine};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub(crate) struct World {
     pub(crate) identity: Arc<Identity>,
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) inbox: InboxRecord,
-    password: Secret<String>,
+    pub(crate) password: Secret<String>,
+    pub(crate) api_key: Secret<String>,
 }
 
 impl World {
@@ -38,8 +40,9 @@ impl World {
             postroom_mailstore::Options::default(),
         ));
         let domain = Domain::parse("example.test").unwrap();
-        let options = postroom_identity::Options::new(domain);
-        let identity = Arc::new(Identity::new(store, Arc::clone(&mailstore), options));
+        let options = postroom_identity::Options::new(domain.clone());
+        let identity = Arc::new(Identity::new(Arc::clone(&store), Arc::clone(&mailstore), options));
+        identity.bootstrap().await.unwrap();
         let organization = identity.create_organization("test", None).await.unwrap().organization;
         let wanted = CreateInbox {
             organization: organization.id,
@@ -50,10 +53,21 @@ impl World {
             display_name: None,
             strict: true,
         };
-        let CreateOutcome::Created { inbox, password, .. } = identity.create_inbox(&wanted).await.unwrap() else {
+        let CreateOutcome::Created {
+            inbox,
+            password,
+            api_key,
+        } = identity.create_inbox(&wanted).await.unwrap()
+        else {
             panic!("the inbox is new")
         };
-        let intake = Arc::new(Intake::new(Arc::clone(&mailstore), postroom_intake::Options::default()));
+        let queue = postroom_queue::Options::new("mx.example.test".to_owned(), domain);
+        let intake = Arc::new(Intake::new(
+            Arc::clone(&mailstore),
+            Arc::clone(&identity),
+            Arc::new(Queue::new(store, queue)),
+            postroom_intake::Options::default(),
+        ));
         let folder = std::env::temp_dir().join(format!("postroom-imap-{}", EmailId::new()));
         let spooler = Spooler::new(folder).unwrap();
         let options = Options {
@@ -68,6 +82,7 @@ impl World {
             mailstore,
             inbox: *inbox,
             password,
+            api_key,
         }
     }
 
@@ -125,6 +140,12 @@ impl Client {
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> String {
         self.server.handle(Input::Bytes(bytes), Instant::now());
+        self.act().await
+    }
+
+    /// TLS is up, with this binding.
+    pub(crate) async fn secure(&mut self, binding: ChannelBinding) -> String {
+        self.server.handle(Input::TlsUp(Some(binding)), Instant::now());
         self.act().await
     }
 

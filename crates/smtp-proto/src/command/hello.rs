@@ -3,8 +3,8 @@
 use crate::grammar::parse_client;
 use crate::reply::Reply;
 use crate::server::Server;
-use crate::state::{Client, State};
-use postroom_wire::Action;
+use crate::state::{Access, Client, State};
+use postroom_wire::{Action, Mechanism};
 
 impl Server {
     /// RFC 5321 §4.1.1.1. A second greeting also ends an open transaction (§4.1.4).
@@ -26,8 +26,15 @@ impl Server {
 
     fn capabilities(&self) -> String {
         let starttls = if self.offers_tls() { "250-STARTTLS\r\n" } else { "" };
+        let auth = match &self.access {
+            Access::NeedsLogin(authenticator) if self.tls => {
+                let names: Vec<_> = authenticator.mechanisms().map(Mechanism::name).collect();
+                format!("250-AUTH {}\r\n", names.join(" "))
+            }
+            Access::Open | Access::NeedsLogin(_) | Access::LoggedIn => String::new(),
+        };
         format!(
-            "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n{starttls}250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n{starttls}{auth}250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             self.options.hostname, self.options.size_octets,
         )
     }

@@ -4,13 +4,18 @@ use crate::grammar::{ParamError, parse_forward_path, parse_mail_params, parse_re
 use crate::question::{Answer, Envelope, Question};
 use crate::reply::Reply;
 use crate::server::Server;
-use crate::state::{Client, Mail, State, Waiting};
+use crate::state::{Access, Client, Mail, State, Waiting};
 use postroom_types::{ForwardPath, ReversePath};
 
 impl Server {
     /// RFC 5321 §4.1.1.2.
     pub(crate) fn on_mail(&mut self, state: State, argument: &str) -> State {
         let client = match state {
+            // RFC 4954 §6, RFC 3207 §4.
+            _ if matches!(self.access, Access::NeedsLogin(_)) => {
+                let refusal = if self.tls { Reply::NEED_AUTH } else { Reply::NEED_TLS };
+                return self.stay(state, &refusal);
+            }
             State::Ready(client) => client,
             State::Connected => {
                 self.reply(&Reply::NEED_EHLO);
@@ -44,7 +49,8 @@ impl Server {
             // Without EHLO no extension was offered.
             return Err(Reply::UNKNOWN_PARAMETER);
         }
-        let params = parse_mail_params(rest).map_err(|e| match e {
+        let submission = !matches!(self.access, Access::Open);
+        let params = parse_mail_params(rest, submission).map_err(|e| match e {
             ParamError::Syntax => Reply::BAD_PARAMETER,
             ParamError::Unknown => Reply::UNKNOWN_PARAMETER,
         })?;

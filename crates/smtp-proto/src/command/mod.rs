@@ -1,18 +1,21 @@
 //! The commands: each handler takes the state, says its reply, and returns the next state.
 
+mod auth;
 mod hello;
 mod mail;
 mod other;
 mod text;
 
+pub(crate) use auth::{AUTH_OCTETS, Login};
 pub(crate) use text::Text;
 
-/// A command's verb (RFC 5321 §4.5.1, RFC 3207).
+/// A command's verb (RFC 5321 §4.5.1, RFC 3207, RFC 4954).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Ehlo,
     Helo,
     StartTls,
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -36,6 +39,7 @@ pub(crate) fn parse_command(line: &str) -> (Verb, &str) {
         "EHLO" => Verb::Ehlo,
         "HELO" => Verb::Helo,
         "STARTTLS" => Verb::StartTls,
+        "AUTH" => Verb::Auth,
         "MAIL" => Verb::Mail,
         "RCPT" => Verb::Rcpt,
         "DATA" => Verb::Data,
@@ -44,7 +48,7 @@ pub(crate) fn parse_command(line: &str) -> (Verb, &str) {
         "VRFY" => Verb::Vrfy,
         "HELP" => Verb::Help,
         "QUIT" => Verb::Quit,
-        "EXPN" | "AUTH" | "BDAT" | "ETRN" | "TURN" | "SEND" | "SOML" | "SAML" => Verb::NotImplemented,
+        "EXPN" | "BDAT" | "ETRN" | "TURN" | "SEND" | "SOML" | "SAML" => Verb::NotImplemented,
         "GET" | "POST" | "PUT" | "HEAD" | "OPTIONS" | "CONNECT" => Verb::Http,
         _ => Verb::Unknown,
     };

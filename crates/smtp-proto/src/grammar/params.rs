@@ -11,10 +11,11 @@ pub(crate) enum ParamError {
     Unknown,
 }
 
-/// Parses what stands behind the path.
-pub(crate) fn parse_mail_params(text: &str) -> Result<MailParams, ParamError> {
+/// Parses what stands behind the path. Where mail is submitted, AUTH may tell whom it is from (RFC 4954 §5); who has
+/// logged in is known better, so it is read and not kept.
+pub(crate) fn parse_mail_params(text: &str, submission: bool) -> Result<MailParams, ParamError> {
     let mut params = MailParams::default();
-    let mut body = false;
+    let (mut body, mut auth) = (false, !submission);
     for param in text.split(' ').filter(|param| !param.is_empty()) {
         let (keyword, value) = match param.split_once('=') {
             Some((keyword, value)) => (keyword, Some(value)),
@@ -33,6 +34,13 @@ pub(crate) fn parse_mail_params(text: &str) -> Result<MailParams, ParamError> {
                 };
             }
             ("SMTPUTF8", None) if !params.smtputf8 => params.smtputf8 = true,
+            ("AUTH", Some(value)) if !auth => {
+                auth = true;
+                if value != "<>" && !is_xtext(value) {
+                    return Err(ParamError::Syntax);
+                }
+            }
+            ("AUTH", _) if submission => return Err(ParamError::Syntax),
             ("SIZE" | "BODY" | "SMTPUTF8", _) => return Err(ParamError::Syntax),
             _ if !is_keyword(keyword) => return Err(ParamError::Syntax),
             _ => return Err(ParamError::Unknown),
@@ -45,6 +53,17 @@ pub(crate) fn parse_mail_params(text: &str) -> Result<MailParams, ParamError> {
 fn parse_size(text: &str) -> Option<u64> {
     let digits = (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// RFC 3461 §4: printable ASCII but `+` and `=`, which are written `+2B` and `+3D`.
+fn is_xtext(text: &str) -> bool {
+    let mut parts = text.split('+');
+    let plain = |text: &str| text.bytes().all(|b| matches!(b, b'!'..=b'~') && b != b'=');
+    let coded = |text: &str| {
+        let hex = |b: &u8| b.is_ascii_digit() || (b'A'..=b'F').contains(b);
+        matches!(text.as_bytes(), [a, b, ..] if hex(a) && hex(b)) && plain(&text[2..])
+    };
+    !text.is_empty() && parts.next().is_some_and(plain) && parts.all(coded)
 }
 
 fn is_keyword(text: &str) -> bool {
@@ -85,7 +104,25 @@ mod tests {
             ("RET=FULL", Err(ParamError::Unknown)),
             ("AUTH=<>", Err(ParamError::Unknown)),
         ] {
-            assert_eq!(parse_mail_params(text), expected, "{text:?}");
+            assert_eq!(parse_mail_params(text, false), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn auth_where_mail_is_submitted() {
+        for (text, expected) in [
+            ("AUTH=<>", true),
+            ("auth=e+3Dmc2@example.com", true),
+            ("SIZE=1 AUTH=a@b BODY=7BIT", true),
+            ("AUTH=", false),
+            ("AUTH", false),
+            ("AUTH=a=b", false),
+            ("AUTH=a+2", false),
+            ("AUTH=a+2b", false),
+            ("AUTH=\u{e4}", false),
+            ("AUTH=a AUTH=a", false),
+        ] {
+            assert_eq!(parse_mail_params(text, true).is_ok(), expected, "{text:?}");
         }
     }
 }

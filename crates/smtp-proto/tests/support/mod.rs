@@ -1,7 +1,10 @@
 //! How SMTP transcripts write questions and answers.
 
+mod scram;
+
 use postroom_smtp_proto::{Answer, BareNewline, Envelope, MailParams, Options, Question, Reply, Server};
 use postroom_testkit::Dialect;
+use postroom_wire::{Credentials, Evidence};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +35,7 @@ pub(crate) fn options(text: &str) -> Options {
                     _ => BareNewline::Reject,
                 }
             }
+            "logins" => options.login_attempts = number(),
             _ => panic!("no such option: {key}"),
         }
     }
@@ -42,11 +46,15 @@ impl Dialect for Smtp {
     type Machine = Server;
 
     fn machine(&self, text: &str, now: Instant) -> Server {
-        Server::new(Arc::new(options(text)), now)
+        match text.strip_prefix("submission") {
+            None => Server::new(Arc::new(options(text)), now),
+            Some(text) => Server::submission(Arc::new(options(text)), Some(scram::options()), now),
+        }
     }
 
     fn render_question(&self, question: &Question) -> String {
         match question {
+            Question::Authenticate(credentials) => format!("auth {}", show_credentials(credentials)),
             Question::Mail {
                 client,
                 reverse_path,
@@ -66,8 +74,12 @@ impl Dialect for Smtp {
         }
     }
 
-    /// `yes`, or a reply: `250 2.0.0 OK`.
-    fn parse_answer(&self, _question: &Question, text: &str) -> Result<Answer, String> {
+    /// `yes`, or a reply: `250 2.0.0 OK`. To a login, `yes signed` shows a SCRAM client 32 octets `\x09`.
+    fn parse_answer(&self, question: &Question, text: &str) -> Result<Answer, String> {
+        if let (Question::Authenticate(_), Some(how)) = (question, text.strip_prefix("yes")) {
+            let server_signature = (how == " signed").then_some([9; 32]);
+            return Ok(Answer::Authenticated { server_signature });
+        }
         if text == "yes" {
             return Ok(Answer::Accept);
         }
@@ -87,6 +99,15 @@ impl Dialect for Smtp {
 
     fn parse_news(&self, text: &str) -> Result<Infallible, String> {
         Err(format!("SMTP has no news: {text}"))
+    }
+}
+
+fn show_credentials(credentials: &Credentials) -> String {
+    let user = &credentials.user;
+    match &credentials.evidence {
+        Evidence::Password(password) => format!("{user} password {}", password.expose()),
+        Evidence::Token(token) => format!("{user} token {}", token.expose()),
+        Evidence::Scram(proof) => format!("{user} proof of {}", String::from_utf8_lossy(&proof.auth_message)),
     }
 }
 
