@@ -27,7 +27,8 @@ impl Identity {
         let (local_part, domain) = address
             .rsplit_once('@')
             .ok_or(IdentityError::Invalid("an address has the form name@domain"))?;
-        let address = parse_username(local_part, &self.domain_for(Some(domain))?)?;
+        let organization = self.inbox(id).await?.organization;
+        let address = parse_username(local_part, &self.domain_for(Some(domain), organization)?)?;
         if self.is_reserved(address.local_part()) {
             return Err(IdentityError::Reserved);
         }
@@ -41,6 +42,7 @@ impl Identity {
                 if inbox.aliases.len() >= MAX_ALIASES {
                     return Err(IdentityError::TooMany("addresses"));
                 }
+                self.hold_domain(&mut builder, address.domain(), organization).await?;
                 let tombstone = self.store.get(&keys::address(&address)).await?;
                 let own = AddressRow::Tombstone {
                     organization: inbox.organization,

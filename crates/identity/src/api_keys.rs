@@ -7,14 +7,15 @@ use crate::attempts::ATTEMPTS;
 use crate::keys;
 use crate::organizations::check_name;
 use crate::record::{InboxRecord, KeyKind, Organization, StoredKey, decode, encode, now_ms};
+use crate::scram::ScramKeys;
 use crate::secrets::{hash_of, random_secret};
 use crate::{Identity, IdentityError};
 use postroom_store::{CommitBuilder, Key, StoreError, Value, scan_prefix};
-use postroom_types::{InboxId, KeyId, OrganizationId, PodId, Secret};
+use postroom_types::{InboxId, KeyId, OrganizationId, PodId, ScramParameters, Secret};
 use subtle::ConstantTimeEq;
 
 /// Most keys of one scope.
-const MAX_KEYS: usize = 64;
+pub(crate) const MAX_KEYS: usize = 64;
 const LIST_FORMAT: u8 = 1;
 /// How much of a key may be seen: its prefix and this many letters, 30 of its 160 bits.
 const SHOWN_LETTERS: usize = 6;
@@ -137,7 +138,7 @@ impl Identity {
                 KeyKind::Pod => IdentityError::NoSuchPod,
                 KeyKind::Inbox => IdentityError::NoSuchInbox,
             })?;
-            let (stored, new) = make_key(scope, name);
+            let (stored, new) = make_key(self.scram().await?, scope, name);
             let once_key = keys::api_key(&stored.hash);
             let mut builder = CommitBuilder::new();
             builder.put_new(once_key.clone(), encode(&stored));
@@ -249,8 +250,13 @@ impl Identity {
 }
 
 /// Adds a new key to a commit that makes or holds on to its owner; returns its row too.
-pub(crate) fn add_key(builder: &mut CommitBuilder, scope: &KeyScope, name: Option<&str>) -> ((Key, Value), NewKey) {
-    let (stored, new) = make_key(scope, name);
+pub(crate) fn add_key(
+    builder: &mut CommitBuilder,
+    parameters: &ScramParameters,
+    scope: &KeyScope,
+    name: Option<&str>,
+) -> ((Key, Value), NewKey) {
+    let (stored, new) = make_key(parameters, scope, name);
     let row = (keys::api_key(&stored.hash), encode(&stored));
     builder.put_new(row.0.clone(), row.1.clone());
     builder.put(
@@ -260,7 +266,7 @@ pub(crate) fn add_key(builder: &mut CommitBuilder, scope: &KeyScope, name: Optio
     (row, new)
 }
 
-fn make_key(scope: &KeyScope, name: Option<&str>) -> (StoredKey, NewKey) {
+fn make_key(parameters: &ScramParameters, scope: &KeyScope, name: Option<&str>) -> (StoredKey, NewKey) {
     let prefix = scope.kind().prefix();
     let secret = random_secret(prefix);
     let stored = StoredKey {
@@ -281,6 +287,10 @@ fn make_key(scope: &KeyScope, name: Option<&str>) -> (StoredKey, NewKey) {
         shown: secret.expose()[..prefix.len() + SHOWN_LETTERS].to_owned(),
         created_at: now_ms(),
         hash: hash_of(secret.expose()),
+        scram: match scope.kind() {
+            KeyKind::Inbox | KeyKind::Organization => Some(ScramKeys::derive(parameters, &secret)),
+            KeyKind::Operator | KeyKind::Tenant | KeyKind::Pod => None,
+        },
     };
     let record = shown(&stored);
     (stored, NewKey { record, secret })

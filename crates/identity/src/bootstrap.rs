@@ -20,11 +20,13 @@ pub struct Operator {
 
 impl Identity {
     /// Makes the operator's organization and the inbox `postmaster@<default domain>` on the first start, and finds them
-    /// on every later one. Nobody knows the inbox's secrets until they are rotated.
+    /// on every later one; reads the domains. Nobody knows the inbox's secrets until they are rotated.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn bootstrap(&self) -> Result<Operator, IdentityError> {
+        self.open_domains().await?;
+        self.scram().await?;
         for _ in 0..ATTEMPTS {
             if let Some(organization) = self.operator_organization().await? {
                 return Ok(Operator {
@@ -52,6 +54,9 @@ impl Identity {
             display_name: Some("Postmaster".into()),
             send_paused: false,
             receive_paused: false,
+            forward_to: None,
+            daily_messages: None,
+            daily_new_recipients: None,
             epoch: CredentialEpoch::default(),
             created_at: now_ms(),
             request: None,
@@ -70,8 +75,9 @@ impl Identity {
             canonical: true,
         };
         builder.put_new(keys::address(&inbox.canonical), encode(&row));
-        let hash = self.hasher.hash(self.hasher.turn().await, &random_secret("")).await?;
-        self.add_inbox_rows(&mut builder, &inbox, &hash);
+        let turn = self.hasher.turn().await;
+        let password = self.stored_password(turn, &random_secret("")).await?;
+        self.add_inbox_rows(&mut builder, self.scram().await?, &inbox, &password);
         self.commit_new(builder, keys::OPERATOR).await.map(|_| ())
     }
 }

@@ -13,10 +13,11 @@ use crate::keys::{self, LANE_INBOXES, LANE_ROOM};
 use crate::names::parse_username;
 use crate::place::{Free, Memory, Place};
 use crate::record::{AddressRow, InboxRecord, Organization, encode, encode_id, now_ms};
+use crate::scram::StoredPassword;
 use crate::secrets::random_secret;
 use crate::{CredentialEpoch, Identity, IdentityError, KeyScope};
 use postroom_store::{CommitBuilder, CounterRecord, Value};
-use postroom_types::{Domain, EmailAddress, InboxId, OrganizationId, PodId, Secret};
+use postroom_types::{Domain, EmailAddress, InboxId, OrganizationId, PodId, ScramParameters, Secret};
 
 /// A wanted inbox.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ pub enum CreateOutcome {
 enum Preparation {
     Nothing,
     Turn(Turn),
-    Ready(Secret<String>, String),
+    Ready(Secret<String>, StoredPassword),
 }
 
 impl Identity {
@@ -76,7 +77,7 @@ impl Identity {
     /// [`IdentityError::Invalid`], [`IdentityError::Reserved`], [`IdentityError::DomainNotAvailable`],
     /// [`IdentityError::NoSuchPod`], [`IdentityError::PlanLimit`] (only if an inbox would be made): nothing was done.
     pub async fn create_inbox(&self, request: &CreateInbox) -> Result<CreateOutcome, IdentityError> {
-        let domain = self.domain_for(request.domain.as_deref())?;
+        let domain = self.domain_for(request.domain.as_deref(), request.organization)?;
         request.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         let asked = match &request.username {
             None => None,
@@ -103,14 +104,16 @@ impl Identity {
                 Preparation::Nothing => Preparation::Turn(self.hasher.turn().await),
                 Preparation::Turn(turn) => {
                     let password = random_secret("");
-                    let hash = self.hasher.hash(turn, &password).await?;
-                    Preparation::Ready(password, hash)
+                    let stored = self.stored_password(turn, &password).await?;
+                    Preparation::Ready(password, stored)
                 }
-                Preparation::Ready(password, hash) => {
+                Preparation::Ready(password, stored) => {
                     let mut builder = CommitBuilder::new();
                     builder.require(keys::organization(organization.id), owner);
+                    self.hold_domain(&mut builder, &domain, organization.id).await?;
                     let inbox = new_inbox(request, pod, &free);
-                    let api_key = self.add_inbox(&mut builder, &inbox, free, &hash);
+                    let parameters = self.scram().await?;
+                    let api_key = self.add_inbox(&mut builder, parameters, &inbox, free, &stored);
                     match self.commit_new(builder, &keys::inbox(inbox.id)).await? {
                         None => {
                             return Ok(CreateOutcome::Created {
@@ -119,7 +122,7 @@ impl Identity {
                                 password,
                             });
                         }
-                        Some(_) => Preparation::Ready(password, hash),
+                        Some(_) => Preparation::Ready(password, stored),
                     }
                 }
             };
@@ -150,7 +153,14 @@ impl Identity {
     }
 
     /// Adds an inbox with everything it needs to a commit; returns its key.
-    fn add_inbox(&self, builder: &mut CommitBuilder, inbox: &InboxRecord, free: Free, hash: &str) -> Secret<String> {
+    fn add_inbox(
+        &self,
+        builder: &mut CommitBuilder,
+        parameters: &ScramParameters,
+        inbox: &InboxRecord,
+        free: Free,
+        password: &StoredPassword,
+    ) -> Secret<String> {
         let row = AddressRow::Inbox {
             inbox: inbox.id,
             organization: inbox.organization,
@@ -173,26 +183,26 @@ impl Identity {
         builder.count(counters.clone(), LANE_INBOXES, 1);
         builder.count(counters, LANE_ROOM, -1);
         builder.count(keys::pod_counters(inbox.pod), LANE_INBOXES, 1);
-        self.add_inbox_rows(builder, inbox, hash)
+        self.add_inbox_rows(builder, parameters, inbox, password)
     }
 
     /// The rows of an inbox other than its address and the counters; returns its key.
     pub(crate) fn add_inbox_rows(
         &self,
         builder: &mut CommitBuilder,
+        parameters: &ScramParameters,
         inbox: &InboxRecord,
-        hash: &str,
+        password: &StoredPassword,
     ) -> Secret<String> {
         builder.put_new(keys::inbox(inbox.id), encode(inbox));
-        builder.put(keys::password(inbox.id), encode(&hash));
+        builder.put(keys::password(inbox.id), encode(password));
         builder.put(
             keys::listed_inbox(inbox.organization, inbox.id),
             encode_id(inbox.pod.as_bytes()),
         );
         self.mailstore.add_inbox(builder, inbox.id, self.options.quota_octets);
-        add_key(builder, &KeyScope::Inbox(inbox.organization, inbox.id), None)
-            .1
-            .secret
+        let scope = KeyScope::Inbox(inbox.organization, inbox.id);
+        add_key(builder, parameters, &scope, None).1.secret
     }
 }
 
@@ -225,6 +235,9 @@ fn new_inbox(request: &CreateInbox, pod: PodId, free: &Free) -> InboxRecord {
         display_name: request.display_name.clone(),
         send_paused: false,
         receive_paused: false,
+        forward_to: None,
+        daily_messages: None,
+        daily_new_recipients: None,
         epoch: CredentialEpoch::default(),
         created_at: now_ms(),
         request: match &free.memory {

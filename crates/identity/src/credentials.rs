@@ -40,8 +40,8 @@ impl Identity {
         let mut password = None;
         if rotate != Rotate::ApiKey {
             let secret = random_secret("");
-            let hash = self.hasher.hash(self.hasher.turn().await, &secret).await?;
-            password = Some((secret, encode(&hash)));
+            let stored = self.stored_password(self.hasher.turn().await, &secret).await?;
+            password = Some((secret, encode(&stored)));
         }
         // The row that tells, after an unknown outcome, that this very rotation was done.
         let mut sent: Option<(Key, Value, Rotated)> = None;
@@ -69,7 +69,7 @@ impl Identity {
                     builder.delete(listed);
                     builder.delete(keys::api_key(&hash));
                 }
-                let (row, new) = add_key(&mut builder, &scope, None);
+                let (row, new) = add_key(&mut builder, self.scram().await?, &scope, None);
                 api_key = Some(new.secret);
                 proof = Some(row);
             }

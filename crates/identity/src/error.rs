@@ -1,6 +1,7 @@
 //! What goes wrong; who shows it chooses the words of its protocol.
 
 use postroom_mailstore::MailError;
+use postroom_message::SignError;
 use postroom_store::StoreError;
 
 /// Why nothing was done.
@@ -42,6 +43,15 @@ pub enum IdentityError {
     /// Another pod of the organization has the slug.
     #[error("this slug is taken")]
     SlugTaken,
+    /// This server does not answer for the domain.
+    #[error("no such domain")]
+    NoSuchDomain,
+    /// This server answers for the domain already.
+    #[error("this domain is there already")]
+    DomainTaken,
+    /// The domain cannot be removed; the text says why, for the user.
+    #[error("this domain stays: {0}")]
+    DomainInUse(&'static str),
     /// There are as many of these as there may be.
     #[error("too many {0}")]
     TooMany(&'static str),
@@ -51,6 +61,9 @@ pub enum IdentityError {
     /// Others were always faster; trying again later helps.
     #[error("too much contention")]
     Busy,
+    /// A DKIM key could not be made or read.
+    #[error("DKIM keys: {0}")]
+    Keys(#[from] SignError),
     /// Mail could not be cleared away.
     #[error(transparent)]
     Mail(#[from] MailError),

@@ -4,9 +4,9 @@ use crate::attempts::ATTEMPTS;
 use crate::create::check_display_name;
 use crate::keys;
 use crate::record::{InboxRecord, decode, decode_id, encode};
-use crate::{Identity, IdentityError};
-use postroom_store::{CommitBuilder, Key, prefix_end, scan};
-use postroom_types::{InboxId, OrganizationId, PodId};
+use crate::{Identity, IdentityError, Resolution};
+use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, prefix_end, scan};
+use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
 
 /// Most octets of an inbox's metadata, as JSON.
 const MAX_METADATA_OCTETS: usize = 3072;
@@ -31,6 +31,12 @@ pub struct InboxChange {
     pub send_paused: Option<bool>,
     /// Whether it takes no mail.
     pub receive_paused: Option<bool>,
+    /// Where a copy of each message it gets is sent on to; not to itself.
+    pub forward_to: Option<Option<EmailAddress>>,
+    /// Messages it may send a day; `Some(None)` is the server's limit.
+    pub daily_messages: Option<Option<u32>>,
+    /// Addresses a day that it may write to for the first time; `Some(None)` is the server's limit.
+    pub daily_new_recipients: Option<Option<u32>>,
 }
 
 impl Identity {
@@ -106,6 +112,9 @@ impl Identity {
         {
             return Err(IdentityError::Invalid("metadata has at most 3,072 octets of JSON"));
         }
+        if let Some(Some(address)) = &change.forward_to {
+            self.check_forward(id, address).await?;
+        }
         for _ in 0..ATTEMPTS {
             let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
             let Some((old, mut inbox)) = found.filter(|(_, inbox)| inbox.deleted_at.is_none()) else {
@@ -116,8 +125,19 @@ impl Identity {
             }
             inbox.send_paused = change.send_paused.unwrap_or(inbox.send_paused);
             inbox.receive_paused = change.receive_paused.unwrap_or(inbox.receive_paused);
+            if let Some(address) = &change.forward_to {
+                inbox.forward_to.clone_from(address);
+            }
+            inbox.daily_messages = change.daily_messages.unwrap_or(inbox.daily_messages);
+            inbox.daily_new_recipients = change.daily_new_recipients.unwrap_or(inbox.daily_new_recipients);
+            let row = encode(&inbox);
+            if row.len() > MAX_VALUE_OCTETS {
+                return Err(IdentityError::Invalid(
+                    "its addresses and its display name are too long together",
+                ));
+            }
             let mut builder = CommitBuilder::new();
-            builder.replace(keys::inbox(id), old, encode(&inbox));
+            builder.replace(keys::inbox(id), old, row);
             match &change.metadata {
                 None => {}
                 Some(None) => {
@@ -132,6 +152,17 @@ impl Identity {
             }
         }
         Err(IdentityError::Busy)
+    }
+
+    /// Mail that an inbox forwards to itself, under whatever address, would go round for ever.
+    async fn check_forward(&self, id: InboxId, address: &EmailAddress) -> Result<(), IdentityError> {
+        match self.resolve(address).await? {
+            Resolution::Inbox(inbox) if inbox.id == id => {
+                Err(IdentityError::Invalid("an inbox cannot forward to itself"))
+            }
+            Resolution::NoSuchMailbox => Err(IdentityError::Invalid("nobody here has the address to forward to")),
+            Resolution::Inbox(_) | Resolution::NotLocal => Ok(()),
+        }
     }
 
     pub(crate) async fn live_inbox(&self, id: InboxId) -> Result<Option<InboxRecord>, IdentityError> {

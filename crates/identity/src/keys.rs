@@ -3,23 +3,26 @@
 //! | layout | value |
 //! |---|---|
 //! | `iO` | the operator: organization and postmaster inbox |
+//! | `iK` | salt and iteration count of all SCRAM keys |
 //! | `io` organization | [`Organization`](crate::Organization) |
 //! | `ic` organization | counters: [`LANE_INBOXES`], [`LANE_ROOM`], [`LANE_DEBT`] |
 //! | `ip` organization pod | [`Pod`](crate::Pod) |
 //! | `il` organization slug | the pod's id |
 //! | `iu` pod | counters: [`LANE_INBOXES`] |
 //! | `ii` inbox | the inbox |
-//! | `is` inbox | the password's hash |
+//! | `is` inbox | the password's hash and SCRAM keys |
 //! | `im` inbox | metadata, JSON |
 //! | `in` organization inbox | the inbox's pod; live inboxes only |
 //! | `ia` address | who has it: an inbox, or a tombstone (`iascout@example.test`) |
 //! | `ir` organization pod-or-zero SHA-256(asked-for address) | the inbox that this request got |
 //! | `ih` SHA-256(key) | the API key's record |
 //! | `iw` scope-letter scope-id key-id | SHA-256 of the key, to list and revoke |
+//! | `id` domain | the domain: whose, its catch-all (`idexample.test`) |
+//! | `ik` domain 0 selector | a DKIM key; `r…` is RSA, `e…` Ed25519 (`ikexample.test\0r20261121a`) |
 //! | `iz` deleted-at-ms inbox | the organization; inboxes whose mail waits to be purged |
 
 use postroom_store::Key;
-use postroom_types::{EmailAddress, InboxId, KeyId, OrganizationId, PodId};
+use postroom_types::{Domain, EmailAddress, InboxId, KeyId, OrganizationId, PodId};
 use sha2::{Digest, Sha256};
 
 /// Live inboxes of an organization or pod.
@@ -30,8 +33,11 @@ pub(crate) const LANE_ROOM: usize = 1;
 pub(crate) const LANE_DEBT: usize = 2;
 
 pub(crate) const OPERATOR: &[u8] = b"iO";
+pub(crate) const SCRAM: &[u8] = b"iK";
 pub(crate) const ORGANIZATIONS: &[u8] = b"io";
 pub(crate) const PURGES: &[u8] = b"iz";
+pub(crate) const ADDRESSES: &[u8] = b"ia";
+pub(crate) const DOMAINS: &[u8] = b"id";
 
 fn key(kind: &[u8; 2], parts: &[&[u8]]) -> Key {
     let mut key = kind.to_vec();
@@ -108,6 +114,24 @@ pub(crate) fn listed_api_key(scope: (u8, [u8; 16]), id: KeyId) -> Key {
 
 pub(crate) fn purge(deleted_at: i64, id: InboxId) -> Key {
     key(b"iz", &[&deleted_at.max(0).to_be_bytes(), id.as_bytes()])
+}
+
+/// A configured domain that is too long for a key does not fit an address either; its row would be refused.
+pub(crate) fn domain(domain: &Domain) -> Key {
+    key(b"id", &[domain.as_str().as_bytes()])
+}
+
+/// The domain of a key that [`domain`] made.
+pub(crate) fn domain_of(key: &[u8]) -> Option<Domain> {
+    Domain::parse(std::str::from_utf8(key.strip_prefix(DOMAINS)?).ok()?).ok()
+}
+
+pub(crate) fn dkim_keys(domain: &Domain) -> Key {
+    key(b"ik", &[domain.as_str().as_bytes(), &[0]])
+}
+
+pub(crate) fn dkim_key(domain: &Domain, selector: &str) -> Key {
+    key(b"ik", &[domain.as_str().as_bytes(), &[0], selector.as_bytes()])
 }
 
 /// The id at the end of a key that ends with one.

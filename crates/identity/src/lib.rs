@@ -1,10 +1,10 @@
-//! Organizations, pods, inboxes, names, passwords and API keys.
+//! Organizations, pods, inboxes, names, passwords, API keys, and domains with their DKIM keys.
 //!
 //! What always holds:
 //! - One row per folded address: usernames, aliases and tombstones share one name space per domain, so no address is
 //!   ever given out twice. It is put under `Absent` in the commit that makes its owner; nothing is checked first.
 //! - What is deleted is hidden from every face by the same commit; its addresses stay as tombstones for its organization.
-//! - Secrets are shown once, kept only as hashes, and never logged.
+//! - Secrets are shown once, kept only as hashes and SCRAM keys, and never logged.
 //! - No password is hashed while a commit is open, and never more at once than [`Options::hashing_permits`].
 
 mod addresses;
@@ -14,8 +14,12 @@ mod bootstrap;
 mod create;
 mod credentials;
 mod delete;
+mod dkim;
+mod dns;
+mod domains;
 mod error;
 mod hashing;
+mod hosted;
 mod inboxes;
 mod keys;
 mod limiter;
@@ -27,6 +31,7 @@ mod pods;
 mod purge;
 mod record;
 mod resolve;
+mod scram;
 mod secrets;
 mod successes;
 
@@ -34,6 +39,9 @@ pub use api_keys::{KeyRecord, KeyScope, NewKey, Principal};
 pub use bootstrap::Operator;
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};
+pub use dkim::{DkimKeySummary, KeyStage};
+pub use dns::{DnsRecord, zone_file};
+pub use domains::DomainRecord;
 pub use error::IdentityError;
 pub use inboxes::{InboxChange, InboxPage};
 pub use limiter::LoginLimits;
@@ -41,19 +49,24 @@ pub use login::{Login, LoginError, Purpose};
 pub use organizations::{NewOrganization, OrganizationChange};
 pub use record::{CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
 pub use resolve::Resolution;
+pub use secrets::random_seed;
 
 use hashing::Hasher;
+use hosted::Hosted;
 use login::Logins;
 use postroom_mailstore::Mailstore;
 use postroom_store::SharedStore;
-use postroom_types::Domain;
+use postroom_types::{Domain, ScramParameters};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// What identity needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The domain of inboxes that name none; the operator's postmaster lives here.
     pub default_domain: Domain,
+    /// The name of this server: where the MX records of its domains point. Default: the default domain.
+    pub hostname: Domain,
     /// Further domains of the operator, open to every organization.
     pub hosted_domains: Vec<Domain>,
     /// Names nobody may take, beyond the built-in ones; folded.
@@ -73,6 +86,7 @@ impl Options {
     #[must_use]
     pub fn new(default_domain: Domain) -> Self {
         Self {
+            hostname: default_domain.clone(),
             default_domain,
             hosted_domains: Vec::new(),
             reserved_names: Vec::new(),
@@ -91,6 +105,8 @@ pub struct Identity {
     options: Options,
     hasher: Hasher,
     logins: Logins,
+    scram: OnceCell<Arc<ScramParameters>>,
+    hosted: Hosted,
 }
 
 impl Identity {
@@ -100,8 +116,10 @@ impl Identity {
         Self {
             store,
             mailstore,
+            hosted: Hosted::default(),
             hasher: Hasher::new(options.hashing_permits),
             logins: Logins::new(options.login_limits.clone()),
+            scram: OnceCell::new(),
             options,
         }
     }
@@ -110,11 +128,5 @@ impl Identity {
     #[must_use]
     pub const fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// Whether this server answers for the domain.
-    #[must_use]
-    pub fn is_local(&self, domain: &Domain) -> bool {
-        *domain == self.options.default_domain || self.options.hosted_domains.contains(domain)
     }
 }

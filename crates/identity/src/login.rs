@@ -5,6 +5,7 @@
 
 use crate::limiter::{Limiter, LoginLimits};
 use crate::record::{CredentialEpoch, InboxRecord, KeyKind, StoredKey};
+use crate::scram::StoredPassword;
 use crate::successes::{Fingerprint, Successes};
 use crate::{Identity, IdentityError, keys};
 use postroom_store::{Key, StoreError};
@@ -30,6 +31,16 @@ pub struct Login {
     pub epoch: CredentialEpoch,
     /// The row of the API key used instead of the password.
     api_key: Option<Key>,
+}
+
+impl Login {
+    pub(crate) fn of(inbox: InboxRecord, api_key: Option<Key>) -> Self {
+        Self {
+            epoch: inbox.epoch,
+            inbox,
+            api_key,
+        }
+    }
 }
 
 /// Why a login failed.
@@ -70,13 +81,13 @@ impl Logins {
         }
     }
 
-    fn take(&self, user: &str, source: IpAddr) -> Result<(), Duration> {
+    pub(crate) fn take(&self, user: &str, source: IpAddr) -> Result<(), Duration> {
         self.limiter
             .as_ref()
             .map_or(Ok(()), |limiter| limiter.take(user, source, Instant::now()))
     }
 
-    fn give_back(&self, user: &str, source: IpAddr) {
+    pub(crate) fn give_back(&self, user: &str, source: IpAddr) {
         if let Some(limiter) = &self.limiter {
             limiter.give_back(user, source);
         }
@@ -96,11 +107,24 @@ impl Identity {
         purpose: Purpose,
     ) -> Result<Login, LoginError> {
         let result = self.check_login(user, password, source).await;
-        match &result {
-            Ok(login) => tracing::info!(inbox = %login.inbox.id, peer = %source, ?purpose, "auth"),
-            // The user is not logged: people type passwords there.
-            Err(error) => tracing::info!(peer = %source, ?purpose, reason = %error, "auth failed"),
-        }
+        log(result.as_ref(), source, purpose);
+        result
+    }
+
+    /// Checks a bearer token: a key that may log in. `user` is the inbox's canonical address; without it, the token has
+    /// to be a key of one inbox.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn login_with_token(
+        &self,
+        user: Option<&str>,
+        token: &Secret<String>,
+        source: IpAddr,
+        purpose: Purpose,
+    ) -> Result<Login, LoginError> {
+        let result = self.check_token(user, token, source).await;
+        log(result.as_ref(), source, purpose);
         result
     }
 
@@ -119,14 +143,7 @@ impl Identity {
     }
 
     async fn check_login(&self, user: &str, password: &Secret<String>, source: IpAddr) -> Result<Login, LoginError> {
-        let address = EmailAddress::parse(user).ok().map(|address| address.folded());
-        let inbox = match &address {
-            Some(address) => self.inbox_at(address).await?.filter(|(_, canonical)| *canonical),
-            None => None,
-        };
-        let inbox = inbox.map(|(inbox, _)| inbox);
-        // What nobody can have is counted under one name, so that it takes no more room than one.
-        let name = address.map_or_else(String::new, |address| address.to_string());
+        let (name, inbox) = self.named(user).await?;
         if KeyKind::ALL
             .iter()
             .any(|kind| password.expose().starts_with(kind.prefix()))
@@ -142,14 +159,41 @@ impl Identity {
             self.logins.successes.shared(fingerprint, check).await?
         };
         match (checked, inbox) {
-            (Checked::Right, Some(inbox)) => Ok(Login {
-                epoch: inbox.epoch,
-                inbox,
-                api_key: None,
-            }),
+            (Checked::Right, Some(inbox)) => Ok(Login::of(inbox, None)),
             (Checked::Right | Checked::Wrong, _) => Err(LoginError::Wrong),
-            (Checked::Limited(retry_after), _) => Err(LoginError::RateLimited { retry_after }),
+            (Checked::Limited(retry_after), _) => Err(limited(retry_after)),
         }
+    }
+
+    /// The inbox whose canonical address a user is, and the name under which its failures are counted. What nobody can
+    /// have is counted under one name, so that it takes no more room than one.
+    pub(crate) async fn named(&self, user: &str) -> Result<(String, Option<InboxRecord>), IdentityError> {
+        let Ok(address) = EmailAddress::parse(user) else {
+            return Ok((String::new(), None));
+        };
+        let address = address.folded();
+        let found = self.inbox_at(&address).await?.filter(|(_, canonical)| *canonical);
+        Ok((address.to_string(), found.map(|(inbox, _)| inbox)))
+    }
+
+    async fn check_token(
+        &self,
+        user: Option<&str>,
+        token: &Secret<String>,
+        source: IpAddr,
+    ) -> Result<Login, LoginError> {
+        let (name, inbox) = match user {
+            Some(user) => self.named(user).await?,
+            None => match self.stored_key(token.expose()).await?.and_then(|key| key.inbox) {
+                Some(id) => {
+                    let inbox = self.live_inbox(id).await?;
+                    let name = inbox.as_ref().map(|inbox| inbox.canonical.to_string());
+                    (name.unwrap_or_default(), inbox)
+                }
+                None => (String::new(), None),
+            },
+        };
+        self.key_login(&name, inbox, token, source).await
     }
 
     async fn check_password(
@@ -163,20 +207,21 @@ impl Identity {
         if let Err(retry_after) = self.logins.take(name, source) {
             return Ok(Checked::Limited(retry_after));
         }
-        let hash = match inbox {
+        let stored = match inbox {
             Some(inbox) => self
-                .row::<String>(&keys::password(inbox.id))
+                .row::<StoredPassword>(&keys::password(inbox.id))
                 .await?
-                .map(|(_, hash)| hash),
+                .map(|(row, stored)| (inbox.id, row, stored)),
             None => None,
         };
-        let Some(hash) = hash else {
+        let Some((inbox, row, stored)) = stored else {
             self.hasher.waste(password).await?;
             return Ok(Checked::Wrong);
         };
-        if !self.hasher.verify(password, hash).await? {
+        if !self.hasher.verify(password, stored.hash.clone()).await? {
             return Ok(Checked::Wrong);
         }
+        self.complete_password(inbox, row, stored, password).await;
         self.logins.give_back(name, source);
         self.logins.successes.insert(fingerprint, Instant::now());
         Ok(Checked::Right)
@@ -191,10 +236,23 @@ impl Identity {
         source: IpAddr,
     ) -> Result<Login, LoginError> {
         if let Err(retry_after) = self.logins.take(name, source) {
-            return Err(LoginError::RateLimited { retry_after });
+            return Err(limited(retry_after));
         }
         let key = self.stored_key(password.expose()).await?;
-        let opens = |key: &StoredKey, inbox: &InboxRecord| match key.kind {
+        match (key, inbox) {
+            (Some(key), Some(inbox)) if self.key_opens(&key, &inbox) => {
+                self.logins.give_back(name, source);
+                if key.scram.is_none() {
+                    self.complete_key(&key.hash, password).await;
+                }
+                Ok(Login::of(inbox, Some(keys::api_key(&key.hash))))
+            }
+            _ => Err(LoginError::Wrong),
+        }
+    }
+
+    pub(crate) fn key_opens(&self, key: &StoredKey, inbox: &InboxRecord) -> bool {
+        match key.kind {
             KeyKind::Inbox => key.inbox == Some(inbox.id),
             KeyKind::Organization => {
                 self.options.organization_key_login
@@ -202,18 +260,19 @@ impl Identity {
                     && key.pod.is_none_or(|pod| pod == inbox.pod)
             }
             KeyKind::Operator | KeyKind::Tenant | KeyKind::Pod => false,
-        };
-        match (key, inbox) {
-            (Some(key), Some(inbox)) if opens(&key, &inbox) => {
-                self.logins.give_back(name, source);
-                Ok(Login {
-                    epoch: inbox.epoch,
-                    inbox,
-                    api_key: Some(keys::api_key(&key.hash)),
-                })
-            }
-            _ => Err(LoginError::Wrong),
         }
+    }
+}
+
+pub(crate) const fn limited(retry_after: Duration) -> LoginError {
+    LoginError::RateLimited { retry_after }
+}
+
+pub(crate) fn log(result: Result<&Login, &LoginError>, source: IpAddr, purpose: Purpose) {
+    match result {
+        Ok(login) => tracing::info!(inbox = %login.inbox.id, peer = %source, ?purpose, "auth"),
+        // The user is not logged: people type passwords there.
+        Err(error) => tracing::info!(peer = %source, ?purpose, reason = %error, "auth failed"),
     }
 }
 

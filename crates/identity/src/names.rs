@@ -101,19 +101,6 @@ impl Identity {
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(local_part))
     }
-
-    /// The domain of a new address: ours, or the one named if it may be used.
-    pub(crate) fn domain_for(&self, named: Option<&str>) -> Result<Domain, IdentityError> {
-        let Some(named) = named else {
-            return Ok(self.options.default_domain.clone());
-        };
-        let domain = Domain::parse(named).map_err(|_| IdentityError::DomainNotAvailable)?;
-        if self.is_local(&domain) {
-            Ok(domain)
-        } else {
-            Err(IdentityError::DomainNotAvailable)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,12 @@ impl Identity {
     ) -> Result<NewOrganization, IdentityError> {
         let mut builder = CommitBuilder::new();
         let (organization, default_pod) = add_organization(&mut builder, name, max_inboxes, 0)?;
-        let (_, new) = add_key(&mut builder, &KeyScope::Tenant(organization.id), None);
+        let (_, new) = add_key(
+            &mut builder,
+            self.scram().await?,
+            &KeyScope::Tenant(organization.id),
+            None,
+        );
         let once_key = keys::organization(organization.id);
         match self.commit_new(builder, &once_key).await? {
             None => Ok(NewOrganization {

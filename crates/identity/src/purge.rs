@@ -67,6 +67,7 @@ impl Identity {
                 Err(error) => return Err(error),
             }
         }
+        self.remove_domains_of(id).await?;
         let mut gone = Vec::new();
         let mut scopes = vec![KeyScope::Tenant(id), KeyScope::Organization(id)];
         for pod in self.pods(id).await? {

@@ -1,5 +1,6 @@
 //! What is stored: a format byte, then JSON. New fields get a default, so that older rows stay readable.
 
+use crate::scram::ScramKeys;
 use postroom_store::{StoreError, Value};
 use postroom_types::{EmailAddress, InboxId, KeyId, OrganizationId, PodId};
 use serde::de::DeserializeOwned;
@@ -78,6 +79,15 @@ pub struct InboxRecord {
     /// Whether it takes no mail.
     #[serde(default)]
     pub receive_paused: bool,
+    /// Where a copy of each message it gets is sent on to.
+    #[serde(with = "optional_address", default, skip_serializing_if = "Option::is_none")]
+    pub forward_to: Option<EmailAddress>,
+    /// Messages it may send a day; `None` is the server's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_messages: Option<u32>,
+    /// Addresses a day that it may write to for the first time; `None` is the server's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_new_recipients: Option<u32>,
     /// Which password is the valid one.
     #[serde(default)]
     pub epoch: CredentialEpoch,
@@ -179,6 +189,9 @@ pub(crate) struct StoredKey {
     pub(crate) created_at: i64,
     /// SHA-256 of the key, compared in constant time.
     pub(crate) hash: [u8; 32],
+    /// Of keys that may log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scram: Option<ScramKeys>,
 }
 
 /// The operator's own.
@@ -237,24 +250,42 @@ mod text {
     }
 }
 
-mod optional_text {
+pub(crate) mod optional_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::{fmt::Display, str::FromStr};
 
-    pub(super) fn serialize<T: Display, S: Serializer>(id: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Display, S: Serializer>(id: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         match id {
             Some(id) => serializer.collect_str(id),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
     where
         T: FromStr<Err: Display>,
         D: Deserializer<'de>,
     {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+pub(crate) mod optional_address {
+    use postroom_types::EmailAddress;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(address: &Option<EmailAddress>, serializer: S) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => serializer.collect_str(address),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EmailAddress>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| EmailAddress::parse(&text).map_err(D::Error::custom))
+            .transpose()
     }
 }
 
@@ -285,5 +316,28 @@ mod addresses {
             .iter()
             .map(|text| EmailAddress::parse(text).map_err(D::Error::custom))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domains::StoredDomain;
+
+    /// Rows as the first release wrote them.
+    #[test]
+    fn older_rows_stay_readable() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let inbox = format!(
+            "\u{1}{{\"id\":\"{id}\",\"organization\":\"{id}\",\"pod\":\"{id}\",\"canonical\":\"a@example.test\",\
+             \"primary\":\"a@example.test\",\"created_at\":7}}"
+        );
+        let inbox: InboxRecord = decode(inbox.as_bytes()).unwrap();
+        assert_eq!(
+            (inbox.forward_to, inbox.daily_messages, inbox.daily_new_recipients),
+            (None, None, None)
+        );
+        let domain: StoredDomain = decode(b"\x01{\"created_at\":7}").unwrap();
+        assert!(!domain.added && domain.organization.is_none());
     }
 }

@@ -19,7 +19,8 @@ pub enum Resolution {
 }
 
 impl Identity {
-    /// Finds the inbox behind an address: in any case, with a subaddress, an alias, or a role of the operator.
+    /// Finds the inbox behind an address: in any case, with a subaddress, an alias, a role of the operator, or else
+    /// the one that catches all mail of the domain.
     ///
     /// # Errors
     /// Those of the store.
@@ -32,9 +33,22 @@ impl Identity {
         let found = if ROLES.contains(&base.local_part()) {
             Some(self.postmaster().await?)
         } else {
-            self.inbox_at(&base).await?.map(|(inbox, _)| inbox)
+            match self.row::<AddressRow>(&keys::address(&base)).await? {
+                Some((_, AddressRow::Inbox { inbox, .. })) => self.live_inbox(inbox).await?,
+                // Mail for somebody who was here once is not for whoever catches the rest.
+                Some((_, AddressRow::Tombstone { .. })) => None,
+                None => self.catch_all(&base).await?,
+            }
         };
         Ok(found.map_or(Resolution::NoSuchMailbox, |inbox| Resolution::Inbox(Box::new(inbox))))
+    }
+
+    async fn catch_all(&self, address: &EmailAddress) -> Result<Option<InboxRecord>, IdentityError> {
+        let row = self.hosted.row(address.domain());
+        match row.and_then(|row| row.catch_all) {
+            Some(target) => Ok(self.inbox_at(&target).await?.map(|(inbox, _)| inbox)),
+            None => Ok(None),
+        }
     }
 
     /// The operator's inbox, where `<postmaster>` without a domain goes (RFC 5321 §4.5.1).

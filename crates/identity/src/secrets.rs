@@ -26,6 +26,12 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// The seed of one connection's SCRAM nonces.
+#[must_use]
+pub fn random_seed() -> Secret<[u8; 32]> {
+    Secret::new(random_bytes())
+}
+
 /// What of an API key is kept.
 pub(crate) fn hash_of(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
