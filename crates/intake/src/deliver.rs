@@ -1,98 +1,24 @@
 //! Mail from outside to local inboxes, and messages that a client brings itself (APPEND).
 
-use crate::error::IntakeError;
-use crate::trace::trace_fields;
+use crate::incoming::{Accepted, Incoming, LocalRecipient};
+use crate::onward::{Onward, Passing};
+use crate::trace::{timestamp, trace_fields};
+use crate::{Intake, IntakeError};
 use bytes::Bytes;
-use postroom_mailstore::{MailError, MailboxRef, Mailstore, NewMessage, Origin, Placed, Placing, ThreadChoice};
+use postroom_mailstore::{MAX_PLACINGS, MailError, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice};
 use postroom_message::{Disposition, Verdict, count_received, is_authentication_results_of, remove_fields, summarize};
-use postroom_types::{EmailAddress, EmailId, InboxId, MessageFlags, ReversePath, SpecialUse, Summary};
-use std::net::IpAddr;
+use postroom_queue::QueuedBody;
+use postroom_store::CommitBuilder;
+use postroom_types::{BlobId, EmailId, InboxId, MessageFlags, SpecialUse, Summary};
 use std::sync::Arc;
 
-/// What intake needs to know.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Our name in trace fields.
-    pub hostname: String,
-    /// Largest message, octets. Default 50 MiB.
-    pub max_message_octets: u64,
-    /// Most Received fields before a message counts as looping. Default 100, as RFC 5321 §6.3 advises.
-    pub max_received: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            hostname: "localhost".into(),
-            max_message_octets: 50 << 20,
-            max_received: 100,
-        }
-    }
-}
-
-/// A message from outside with its accepted recipients.
-#[derive(Clone, Debug)]
-pub struct Incoming {
-    /// The client's EHLO or HELO argument.
-    pub client: String,
-    /// Whether it said EHLO.
-    pub extended: bool,
-    /// Its address.
-    pub peer: IpAddr,
-    /// Whether the session ran over TLS.
-    pub tls: bool,
-    /// Whether the transaction used SMTPUTF8.
-    pub smtputf8: bool,
-    /// MAIL FROM.
-    pub reverse_path: ReversePath,
-    /// The local inboxes it is for; not empty.
-    pub recipients: Vec<LocalRecipient>,
-    /// The message as it came.
-    pub content: Bytes,
-    /// What verification said.
-    pub verdict: Verdict,
-}
-
-/// One recipient that is an inbox of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalRecipient {
-    /// The inbox.
-    pub inbox: InboxId,
-    /// The address as given in RCPT.
-    pub address: EmailAddress,
-}
-
-/// A message was taken, durably.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its id in the first recipient's inbox; also in Received and in every log line.
-    pub id: EmailId,
-    /// Octets as stored.
-    pub octets: u64,
-    /// Where it went, one for each inbox.
-    pub placed: Vec<Placed>,
-}
-
-/// The door. One for the whole server.
-pub struct Intake {
-    mailstore: Arc<Mailstore>,
-    options: Options,
-}
+/// How often a commit is made anew when something of the queue changed meanwhile.
+const TRIES: usize = 16;
 
 impl Intake {
-    /// A door to this mail store.
-    #[must_use]
-    pub fn new(mailstore: Arc<Mailstore>, options: Options) -> Self {
-        Self { mailstore, options }
-    }
-
-    /// What it was made with.
-    #[must_use]
-    pub const fn options(&self) -> &Options {
-        &self.options
-    }
-
-    /// Delivers to every recipient or to none, in one commit. Durable on return.
+    /// Delivers to every recipient or to none, in one commit; beyond the first 16 inboxes the others get it from the
+    /// queue, into which the same commit puts it. So it does with what inboxes send on, and with what a report says of
+    /// mail sent from here. Durable on return.
     ///
     /// # Errors
     /// [`IntakeError`]: nothing was kept, or for [`MailError::Unavailable`] the outcome is unknown and the client
@@ -100,33 +26,94 @@ impl Intake {
     pub async fn deliver_local(&self, incoming: Incoming) -> Result<Accepted, IntakeError> {
         self.check(&incoming)?;
         let id = EmailId::new();
-        let now = jiff::Timestamp::now();
+        let now_ms = self.now_ms();
         let incoming = Incoming {
             content: self.without_forgeries(&incoming.content),
             ..incoming
         };
-        let prefix = trace_fields(&incoming, &self.options.hostname, id, now).into_bytes();
-        let mailbox = match incoming.verdict.disposition() {
-            Disposition::Quarantine => MailboxRef::Special(SpecialUse::Junk),
-            Disposition::Deliver | Disposition::Reject => MailboxRef::Inbox,
+        let prefix = trace_fields(&incoming, &self.options.hostname, id, timestamp(now_ms)).into_bytes();
+        let (first, others) = split(&incoming.recipients);
+        let blob = BlobId::new();
+        let passing = Passing {
+            reverse_path: &incoming.reverse_path,
+            prefix: &prefix,
+            content: &incoming.content,
+            body: QueuedBody {
+                blob,
+                octets: incoming.content.len() as u64,
+            },
+            now_ms,
         };
+        let onward = self.onward(&incoming, &passing, &first, &others).await?;
         let message = NewMessage {
             summary: Arc::new(summary_below(&incoming.content, prefix.len())),
             body: incoming.content,
             prefix,
             origin: Origin::Received,
-            received_at: now.as_millisecond(),
+            received_at: now_ms,
             verdict: incoming.verdict.encode(),
-            shared_body: None,
+            shared_body: onward.shares_body().then_some(blob),
         };
-        let octets = (message.prefix.len() + message.body.len()) as u64;
-        let placings = placings(&incoming.recipients, id, mailbox, now.as_second());
+        let mailbox = mailbox_for(&incoming.verdict);
+        let placings = placings(&first, id, mailbox, now_ms.div_euclid(1000));
         let placed = self
-            .mailstore
-            .deliver(&message, placings)
+            .deliver_onward(&message, placings, &onward)
             .await
             .map_err(|error| name_inbox(error, &incoming.recipients))?;
-        Ok(Accepted { id, octets, placed })
+        Ok(Accepted {
+            id,
+            octets: message.octets(),
+            placed,
+            queued: others.iter().map(|recipient| recipient.inbox).collect(),
+        })
+    }
+
+    /// What goes onward of a message that comes in.
+    async fn onward(
+        &self,
+        incoming: &Incoming,
+        passing: &Passing<'_>,
+        first: &[LocalRecipient],
+        others: &[LocalRecipient],
+    ) -> Result<Onward, IntakeError> {
+        let mut onward = Onward::new(incoming.verdict.encode(), Some(incoming.content.clone()));
+        onward.read_reports(&incoming.recipients, &incoming.content);
+        if !others.is_empty() {
+            onward.queue(self.overflow(passing, others));
+        }
+        if mailbox_for(&incoming.verdict) == MailboxRef::Inbox {
+            for forward in first.iter().filter_map(|recipient| recipient.forward.as_ref()) {
+                if let Some(copy) = self.forwarded(passing, forward).await? {
+                    onward.queue(copy);
+                }
+            }
+        }
+        Ok(onward)
+    }
+
+    /// Delivers in one commit with what goes onward.
+    async fn deliver_onward(
+        &self,
+        message: &NewMessage,
+        placings: Vec<Placing>,
+        onward: &Onward,
+    ) -> Result<Vec<Placed>, IntakeError> {
+        for _ in 0..TRIES {
+            let mut builder = CommitBuilder::new();
+            let enqueued = self.add_onward(onward, &mut builder).await?;
+            let delivered = self.mailstore.deliver_with(message, placings.clone(), &builder).await;
+            let placed = match delivered {
+                // Something of the queue changed meanwhile, perhaps since an earlier try was done after all.
+                Err(MailError::Conflict(_)) if !self.is_onward(onward).await? => continue,
+                Err(MailError::Conflict(_)) => self.mailstore.deliver(message, placings).await?,
+                delivered => delivered?,
+            };
+            for enqueued in &enqueued {
+                self.queue.committed(enqueued);
+            }
+            return Ok(placed);
+        }
+        Err(MailError::Unavailable.into())
     }
 
     /// Appends a message that a client brings (RFC 9051 §6.3.12). It is kept byte for byte, without trace fields.
@@ -143,7 +130,7 @@ impl Intake {
         internal_date: Option<i64>,
     ) -> Result<Placed, IntakeError> {
         self.check_size(&content)?;
-        let now = jiff::Timestamp::now();
+        let now = timestamp(self.now_ms());
         let message = NewMessage {
             summary: Arc::new(summary_below(&content, 0)),
             body: content,
@@ -181,7 +168,7 @@ impl Intake {
     }
 
     /// RFC 8601 §5: results that claim to be ours but came from outside are removed.
-    fn without_forgeries(&self, content: &Bytes) -> Bytes {
+    pub(crate) fn without_forgeries(&self, content: &Bytes) -> Bytes {
         remove_fields(content, |name, value| {
             is_authentication_results_of(&self.options.hostname, name, value)
         })
@@ -189,38 +176,54 @@ impl Intake {
 }
 
 /// The summary of content that stands below `prefix_octets` of trace fields.
-fn summary_below(content: &[u8], prefix_octets: usize) -> Summary {
+pub(crate) fn summary_below(content: &[u8], prefix_octets: usize) -> Summary {
     let mut summary = summarize(content);
     summary.root.lower(prefix_octets as u64);
     summary
 }
 
-/// One placing for each inbox: two addresses of one inbox are one delivery.
-fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, internal_date: i64) -> Vec<Placing> {
-    let mut placings: Vec<Placing> = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
-        if placings.iter().all(|placing| placing.inbox != recipient.inbox) {
-            let email_id = if placings.is_empty() { id } else { EmailId::new() };
-            placings.push(Placing {
-                inbox: recipient.inbox,
-                mailbox,
-                email_id,
-                flags: MessageFlags::default(),
-                internal_date,
-                thread: ThreadChoice::Find,
-            });
+/// Each inbox once, and what one commit takes apart from the others. What came to a bounce address goes first: the queue
+/// does not know such an address as a recipient.
+fn split(recipients: &[LocalRecipient]) -> (Vec<LocalRecipient>, Vec<LocalRecipient>) {
+    let mut inboxes: Vec<LocalRecipient> = Vec::with_capacity(recipients.len());
+    let (bounces, plain): (Vec<_>, Vec<_>) = recipients.iter().partition(|recipient| recipient.bounce.is_some());
+    for recipient in bounces.into_iter().chain(plain) {
+        if inboxes.iter().all(|other| other.inbox != recipient.inbox) {
+            inboxes.push(recipient.clone());
         }
     }
-    placings
+    let others = inboxes.split_off(inboxes.len().min(MAX_PLACINGS));
+    (inboxes, others)
+}
+
+/// Where a message goes that was judged so.
+pub(crate) fn mailbox_for(verdict: &Verdict) -> MailboxRef {
+    match verdict.disposition() {
+        Disposition::Quarantine => MailboxRef::Special(SpecialUse::Junk),
+        Disposition::Deliver | Disposition::Reject => MailboxRef::Inbox,
+    }
+}
+
+/// One placing for each inbox.
+fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, internal_date: i64) -> Vec<Placing> {
+    let place = |(index, recipient): (usize, &LocalRecipient)| Placing {
+        inbox: recipient.inbox,
+        mailbox,
+        email_id: if index == 0 { id } else { EmailId::new() },
+        flags: MessageFlags::default(),
+        internal_date,
+        thread: ThreadChoice::Find,
+    };
+    recipients.iter().enumerate().map(place).collect()
 }
 
 /// Says which address is full, for the reply.
-fn name_inbox(error: MailError, recipients: &[LocalRecipient]) -> IntakeError {
-    let MailError::OverQuota(inbox) = error else {
-        return IntakeError::Mail(error);
+fn name_inbox(error: IntakeError, recipients: &[LocalRecipient]) -> IntakeError {
+    let IntakeError::Mail(MailError::OverQuota(inbox)) = error else {
+        return error;
     };
     match recipients.iter().find(|recipient| recipient.inbox == inbox) {
         Some(recipient) => IntakeError::OverQuota(recipient.address.clone()),
-        None => IntakeError::Mail(error),
+        None => error,
     }
 }

@@ -1,7 +1,10 @@
 //! Why a message was not taken.
 
+use postroom_identity::IdentityError;
 use postroom_mailstore::MailError;
+use postroom_queue::QueueError;
 use postroom_types::EmailAddress;
+use std::time::Duration;
 
 /// Why a message was not taken. Each listener turns these into its own codes, in one place.
 #[derive(Debug, thiserror::Error)]
@@ -30,4 +33,70 @@ pub enum IntakeError {
     /// The mail store refused or failed.
     #[error(transparent)]
     Mail(#[from] MailError),
+}
+
+/// Why a submission was not taken. Nothing was kept, unless the text says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The reverse-path, or an address in From or Sender, is none of the inbox's.
+    #[error("{0} is not an address of the sender")]
+    SenderNotYours(EmailAddress),
+    /// There is no From with an address.
+    #[error("no sender")]
+    NoFrom,
+    /// The inbox may not send at present.
+    #[error("sending is paused")]
+    SendPaused,
+    /// A recipient in a domain of ours that nobody has.
+    #[error("no such mailbox here: {0}")]
+    NoSuchRecipient(EmailAddress),
+    /// There are no recipients.
+    #[error("no recipients")]
+    NoRecipients,
+    /// More than [`MAX_RECIPIENTS`](postroom_queue::MAX_RECIPIENTS).
+    #[error("too many recipients")]
+    TooManyRecipients,
+    /// Not a message that can be sent; the text says why.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// Larger than the server takes.
+    #[error("message of {octets} octets is too large")]
+    TooBig {
+        /// Its size.
+        octets: u64,
+    },
+    /// The inbox has sent as much as it may today, or has written to as many new addresses as it may.
+    #[error("daily limit reached, again in {} s", retry_after.as_secs())]
+    DailyLimit {
+        /// When the next day begins, in UTC.
+        retry_after: Duration,
+    },
+    /// Too many Received fields (RFC 5321 §6.3).
+    #[error("mail loop: {hops} Received fields")]
+    Loop {
+        /// How many.
+        hops: usize,
+    },
+    /// The idempotency key was used for another request within the last 24 hours.
+    #[error("idempotency key used for another request")]
+    KeyReused,
+    /// The sender's inbox is full.
+    #[error("the inbox is over quota")]
+    OverQuota,
+    /// The store is out of space; it may be tried again later.
+    #[error("out of space")]
+    Full,
+    /// It is not known whether it was done, or others kept interfering. Repeated with the same idempotency key, it is
+    /// done once.
+    #[error("unavailable, try again")]
+    Unavailable,
+    /// The mail store refused or failed.
+    #[error(transparent)]
+    Mail(MailError),
+    /// The sender or a recipient could not be looked up.
+    #[error(transparent)]
+    Identity(IdentityError),
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(QueueError),
 }

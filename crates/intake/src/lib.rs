@@ -4,13 +4,93 @@
 //! mail store in one durable commit. `Ok` means it is on disk; an error means that nothing was kept, or that it is not
 //! known and the sender should try again.
 
+mod answered;
 mod deliver;
 mod error;
+mod expiry;
+mod idempotency;
+mod incoming;
+mod keys;
+mod limits;
 mod memory;
+mod onward;
+mod options;
+mod prepare;
+mod recipients;
+mod sender;
+mod settle;
 mod spool;
+mod submission;
+mod submit;
 mod trace;
+mod turns;
 
-pub use deliver::{Accepted, Incoming, Intake, LocalRecipient, Options};
-pub use error::IntakeError;
+pub use error::{IntakeError, SubmitError};
+pub use incoming::{Accepted, Forward, Incoming, LocalRecipient};
+pub use limits::SendLimits;
 pub use memory::Room;
+pub use options::{Options, SaveSent};
+pub use sender::is_own_address;
+pub use settle::Settled;
 pub use spool::{Spool, Spooler};
+pub use submission::{Idempotency, Submission, Submitted, Via};
+
+use limits::Days;
+use memory::LargeMessages;
+use postroom_identity::Identity;
+use postroom_mailstore::Mailstore;
+use postroom_queue::Queue;
+use postroom_store::SharedStore;
+use postroom_types::Domain;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Domains of which it was said that their mail is not signed; beyond, nothing is said.
+const MAX_UNSIGNED: usize = 1000;
+
+/// The door. One for the whole server.
+pub struct Intake {
+    mailstore: Arc<Mailstore>,
+    identity: Arc<Identity>,
+    queue: Arc<Queue>,
+    options: Options,
+    days: Days,
+    large: LargeMessages,
+    unsigned: Mutex<HashSet<Domain>>,
+}
+
+impl Intake {
+    /// A door to this mail store; identity and the queue must use the same store.
+    #[must_use]
+    pub fn new(mailstore: Arc<Mailstore>, identity: Arc<Identity>, queue: Arc<Queue>, options: Options) -> Self {
+        Self {
+            mailstore,
+            identity,
+            queue,
+            options,
+            days: Days::default(),
+            large: LargeMessages::new(),
+            unsigned: Mutex::default(),
+        }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn store(&self) -> &SharedStore {
+        self.mailstore.store()
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.options.clock)()
+    }
+
+    /// Whether it was not said yet that the mail of this domain is not signed.
+    fn is_first_unsigned(&self, domain: &Domain) -> bool {
+        let mut unsigned = self.unsigned.lock().unwrap_or_else(PoisonError::into_inner);
+        unsigned.len() < MAX_UNSIGNED && unsigned.insert(domain.clone())
+    }
+}

@@ -1,8 +1,8 @@
 //! What this server writes on top of a message it takes: Return-Path, Authentication-Results, Received
 //! (RFC 5321 §4.4, RFC 8601).
 
-use crate::Incoming;
-use postroom_types::{EmailId, ReversePath};
+use crate::{Incoming, Via};
+use postroom_types::{EmailAddress, EmailId, ReversePath};
 use std::fmt::Write;
 
 /// Longest client name shown in Received; what a client says of itself is its own affair, but has an end.
@@ -34,6 +34,53 @@ pub(crate) fn trace_fields(incoming: &Incoming, hostname: &str, id: EmailId, now
         fields.push_str("\r\n");
     }
     fields
+}
+
+/// The trace of a submission. It says nothing of the client: where somebody sits is not the recipients' affair, and
+/// RFC 6409 asks for no such thing.
+pub(crate) fn submission_received(hostname: &str, via: &Via, smtputf8: bool, id: EmailId, now_ms: i64) -> String {
+    // RFC 3848 and RFC 6531 §4.3, with the letter for a login.
+    let protocol = match via {
+        Via::Smtp { tls: true, .. } if smtputf8 => "UTF8SMTPSA",
+        Via::Smtp { tls: true, .. } => "ESMTPSA",
+        Via::Smtp { tls: false, .. } if smtputf8 => "UTF8SMTPA",
+        Via::Smtp { tls: false, .. } => "ESMTPA",
+        Via::Api => "HTTP",
+    };
+    let date = date(timestamp(now_ms));
+    format!("Received: by {hostname} (postroom) with {protocol} id {id};\r\n\t{date}\r\n")
+}
+
+/// The trace of a message that comes out of our own queue. For mail submitted here the login is what was checked
+/// (RFC 8601 §2.7.4); which name it was under is not told, since the reverse-path may be an alias.
+pub(crate) fn queue_trace(
+    hostname: &str,
+    reverse_path: &ReversePath,
+    is_submitted: bool,
+    to: &EmailAddress,
+    id: EmailId,
+    now_ms: i64,
+) -> String {
+    let mut fields = format!("Return-Path: {reverse_path}\r\n");
+    if let (true, ReversePath::Mailbox(address)) = (is_submitted, reverse_path) {
+        write!(
+            fields,
+            "Authentication-Results: {hostname};\r\n\tauth=pass smtp.mailfrom={address}\r\n"
+        )
+        .expect("writing to a String cannot fail");
+    }
+    let date = date(timestamp(now_ms));
+    write!(
+        fields,
+        "Received: by {hostname} (postroom) with LMTP id {id}\r\n\tfor <{to}>;\r\n\t{date}\r\n"
+    )
+    .expect("writing to a String cannot fail");
+    fields
+}
+
+/// A time that our own clock said.
+pub(crate) fn timestamp(now_ms: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// A date as RFC 5322 §3.3 has it, in UTC.
@@ -98,6 +145,8 @@ mod tests {
             recipients: vec![LocalRecipient {
                 inbox: InboxId::new(),
                 address,
+                bounce: None,
+                forward: None,
             }],
             content: Bytes::from_static(content),
             verdict: Verdict::default(),

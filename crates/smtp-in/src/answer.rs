@@ -1,6 +1,5 @@
 //! Answers the questions of the SMTP machine.
 
-use crate::options::MAX_INBOXES;
 use crate::reply::{self, reply_for, reply_for_several, reply_for_spool};
 use crate::service::Service;
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use postroom_message::SmtpPeer;
 use postroom_net::Answerer;
 use postroom_smtp_proto::{Answer, Envelope, Question, Reply, Server};
 use postroom_types::{BlobSpan, ForwardPath};
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,10 +39,6 @@ impl Session {
 
     async fn recipient(&mut self, forward_path: &ForwardPath, declared_size: Option<u64>) -> Result<(), Reply> {
         let recipient = self.service.recipient(forward_path, declared_size).await?;
-        let mut inboxes: HashSet<_> = self.recipients.iter().map(|recipient| recipient.inbox).collect();
-        if inboxes.insert(recipient.inbox) && inboxes.len() > MAX_INBOXES {
-            return Err(reply::TOO_MANY);
-        }
         self.recipients.push(recipient);
         Ok(())
     }
@@ -100,6 +94,9 @@ impl Session {
                 "accepted"
             );
         }
+        for inbox in &accepted.queued {
+            tracing::info!(msg = %accepted.id, %inbox, peer = %self.peer, code = 250, octets = accepted.octets, "accepted, queued");
+        }
     }
 }
 
@@ -108,6 +105,8 @@ impl Answerer for Session {
 
     async fn answer(&mut self, question: Question) -> Answer {
         match question {
+            // Asked only where mail is submitted.
+            Question::Authenticate(_) => Answer::Refuse(reply::NO_LOGIN),
             Question::Mail { .. } => {
                 self.begin();
                 Answer::Accept

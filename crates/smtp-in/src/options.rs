@@ -8,7 +8,3 @@ pub struct Options {
     /// The protocol's own: host name, size limit, time-outs.
     pub protocol: smtp::Options,
 }
-
-/// Most inboxes one message is delivered to in the commit that accepts it. Further recipients get 452, and the client
-/// sends them a copy of its own (RFC 5321 §4.5.3.1.10).
-pub(crate) const MAX_INBOXES: usize = 16;

@@ -1,9 +1,10 @@
 //! Whether mail to a forward-path is taken.
 
-use crate::reply::{self, reply_for_lookup, reply_for_mail};
+use crate::reply::{self, reply_for_lookup, reply_for_mail, reply_for_queue};
 use crate::service::Service;
 use postroom_identity::{IdentityError, InboxRecord, Resolution};
 use postroom_intake::LocalRecipient;
+use postroom_queue::ItemId;
 use postroom_smtp_proto::Reply;
 use postroom_types::{EmailAddress, ForwardPath};
 
@@ -14,6 +15,11 @@ impl Service {
         forward_path: &ForwardPath,
         declared_size: Option<u64>,
     ) -> Result<LocalRecipient, Reply> {
+        if let ForwardPath::Mailbox(address) = forward_path
+            && let Some(item) = self.queue.parse_bounce_address(address)
+        {
+            return self.bounce_recipient(address, item, declared_size).await;
+        }
         let (address, inbox) = match self.resolve(forward_path).await {
             Ok(Ok(found)) => found,
             Ok(Err(refusal)) => return Err(refusal),
@@ -26,9 +32,41 @@ impl Service {
             return Err(reply::PAUSED);
         }
         self.has_room(&inbox, declared_size).await?;
+        Ok(LocalRecipient::new(&inbox, address))
+    }
+
+    /// The inbox that sent what comes back. It gets it even if it takes no mail from others: it asked for it.
+    async fn bounce_recipient(
+        &self,
+        address: &EmailAddress,
+        item: ItemId,
+        declared_size: Option<u64>,
+    ) -> Result<LocalRecipient, Reply> {
+        if !self.identity.is_local(address.domain()) {
+            return Err(reply::NOT_LOCAL);
+        }
+        let recipients = self.queue.recipients(item.message).await.map_err(|error| {
+            tracing::error!(to = %address, %error, "cannot look up a bounce address");
+            reply_for_queue(&error)
+        })?;
+        let sender = recipients.iter().find(|recipient| recipient.id == item);
+        let Some(sender) = sender.and_then(|recipient| recipient.sender) else {
+            return Err(reply::UNKNOWN);
+        };
+        let inbox = match self.identity.inbox(sender).await {
+            Ok(inbox) => inbox,
+            Err(IdentityError::NoSuchInbox) => return Err(reply::UNKNOWN),
+            Err(error) => {
+                tracing::error!(to = %address, %error, "cannot look up a recipient");
+                return Err(reply_for_lookup(&error));
+            }
+        };
+        self.has_room(&inbox, declared_size).await?;
         Ok(LocalRecipient {
-            inbox: inbox.id,
-            address,
+            bounce: Some(item),
+            // Nobody else is to hear of it.
+            forward: None,
+            ..LocalRecipient::new(&inbox, address.clone())
         })
     }
 

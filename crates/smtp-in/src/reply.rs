@@ -4,13 +4,14 @@
 use postroom_identity::IdentityError;
 use postroom_intake::IntakeError;
 use postroom_mailstore::MailError;
+use postroom_queue::QueueError;
 use postroom_smtp_proto::Reply;
 
 pub(crate) const NOT_LOCAL: Reply = Reply::new(550, "5.7.1", "Relaying denied");
 pub(crate) const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
 pub(crate) const PAUSED: Reply = Reply::new(550, "5.2.1", "Mailbox does not accept mail");
+pub(crate) const NO_LOGIN: Reply = Reply::new(503, "5.5.1", "Nobody logs in here");
 pub(crate) const FULL_INBOX: Reply = Reply::new(452, "4.2.2", "Mailbox full, try later");
-pub(crate) const TOO_MANY: Reply = Reply::new(452, "4.5.3", "Too many recipients, send the rest separately");
 const OUT_OF_SPACE: Reply = Reply::new(452, "4.3.1", "Out of space, try later");
 const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
 const TOO_BIG: Reply = Reply::new(552, "5.3.4", "Message too big");
@@ -73,9 +74,25 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress
         | IdentityError::SlugTaken
+        | IdentityError::NoSuchDomain
+        | IdentityError::DomainTaken
+        | IdentityError::DomainInUse(_)
+        | IdentityError::Keys(_)
         | IdentityError::TooMany(_)
         | IdentityError::Busy
         | IdentityError::Store(_) => TROUBLE,
+    }
+}
+
+/// For what the queue could not do.
+pub(crate) fn reply_for_queue(error: &QueueError) -> Reply {
+    match error {
+        QueueError::Full => OUT_OF_SPACE,
+        QueueError::Invalid(_)
+        | QueueError::LeaseLost
+        | QueueError::Withdrawn
+        | QueueError::Busy
+        | QueueError::Store(_) => TROUBLE,
     }
 }
 

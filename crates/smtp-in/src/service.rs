@@ -7,6 +7,7 @@ use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
 use postroom_net::Peer;
+use postroom_queue::Queue;
 use postroom_smtp_proto::Server;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,18 +17,20 @@ pub struct Service {
     pub(crate) identity: Arc<Identity>,
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) verifier: Verifier,
     pub(crate) spooler: Spooler,
     protocol: Arc<postroom_smtp_proto::Options>,
 }
 
 impl Service {
-    /// A service on these parts.
+    /// A service on these parts; `queue` is the one that intake uses.
     #[must_use]
     pub fn new(
         identity: Arc<Identity>,
         mailstore: Arc<Mailstore>,
         intake: Arc<Intake>,
+        queue: Arc<Queue>,
         verifier: Verifier,
         spooler: Spooler,
         options: Options,
@@ -36,6 +39,7 @@ impl Service {
             identity,
             mailstore,
             intake,
+            queue,
             verifier,
             spooler,
             protocol: Arc::new(options.protocol),

@@ -5,9 +5,10 @@ use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
 use postroom_net::{CancellationToken, ListenerOptions, serve};
+use postroom_queue::{Destination, ListFilter, NewQueued, NewRecipient, Queue, QueuedBody};
 use postroom_smtp_in::{Options, Service, Session};
-use postroom_store::MemoryStore;
-use postroom_types::{Domain, EmailId, InboxId, OrganizationId};
+use postroom_store::{CommitBuilder, MemoryStore, Outcome, Store};
+use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, OrganizationId, ReversePath};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -18,6 +19,7 @@ struct World {
     store: Arc<MemoryStore>,
     mailstore: Arc<Mailstore>,
     identity: Arc<Identity>,
+    queue: Arc<Queue>,
     organization: OrganizationId,
     postmaster: InboxId,
     address: std::net::SocketAddr,
@@ -41,9 +43,12 @@ async fn world() -> World {
     let domain = Domain::parse("example.test").expect("a domain");
     let identity_options = postroom_identity::Options {
         quota_octets: 3_000_000,
-        ..postroom_identity::Options::new(domain)
+        ..postroom_identity::Options::new(domain.clone())
     };
     let identity = Arc::new(Identity::new(store.clone(), Arc::clone(&mailstore), identity_options));
+    let queue_options = postroom_queue::Options::new("mx.example.test".into(), domain);
+    let queue = Arc::new(Queue::new(store.clone(), queue_options));
+    queue.start().await.expect("a fresh queue");
     let postmaster = identity.bootstrap().await.expect("a fresh store").postmaster.id;
     let organization = identity
         .create_organization("Example", None)
@@ -55,10 +60,17 @@ async fn world() -> World {
         hostname: "mx.example.test".into(),
         ..postroom_intake::Options::default()
     };
+    let intake = Intake::new(
+        Arc::clone(&mailstore),
+        Arc::clone(&identity),
+        Arc::clone(&queue),
+        intake_options,
+    );
     let service = Arc::new(Service::new(
         Arc::clone(&identity),
         Arc::clone(&mailstore),
-        Arc::new(Intake::new(Arc::clone(&mailstore), intake_options)),
+        Arc::new(intake),
+        Arc::clone(&queue),
         Verifier::off(),
         Spooler::new(spool.clone()).expect("a folder"),
         Options {
@@ -82,6 +94,7 @@ async fn world() -> World {
         store,
         mailstore,
         identity,
+        queue,
         organization,
         postmaster,
         address,
@@ -310,24 +323,102 @@ async fn trouble_is_told_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn more_inboxes_than_one_commit_takes_are_put_off() {
+async fn more_inboxes_than_one_commit_takes_are_accepted_together() {
     let world = world().await;
-    for number in 0..17 {
-        world.inbox(&format!("inbox-{number}")).await;
+    let mut inboxes = Vec::new();
+    let mut recipients = Vec::new();
+    for number in 0..18 {
+        inboxes.push(world.inbox(&format!("inbox-{number}")).await.id);
+        recipients.push(format!("inbox-{number}@example.test"));
     }
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
     let mut client = world.client().await;
-    client.say("MAIL FROM:<a@example.net>").await;
-    for number in 0..16 {
-        assert_eq!(
-            client.say(&format!("RCPT TO:<inbox-{number}@example.test>")).await,
-            "250 2.1.5 OK"
-        );
+    let reply = client.send(&recipients, "Subject: all\r\n\r\n").await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    for inbox in &inboxes[..16] {
+        assert_eq!(world.messages(*inbox).await.len(), 1);
     }
-    let seventeenth = client.say("RCPT TO:<inbox-16@example.test>").await;
-    assert_eq!(seventeenth, "452 4.5.3 Too many recipients, send the rest separately");
-    assert_eq!(client.say("RCPT TO:<inbox-0+again@example.test>").await, "250 2.1.5 OK");
+    let queued = world
+        .queue
+        .list(&ListFilter::default(), None, 100)
+        .await
+        .expect("readable")
+        .items;
+    let mut waiting: Vec<String> = queued.iter().map(|recipient| recipient.address.to_string()).collect();
+    waiting.sort_unstable();
+    assert_eq!(waiting, recipients[16..]);
+}
+
+#[tokio::test]
+async fn what_comes_back_reaches_the_sender_and_nobody_else_can_make_such_addresses() {
+    let world = world().await;
+    let scout = world.inbox("scout").await;
+    let paused = InboxChange {
+        receive_paused: Some(true),
+        ..InboxChange::default()
+    };
+    world
+        .identity
+        .update_inbox(scout.id, &paused)
+        .await
+        .expect("it is there");
+    let to = EmailAddress::parse("x@example.net").expect("an address");
+    let message = NewQueued {
+        id: EmailId::new(),
+        sender: Some(scout.id),
+        reverse_path: ReversePath::Mailbox(scout.canonical.clone()),
+        verp: true,
+        prefix: Vec::new(),
+        body: QueuedBody {
+            blob: BlobId::new(),
+            octets: 2,
+        },
+        eight_bit: false,
+        smtputf8: false,
+        recipients: vec![NewRecipient {
+            destination: Destination::Domain(to.domain().clone()),
+            address: to,
+        }],
+        created_at: 0,
+        held: None,
+    };
+    let mut builder = CommitBuilder::new();
+    let body = Some("\r\n".into());
+    world
+        .queue
+        .enqueue(&mut builder, &message, body)
+        .expect("within bounds");
+    let outcome = world.store.commit(builder.build()).await.expect("a store");
+    assert!(matches!(outcome, Outcome::Done(_)));
+    let item = world.queue.recipients(message.id).await.expect("readable")[0].id;
+    let bounce = world
+        .queue
+        .bounce_address(item, scout.canonical.domain())
+        .expect("short enough");
+    let bounce = bounce.to_string();
+    // One octet of it is another.
+    let at = bounce.find('@').expect("an address") - 1;
+    let last = if bounce.as_bytes()[at] == b'a' { "b" } else { "a" };
+    let forged = format!("{}{last}{}", &bounce[..at], &bounce[at + 1..]);
+
+    let mut client = world.client().await;
+    assert_eq!(client.say("MAIL FROM:<>").await, "250 2.1.0 OK");
+    assert_eq!(
+        client.say(&format!("RCPT TO:<{forged}>")).await,
+        "550 5.1.1 No such mailbox here"
+    );
+    assert_eq!(client.say(&format!("RCPT TO:<{bounce}>")).await, "250 2.1.5 OK");
     assert!(client.say("DATA").await.starts_with("354 "));
-    assert!(client.say("Subject: all\r\n\r\n.").await.starts_with("250 "));
+    let report = "Subject: failed\r\nMIME-Version: 1.0\r\n\
+                  Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+                  --b\r\nContent-Type: message/delivery-status\r\n\r\n\
+                  Reporting-MTA: dns; mx.example.net\r\n\r\n\
+                  Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n.";
+    assert!(client.say(report).await.starts_with("250 "));
+    assert_eq!(world.messages(scout.id).await.len(), 1);
+    let reports = &world.queue.recipients(message.id).await.expect("readable")[0].reports;
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].status, "5.1.1");
 }
 
 #[tokio::test]

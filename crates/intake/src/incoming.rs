@@ -1,0 +1,98 @@
+//! What comes from outside, and what becomes of it: plain data.
+
+use bytes::Bytes;
+use postroom_identity::InboxRecord;
+use postroom_mailstore::Placed;
+use postroom_message::Verdict;
+use postroom_queue::ItemId;
+use postroom_types::{EmailAddress, EmailId, InboxId, ReversePath};
+use std::net::IpAddr;
+
+/// A message from outside with its accepted recipients.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The client's EHLO or HELO argument.
+    pub client: String,
+    /// Whether it said EHLO.
+    pub extended: bool,
+    /// Its address.
+    pub peer: IpAddr,
+    /// Whether the session ran over TLS.
+    pub tls: bool,
+    /// Whether the transaction used SMTPUTF8.
+    pub smtputf8: bool,
+    /// MAIL FROM.
+    pub reverse_path: ReversePath,
+    /// The local inboxes it is for; not empty, and at most 100 addresses.
+    pub recipients: Vec<LocalRecipient>,
+    /// The message as it came.
+    pub content: Bytes,
+    /// What verification said.
+    pub verdict: Verdict,
+}
+
+/// One recipient that is an inbox of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalRecipient {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// The address as given in RCPT.
+    pub address: EmailAddress,
+    /// The address is a bounce address of ours: what comes is about this recipient of a message that the inbox sent.
+    pub bounce: Option<ItemId>,
+    /// What the inbox sends on.
+    pub forward: Option<Forward>,
+}
+
+impl LocalRecipient {
+    /// An inbox, reached under this address.
+    #[must_use]
+    pub fn new(inbox: &InboxRecord, address: EmailAddress) -> Self {
+        Self {
+            inbox: inbox.id,
+            address,
+            bounce: None,
+            forward: Forward::of(inbox),
+        }
+    }
+}
+
+/// Where an inbox sends a copy of each message it gets, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The inbox.
+    pub(crate) inbox: InboxId,
+    /// Its name in Delivered-To, which tells that a message was here.
+    pub(crate) canonical: EmailAddress,
+    /// The reverse-path of the copies.
+    pub(crate) from: EmailAddress,
+    /// Where they go.
+    pub(crate) to: EmailAddress,
+}
+
+impl Forward {
+    /// What an inbox sends on, if it does.
+    #[must_use]
+    pub fn of(inbox: &InboxRecord) -> Option<Self> {
+        let to = inbox.forward_to.clone()?;
+        Some(Self {
+            inbox: inbox.id,
+            canonical: inbox.canonical.clone(),
+            from: inbox.primary.clone(),
+            to,
+        })
+    }
+}
+
+/// A message was taken, durably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id in the first recipient's inbox; also in Received and in every log line.
+    pub id: EmailId,
+    /// Octets as stored.
+    pub octets: u64,
+    /// Where it went, one for each inbox.
+    pub placed: Vec<Placed>,
+    /// The inboxes beyond the first [`MAX_PLACINGS`](postroom_mailstore::MAX_PLACINGS): they get it from the queue.
+    pub queued: Vec<InboxId>,
+}

@@ -1,0 +1,143 @@
+//! What is done to a submission before it is decided upon: completed, looked at, signed. Nothing here is durable.
+
+use crate::answered::Answered;
+use crate::sender::{check_authors, check_reverse_path};
+use crate::submission::{Idempotency, Submission, Via};
+use crate::trace::submission_received;
+use crate::{Intake, SubmitError};
+use bytes::Bytes;
+use postroom_identity::InboxRecord;
+use postroom_mailstore::{MAX_PREFIX_OCTETS, ThreadChoice};
+use postroom_message::{CompleteError, Completed, complete, count_received, summarize};
+use postroom_queue::NewRecipient;
+use postroom_types::{BlobId, Domain, EmailId, InboxId, ReversePath, Summary, ThreadId};
+use std::sync::Arc;
+
+/// Signing reads all of a message: what is larger than this is not done between two other tasks' turns.
+const QUICK_OCTETS: usize = 256 << 10;
+
+/// A submission, ready to be taken.
+pub(crate) struct Prepared {
+    pub(crate) id: EmailId,
+    pub(crate) blob: BlobId,
+    pub(crate) inbox: InboxRecord,
+    pub(crate) via: Via,
+    pub(crate) reverse_path: ReversePath,
+    pub(crate) recipients: Vec<NewRecipient>,
+    pub(crate) completed: Completed,
+    pub(crate) summary: Summary,
+    /// What goes out on top of the content.
+    pub(crate) prefix: Vec<u8>,
+    pub(crate) answered: Option<Answered>,
+    pub(crate) thread_id: ThreadId,
+    pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) now_ms: i64,
+}
+
+impl Intake {
+    pub(crate) async fn prepare(&self, submission: Submission) -> Result<Prepared, SubmitError> {
+        let Submission { inbox, content, .. } = submission;
+        check_reverse_path(&inbox, &submission.reverse_path)?;
+        if inbox.send_paused {
+            return Err(SubmitError::SendPaused);
+        }
+        let octets = content.len() as u64;
+        if octets > self.options.max_message_octets {
+            return Err(SubmitError::TooBig { octets });
+        }
+        let now_ms = self.now_ms();
+        let content = self.without_forgeries(&content);
+        let completed = complete(content, inbox.primary.domain(), now_ms.div_euclid(1000)).map_err(malformed)?;
+        check_authors(&inbox, &completed)?;
+        let hops = count_received(&completed.content);
+        if hops > self.options.max_received {
+            return Err(SubmitError::Loop { hops });
+        }
+        let recipients = self.line_up(&submission.recipients).await?;
+        let in_reply_to = completed.in_reply_to.as_deref();
+        let answered = self.answered(inbox.id, submission.answers, in_reply_to).await?;
+        let summary = summarize(&completed.content);
+        let thread_id = self.thread(inbox.id, submission.thread, &summary).await?;
+        let id = EmailId::new();
+        let signatures = self.sign(completed.from[0].domain(), &completed.content).await?;
+        let received = submission_received(&self.options.hostname, &submission.via, completed.smtputf8, id, now_ms);
+        Ok(Prepared {
+            id,
+            blob: BlobId::new(),
+            via: submission.via,
+            reverse_path: submission.reverse_path,
+            recipients,
+            summary,
+            prefix: self.prefix(received, signatures),
+            answered,
+            thread_id,
+            idempotency: submission.idempotency,
+            now_ms,
+            completed,
+            inbox,
+        })
+    }
+
+    /// Decided here and not by the mail store, since the answer to a repeated request has it too.
+    async fn thread(&self, inbox: InboxId, choice: ThreadChoice, summary: &Summary) -> Result<ThreadId, SubmitError> {
+        match choice {
+            ThreadChoice::Given(thread_id) => return Ok(thread_id),
+            ThreadChoice::New => return Ok(ThreadId::new()),
+            ThreadChoice::Find => {}
+        }
+        for ancestor in &summary.ancestors {
+            let Some(id) = self.mailstore.find_message_id(inbox, ancestor).await? else {
+                continue;
+            };
+            if let Some(record) = self.mailstore.message(inbox, id).await? {
+                return Ok(record.thread_id);
+            }
+        }
+        Ok(ThreadId::new())
+    }
+
+    /// The DKIM-Signature fields of the From domain; empty if it has no keys.
+    async fn sign(&self, domain: &Domain, content: &Bytes) -> Result<Vec<u8>, SubmitError> {
+        let Some(signer) = self.identity.signer(domain).await? else {
+            self.warn_unsigned(domain);
+            return Ok(Vec::new());
+        };
+        let signed = if content.len() <= QUICK_OCTETS {
+            signer.sign(content)
+        } else {
+            let (signer, content) = (Arc::clone(&signer), content.clone());
+            match tokio::task::spawn_blocking(move || signer.sign(&content)).await {
+                Ok(signed) => signed,
+                // The runtime is shutting down.
+                Err(_) => return Err(SubmitError::Unavailable),
+            }
+        };
+        signed.map_err(|error| {
+            tracing::error!(%domain, %error, "cannot sign");
+            SubmitError::Unavailable
+        })
+    }
+
+    /// Without its keys a domain's mail goes out all the same, but it should not stay so.
+    fn warn_unsigned(&self, domain: &Domain) {
+        if self.is_first_unsigned(domain) {
+            tracing::warn!(%domain, "mail from this domain is not signed: it has no keys");
+        }
+    }
+
+    /// Received above the signatures, which do not cover it.
+    fn prefix(&self, received: String, signatures: Vec<u8>) -> Vec<u8> {
+        if received.len() + signatures.len() <= MAX_PREFIX_OCTETS {
+            [received.into_bytes(), signatures].concat()
+        } else {
+            // Our own trace is the one that can be missed. Two signatures by names of the utmost length fit.
+            signatures
+        }
+    }
+}
+
+fn malformed(error: CompleteError) -> SubmitError {
+    match error {
+        CompleteError::Malformed(reason) => SubmitError::Malformed(reason),
+    }
+}

@@ -1,0 +1,67 @@
+//! What is handed in to be sent, and what comes of it: plain data.
+
+use bytes::Bytes;
+use postroom_identity::InboxRecord;
+use postroom_mailstore::ThreadChoice;
+use postroom_types::{EmailAddress, EmailId, ReversePath, ThreadId};
+
+/// A message that an inbox wants sent.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Whose it is; read just before, so that what it may do is what counts now.
+    pub inbox: InboxRecord,
+    /// How it came.
+    pub via: Via,
+    /// MAIL FROM; an address of the inbox. Notices come back to it.
+    pub reverse_path: ReversePath,
+    /// Where it goes, at most [`MAX_RECIPIENTS`](postroom_queue::MAX_RECIPIENTS) different addresses.
+    pub recipients: Vec<EmailAddress>,
+    /// The message, Bcc fields and all.
+    pub content: Bytes,
+    /// The thread in the sender's inbox.
+    pub thread: ThreadChoice,
+    /// So that a request that is repeated is done once.
+    pub idempotency: Option<Idempotency>,
+    /// The message of the inbox that this one answers. `None`: the one its In-Reply-To names, if it is there.
+    pub answers: Option<EmailId>,
+}
+
+/// How a submission came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Over SMTP, after a login.
+    Smtp {
+        /// The client's EHLO argument; for the log alone.
+        client: String,
+        /// Whether the session ran over TLS.
+        tls: bool,
+    },
+    /// Over HTTP: by an agent, or for one.
+    Api,
+}
+
+/// Names a request, so that it can be repeated. Kept for 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// What the client calls it; one of a kind within the inbox.
+    pub key: String,
+    /// A hash of all that the request says: the same key with another one is a mistake of the client's.
+    pub fingerprint: [u8; 32],
+}
+
+/// A message was taken, durably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its id: in the queue, in log lines, and as EMAILID of the copy in Sent.
+    pub id: EmailId,
+    /// Its thread in the sender's inbox.
+    pub thread_id: ThreadId,
+    /// Its Message-ID, without angle brackets.
+    pub message_id: String,
+    /// Octets of the copy in Sent.
+    pub octets: u64,
+    /// Whether this is the answer to an earlier request with the same idempotency key; nothing was done now.
+    pub replayed: bool,
+    /// Whether the loop breaker keeps it back until the operator lets it go.
+    pub held: bool,
+}

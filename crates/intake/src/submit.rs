@@ -1,0 +1,285 @@
+//! Taking a submission: the copy in Sent, the queue, the idempotency record and the limits, in one commit.
+//!
+//! What always holds: the id is chosen once for each call, and the queue puts its row under Absent, so whatever is
+//! repeated after an unknown outcome is taken once.
+
+use crate::idempotency::{Known, Replay};
+use crate::limits::{Limit, Reservation};
+use crate::options::SaveSent;
+use crate::prepare::Prepared;
+use crate::submission::{Submission, Submitted, Via};
+use crate::turns::Turn;
+use crate::{Intake, SubmitError};
+use postroom_identity::InboxRecord;
+use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
+use postroom_message::summarize;
+use postroom_queue::{Destination, Enqueued, NewQueued, NewRecipient, QueueError, QueuedBody};
+use postroom_store::{CommitBuilder, StoreError};
+use postroom_types::{Flag, Flags, MessageFlags, ReversePath, SpecialUse};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a submission is decided anew when others were faster or the outcome is unknown.
+const TRIES: u32 = 24;
+
+/// What a submission stands to use, as it is decided in one try.
+struct Decision {
+    replay: Option<Replay>,
+    reservation: Option<Reservation>,
+    turn: Option<Turn>,
+}
+
+impl Intake {
+    /// Takes a message that an inbox wants sent: completes it, checks it against who the inbox is and what it may, signs
+    /// it, and puts it into Sent and into the queue. Durable on return.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: nothing was kept. [`SubmitError::Unavailable`]: it is not known; repeated with the same
+    /// idempotency key it is done once.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
+        // First of all, since what was done once needs no permission now.
+        if let Known::Done(submitted) = self
+            .recall(submission.inbox.id, submission.idempotency.as_ref())
+            .await?
+        {
+            return Ok(submitted);
+        }
+        let prepared = self.prepare(submission).await?;
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                pause(attempt).await;
+            }
+            let replay = match self.recall(prepared.inbox.id, prepared.idempotency.as_ref()).await? {
+                Known::New(replay) => replay,
+                Known::Done(done) => {
+                    let replayed = done.id != prepared.id;
+                    return Ok(Submitted { replayed, ..done });
+                }
+            };
+            let decision = self.decide(&prepared, replay).await?;
+            if let Some(submitted) = self.take(&prepared, decision).await? {
+                return Ok(submitted);
+            }
+        }
+        Err(SubmitError::Unavailable)
+    }
+
+    async fn decide(&self, prepared: &Prepared, replay: Option<Replay>) -> Result<Decision, SubmitError> {
+        let inbox = &prepared.inbox;
+        let addresses: Vec<_> = prepared
+            .recipients
+            .iter()
+            .map(|recipient| recipient.address.clone())
+            .collect();
+        let mut known: Vec<_> = inbox.addresses().cloned().collect();
+        if let Some(answered) = &prepared.answered {
+            known.extend(answered.participants.iter().cloned());
+        }
+        Ok(Decision {
+            replay,
+            reservation: self.reserve(inbox.id, self.limit(inbox), &addresses, &known).await?,
+            turn: self.machine_turn(prepared).await?,
+        })
+    }
+
+    /// The turn that this is in a conversation between machines.
+    async fn machine_turn(&self, prepared: &Prepared) -> Result<Option<Turn>, SubmitError> {
+        let inbox = prepared.inbox.id;
+        let automated = prepared.completed.auto_submitted;
+        if let Some(answered) = &prepared.answered {
+            let is_machine = automated || prepared.via == Via::Api;
+            return self.turn(inbox, Some(answered).filter(|_| is_machine)).await;
+        }
+        let is_other = |recipient: &NewRecipient| match recipient.destination {
+            Destination::Inbox(peer) => Some(peer).filter(|peer| *peer != inbox),
+            Destination::Domain(_) => None,
+        };
+        // Who writes to many at once does not answer one.
+        match prepared.recipients.as_slice() {
+            [only] if automated => match is_other(only) {
+                Some(peer) => Ok(Some(self.unthreaded_turn(inbox, peer).await?)),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// Sends the commit. `None`: it was not done, and is to be decided anew.
+    async fn take(&self, prepared: &Prepared, decision: Decision) -> Result<Option<Submitted>, SubmitError> {
+        let Decision {
+            replay,
+            reservation,
+            turn,
+        } = decision;
+        let held = turn.as_ref().is_some_and(Turn::is_too_many);
+        let copy = self.copy(prepared);
+        let submitted = Submitted {
+            id: prepared.id,
+            thread_id: prepared.thread_id,
+            message_id: prepared.completed.message_id.clone(),
+            octets: copy.octets(),
+            replayed: false,
+            held,
+        };
+        let mut builder = CommitBuilder::new();
+        let queued = self.queued(prepared, held);
+        let body = prepared.completed.content.clone();
+        let enqueued = self.queue.enqueue(&mut builder, &queued, Some(body))?;
+        if let Some(replay) = &replay {
+            self.remember(&mut builder, replay, &submitted);
+        }
+        if let Some(reservation) = &reservation {
+            reservation.count(&mut builder, prepared.now_ms);
+        }
+        if let Some(turn) = &turn {
+            turn.count(&mut builder);
+        }
+        let done = match self.mailstore.deliver_with(&copy, self.sent(prepared), &builder).await {
+            Ok(_) => true,
+            // A condition of ours, perhaps since an earlier try was done after all; or no answer, which may be the same.
+            Err(MailError::Conflict(_) | MailError::Unavailable) => self.is_queued(prepared).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if !done {
+            return Ok(None);
+        }
+        if let Some(reservation) = reservation {
+            reservation.keep();
+        }
+        self.announce(prepared, &enqueued, held);
+        Ok(Some(submitted))
+    }
+
+    fn announce(&self, prepared: &Prepared, enqueued: &Enqueued, held: bool) {
+        self.queue.committed(enqueued);
+        if held {
+            let (msg, inbox) = (prepared.id, prepared.inbox.id);
+            tracing::warn!(%msg, %inbox, "held: too many automated turns, the operator can let it go");
+        }
+    }
+
+    async fn is_queued(&self, prepared: &Prepared) -> Result<bool, SubmitError> {
+        Ok(!self.queue.recipients(prepared.id).await?.is_empty())
+    }
+
+    /// What counts for an inbox.
+    fn limit(&self, inbox: &InboxRecord) -> Limit {
+        let general = self.options.send_limits.as_ref();
+        Limit {
+            messages: inbox.daily_messages.or(general.map(|limits| limits.messages)),
+            new_recipients: inbox
+                .daily_new_recipients
+                .or(general.map(|limits| limits.new_recipients)),
+        }
+    }
+
+    /// The sender's copy. It shows who got it blindly, and has no trace of its own way.
+    fn copy(&self, prepared: &Prepared) -> NewMessage {
+        let prefix = fitting_lines(&prepared.completed.bcc).to_vec();
+        let mut summary = prepared.summary.clone();
+        if !prefix.is_empty() {
+            summary.root.lower(prefix.len() as u64);
+            summary.envelope.bcc = summarize(&prefix).envelope.bcc;
+        }
+        NewMessage {
+            body: prepared.completed.content.clone(),
+            prefix,
+            summary: Arc::new(summary),
+            origin: Origin::Sent,
+            received_at: prepared.now_ms,
+            verdict: Vec::new(),
+            shared_body: Some(prepared.blob),
+        }
+    }
+
+    /// Where the copy goes: into Sent, or nowhere.
+    fn sent(&self, prepared: &Prepared) -> Vec<Placing> {
+        if self.options.save_sent == SaveSent::Never && prepared.via != Via::Api {
+            return Vec::new();
+        }
+        vec![Placing {
+            inbox: prepared.inbox.id,
+            mailbox: MailboxRef::Special(SpecialUse::Sent),
+            email_id: prepared.id,
+            flags: MessageFlags::system(Flags::NONE.with(Flag::Seen)),
+            internal_date: prepared.now_ms.div_euclid(1000),
+            thread: ThreadChoice::Given(prepared.thread_id),
+        }]
+    }
+
+    fn queued(&self, prepared: &Prepared, held: bool) -> NewQueued {
+        let completed = &prepared.completed;
+        let recipients = &prepared.recipients;
+        let is_international = |path: &ReversePath| match path {
+            ReversePath::Null => false,
+            ReversePath::Mailbox(address) => address.is_internationalized(),
+        };
+        NewQueued {
+            id: prepared.id,
+            sender: Some(prepared.inbox.id),
+            reverse_path: prepared.reverse_path.clone(),
+            verp: true,
+            prefix: prepared.prefix.clone(),
+            body: QueuedBody {
+                blob: prepared.blob,
+                octets: completed.content.len() as u64,
+            },
+            eight_bit: completed.eight_bit,
+            smtputf8: completed.smtputf8
+                || is_international(&prepared.reverse_path)
+                || recipients
+                    .iter()
+                    .any(|recipient| recipient.address.is_internationalized()),
+            recipients: recipients.clone(),
+            created_at: prepared.now_ms,
+            held: held.then(|| "loop breaker: too many automated turns within a day".to_owned()),
+        }
+    }
+}
+
+/// As many whole lines as a prefix may have. A list of addresses that is cut after a line is still one (RFC 5322 §4.4).
+fn fitting_lines(fields: &[u8]) -> &[u8] {
+    let most = fields.len().min(MAX_PREFIX_OCTETS);
+    if most == fields.len() {
+        return fields;
+    }
+    let end = fields[..most]
+        .iter()
+        .rposition(|octet| *octet == b'\n')
+        .map_or(0, |at| at + 1);
+    &fields[..end]
+}
+
+/// Random enough to part those who collide.
+async fn pause(attempt: u32) {
+    let dice = u64::from(postroom_types::EmailId::new().as_bytes()[15]);
+    tokio::time::sleep(Duration::from_micros(dice * u64::from(attempt))).await;
+}
+
+impl From<MailError> for SubmitError {
+    fn from(error: MailError) -> Self {
+        match error {
+            MailError::OverQuota(_) => Self::OverQuota,
+            MailError::Full => Self::Full,
+            MailError::Unavailable => Self::Unavailable,
+            error => Self::Mail(error),
+        }
+    }
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        Self::Mail(error.into())
+    }
+}
+
+impl From<QueueError> for SubmitError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Full => Self::Full,
+            QueueError::Busy | QueueError::LeaseLost | QueueError::Withdrawn => Self::Unavailable,
+            QueueError::Store(error) => error.into(),
+            QueueError::Invalid(_) => Self::Queue(error),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Sending, from the submission to the inbox or the next server.
+
+mod idempotency;
+mod limits;
+mod local;
+mod loops;
+mod onward;
+mod setup;
+mod submit;

@@ -1,0 +1,197 @@
+use crate::setup::{World, address};
+use bytes::Bytes;
+use postroom_identity::{InboxChange, InboxRecord};
+use postroom_intake::{Incoming, LocalRecipient};
+use postroom_message::{Disposition, DmarcVerdict, MechanismResult, Verdict};
+use postroom_queue::ItemState;
+use postroom_store::MemoryStore;
+use postroom_types::ReversePath;
+
+fn incoming(to: &[InboxRecord], content: &str) -> Incoming {
+    Incoming {
+        client: "mail.example.net".into(),
+        extended: true,
+        peer: "192.0.2.1".parse().expect("an address"),
+        tls: true,
+        smtputf8: false,
+        reverse_path: ReversePath::Mailbox(address("a@example.net")),
+        recipients: to
+            .iter()
+            .map(|inbox| LocalRecipient::new(inbox, inbox.canonical.clone()))
+            .collect(),
+        content: Bytes::copy_from_slice(content.as_bytes()),
+        verdict: Verdict::default(),
+    }
+}
+
+const HELLO: &str = "From: a@example.net\r\nMessage-ID: <1@example.net>\r\nSubject: hello\r\n\r\nhello\r\n";
+
+fn quarantine() -> Verdict {
+    Verdict {
+        dmarc: DmarcVerdict {
+            result: MechanismResult::Fail,
+            domain: "example.net".into(),
+            policy: Disposition::Quarantine,
+        },
+        ..Verdict::default()
+    }
+}
+
+#[tokio::test]
+async fn more_inboxes_than_one_commit_takes_get_it_all_the_same() {
+    for (store, verdict, mailbox) in [
+        (MemoryStore::new(), Verdict::default(), "INBOX"),
+        (MemoryStore::hostile(3), quarantine(), "Spam"),
+    ] {
+        let world = World::on(store, |_| {}).await;
+        let mut inboxes = Vec::new();
+        for number in 0..20 {
+            inboxes.push(world.inbox(&format!("inbox-{number}")).await);
+        }
+        let incoming = Incoming {
+            verdict: verdict.clone(),
+            ..incoming(&inboxes, HELLO)
+        };
+        let accepted = world.intake.deliver_local(incoming).await.unwrap();
+        assert_eq!((accepted.placed.len(), accepted.queued.len()), (16, 4));
+        world.work().await;
+        let first = world.messages(inboxes[0].id).await;
+        for inbox in &inboxes {
+            let messages = world.messages(inbox.id).await;
+            assert_eq!(messages.len(), 1, "{}", inbox.canonical);
+            assert_eq!(messages[0].text, first[0].text);
+            assert_eq!(messages[0].record.verdict, verdict.encode());
+            assert_eq!(messages[0].record.content.blob, first[0].record.content.blob);
+            assert_eq!(world.in_mailbox(inbox.id, mailbox).await.len(), 1);
+        }
+    }
+}
+
+async fn forwarding(world: &World, inbox: &InboxRecord, to: &str) -> InboxRecord {
+    let change = InboxChange {
+        forward_to: Some(Some(address(to))),
+        ..InboxChange::default()
+    };
+    world.change(inbox.id, change).await
+}
+
+#[tokio::test]
+async fn what_an_inbox_sends_on_is_its_own() {
+    let world = World::new(|_| {}).await;
+    let scout = forwarding(&world, &world.inbox("scout").await, "me@example.org").await;
+    world
+        .intake
+        .deliver_local(incoming(std::slice::from_ref(&scout), HELLO))
+        .await
+        .unwrap();
+    let sent = world.work().await;
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].to, "me@example.org");
+    assert!(sent[0].envelope_from.starts_with("<b="), "{}", sent[0].envelope_from);
+    assert!(
+        sent[0]
+            .text
+            .starts_with("Delivered-To: scout@example.test\r\nAuthentication-Results: "),
+        "{}",
+        sent[0].text
+    );
+    assert!(!sent[0].text.contains("Return-Path"), "{}", sent[0].text);
+    assert!(sent[0].text.ends_with(HELLO));
+    assert_eq!(world.in_mailbox(scout.id, "INBOX").await.len(), 1);
+
+    // Not what was here, nor notices, nor spam.
+    let again = incoming(std::slice::from_ref(&scout), &sent[0].text);
+    let notice = Incoming {
+        reverse_path: ReversePath::Null,
+        ..incoming(std::slice::from_ref(&scout), "Subject: n\r\n\r\n")
+    };
+    let spam = Incoming {
+        verdict: quarantine(),
+        ..incoming(std::slice::from_ref(&scout), "Subject: s\r\n\r\n")
+    };
+    for quiet in [again, notice, spam] {
+        world.intake.deliver_local(quiet).await.unwrap();
+    }
+    assert_eq!(world.work().await.len(), 0);
+}
+
+#[tokio::test]
+async fn two_inboxes_that_send_on_to_each_other_come_to_rest() {
+    let world = World::new(|_| {}).await;
+    let (one, two) = (world.inbox("one").await, world.inbox("two").await);
+    let one = forwarding(&world, &one, "two@example.test").await;
+    forwarding(&world, &two, "one@example.test").await;
+    let verdict = Verdict {
+        iprev: MechanismResult::Pass,
+        ..Verdict::default()
+    };
+    let hello = Incoming {
+        verdict: verdict.clone(),
+        ..incoming(std::slice::from_ref(&one), HELLO)
+    };
+    world.intake.deliver_local(hello).await.unwrap();
+    world.work().await;
+    assert_eq!(
+        world.messages(one.id).await.len(),
+        1,
+        "the same message is not stored twice"
+    );
+    let received = world.messages(two.id).await;
+    assert_eq!(received.len(), 1);
+    assert!(
+        received[0]
+            .text
+            .starts_with("Return-Path: <one@example.test>\r\nReceived: by "),
+        "{}",
+        received[0].text
+    );
+    assert!(
+        !received[0].text.contains("auth=pass"),
+        "nobody logged in: {}",
+        received[0].text
+    );
+    assert_eq!(received[0].record.verdict, verdict.encode());
+}
+
+#[tokio::test]
+async fn what_comes_back_is_told_of_the_message_it_is_about() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let submitted = world.send(&scout, &["x@example.net"], "hello").await.unwrap();
+    let sent = world.work().await;
+    let bounce = address(sent[0].envelope_from.trim_matches(['<', '>']));
+    let item = world.queue.parse_bounce_address(&bounce).expect("ours");
+    assert_eq!(item.message, submitted.id);
+    let recipient = LocalRecipient {
+        bounce: Some(item),
+        ..LocalRecipient::new(&scout, bounce.clone())
+    };
+    let report = "From: MAILER-DAEMON@example.net\r\nSubject: failed\r\nMIME-Version: 1.0\r\n\
+                  Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+                  --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
+                  --b\r\nContent-Type: message/delivery-status\r\n\r\n\
+                  Reporting-MTA: dns; mx.example.net\r\n\r\n\
+                  Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+                  Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\r\n--b--\r\n";
+    let notice = |content: &str| Incoming {
+        reverse_path: ReversePath::Null,
+        recipients: vec![recipient.clone()],
+        ..incoming(&[], content)
+    };
+    world
+        .intake
+        .deliver_local(notice("Subject: out of office\r\n\r\n"))
+        .await
+        .unwrap();
+    assert!(
+        world.queue.recipients(submitted.id).await.unwrap()[0]
+            .reports
+            .is_empty()
+    );
+    world.intake.deliver_local(notice(report)).await.unwrap();
+    let status = &world.queue.recipients(submitted.id).await.unwrap()[0];
+    assert_eq!(status.state, ItemState::Delivered);
+    assert_eq!(status.reports.len(), 1);
+    assert_eq!(status.reports[0].status, "5.1.1");
+    assert_eq!(world.in_mailbox(scout.id, "INBOX").await.len(), 2, "both can be read");
+}

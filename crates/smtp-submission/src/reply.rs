@@ -1,0 +1,120 @@
+//! The one place where errors become replies. 4xx when trying again may help, 5xx when it will not. The cause goes to
+//! the log, not to the client.
+
+use postroom_identity::{IdentityError, LoginError};
+use postroom_intake::SubmitError;
+use postroom_mailstore::MailError;
+use postroom_smtp_proto::Reply;
+
+pub(crate) const REVOKED: Reply = Reply::new(421, "4.7.0", "The credentials are no longer valid, closing");
+pub(crate) const NEED_LOGIN: Reply = Reply::new(530, "5.7.0", "Authentication required");
+pub(crate) const PAUSED: Reply = Reply::new(550, "5.7.1", "Sending is paused for this mailbox");
+pub(crate) const NOT_YOURS: Reply = Reply::new(550, "5.7.1", "Not an address of yours");
+pub(crate) const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
+const NO_FROM: Reply = Reply::new(550, "5.7.1", "Need a From with an address of yours");
+const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
+const NO_RECIPIENTS: Reply = Reply::new(554, "5.5.1", "No recipients");
+const TOO_MANY: Reply = Reply::new(452, "4.5.3", "Too many recipients, send the rest separately");
+const TOO_BIG: Reply = Reply::new(552, "5.3.4", "Message too big");
+const LOOP: Reply = Reply::new(554, "5.4.6", "Routing loop detected");
+const FULL_INBOX: Reply = Reply::new(452, "4.2.2", "Mailbox full, no room for the copy in Sent");
+const OUT_OF_SPACE: Reply = Reply::new(452, "4.3.1", "Out of space, try later");
+const WRONG: Reply = Reply::new(535, "5.7.8", "Wrong user or password");
+const CANNOT_CHECK: Reply = Reply::new(454, "4.7.0", "Cannot check that now, try later");
+
+/// For a message that was not taken, or an address in it.
+pub(crate) fn reply_for(error: &SubmitError) -> Reply {
+    match error {
+        SubmitError::SenderNotYours(_) => NOT_YOURS,
+        SubmitError::NoFrom => NO_FROM,
+        SubmitError::SendPaused => PAUSED,
+        SubmitError::NoSuchRecipient(_) => UNKNOWN,
+        SubmitError::NoRecipients => NO_RECIPIENTS,
+        SubmitError::TooManyRecipients => TOO_MANY,
+        SubmitError::Malformed(reason) => Reply {
+            text: format!("Malformed message: {reason}").into(),
+            ..Reply::new(554, "5.6.0", "")
+        },
+        SubmitError::TooBig { .. } => TOO_BIG,
+        SubmitError::DailyLimit { retry_after } => Reply {
+            text: format!("Daily limit reached, again in {} s", retry_after.as_secs()).into(),
+            ..Reply::new(450, "4.7.1", "")
+        },
+        SubmitError::Loop { .. } => LOOP,
+        // SMTP has no such keys.
+        SubmitError::KeyReused => TROUBLE,
+        SubmitError::OverQuota => FULL_INBOX,
+        SubmitError::Full => OUT_OF_SPACE,
+        SubmitError::Unavailable | SubmitError::Queue(_) => TROUBLE,
+        SubmitError::Mail(error) => reply_for_mail(error),
+        SubmitError::Identity(error) => reply_for_lookup(error),
+    }
+}
+
+fn reply_for_mail(error: &MailError) -> Reply {
+    match error {
+        MailError::OverQuota(_) => FULL_INBOX,
+        // Deleted since the transaction began.
+        MailError::NoSuchInbox(_) => REVOKED,
+        MailError::TooBig => TOO_BIG,
+        MailError::Full => OUT_OF_SPACE,
+        MailError::NoSuchMailbox
+        | MailError::AlreadyExists
+        | MailError::Cannot(_)
+        | MailError::HasChildren
+        | MailError::Limit(_)
+        | MailError::Unavailable
+        | MailError::Conflict(_)
+        | MailError::Store(_) => TROUBLE,
+    }
+}
+
+/// For somebody who could not be looked up.
+pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
+    match error {
+        IdentityError::NoSuchInbox => REVOKED,
+        IdentityError::Full => OUT_OF_SPACE,
+        IdentityError::Mail(error) => reply_for_mail(error),
+        IdentityError::Invalid(_)
+        | IdentityError::Reserved
+        | IdentityError::DomainNotAvailable
+        | IdentityError::PlanLimit
+        | IdentityError::NoSuchOrganization
+        | IdentityError::NoSuchPod
+        | IdentityError::NoSuchKey
+        | IdentityError::NoSuchAddress
+        | IdentityError::AddressTaken
+        | IdentityError::CanonicalAddress
+        | IdentityError::SlugTaken
+        | IdentityError::NoSuchDomain
+        | IdentityError::DomainTaken
+        | IdentityError::DomainInUse(_)
+        | IdentityError::TooMany(_)
+        | IdentityError::Busy
+        | IdentityError::Keys(_)
+        | IdentityError::Store(_) => TROUBLE,
+    }
+}
+
+/// For a login that failed; identity has logged why.
+pub(crate) fn reply_for_login(error: &LoginError) -> Reply {
+    match error {
+        LoginError::Wrong => WRONG,
+        LoginError::RateLimited { retry_after } => Reply {
+            text: format!("Too many failed logins, again in {} s", retry_after.as_secs()).into(),
+            ..Reply::new(454, "4.7.0", "")
+        },
+        LoginError::Unavailable(error) => {
+            tracing::error!(%error, "cannot check a login");
+            CANNOT_CHECK
+        }
+    }
+}
+
+/// For a message that could not be spooled.
+pub(crate) fn reply_for_spool(error: &std::io::Error) -> Reply {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OUT_OF_SPACE,
+        _ => TROUBLE,
+    }
+}
