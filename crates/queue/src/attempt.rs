@@ -1,8 +1,8 @@
 //! Attempts: opened before dialling, closed with an outcome.
 //!
 //! What always holds: a domain is dialled only after the open attempt is durable, so that an attempt is known of even if
-//! nothing is ever heard of its end. An attempt at an inbox here is not written before its end, since it delivers and
-//! ends in one commit.
+//! nothing is ever heard of its end. An attempt at an inbox here, or at capture, is not written before its end, since it
+//! delivers and ends in one commit.
 
 use crate::claim::Claim;
 use crate::keys;
@@ -38,6 +38,11 @@ impl OpenAttempt {
         }
     }
 
+    /// Whether the item is one of this attempt, and still to be attempted.
+    pub(crate) fn may_settle(&self, item: ItemId, row: &ItemRow) -> bool {
+        self.number_of(item).is_some_and(|number| self.has_open(number, row))
+    }
+
     fn number_of(&self, item: ItemId) -> Option<u32> {
         self.items.iter().find(|(id, _)| *id == item).map(|(_, number)| *number)
     }
@@ -51,16 +56,22 @@ impl Queue {
     /// rest comes with the next job. [`QueueError::LeaseLost`], [`QueueError::Full`], [`QueueError::Busy`] and those of
     /// the store: nothing may be sent.
     pub async fn open_attempt(&self, job: &Job, contact: &Contact) -> Result<OpenAttempt, QueueError> {
-        let attempt = OpenAttempt {
-            items: job.items.iter().map(|item| (item.id, item.attempts + 1)).collect(),
-            started_at: self.shared.now(),
-            is_stored: matches!(job.destination, Destination::Domain(_)),
-            claim: Arc::clone(&job.claim),
-        };
-        if attempt.is_stored {
+        let mut attempt = self.unwritten_attempt(job);
+        if matches!(job.destination, Destination::Domain(_)) {
+            attempt.is_stored = true;
             self.shared.write_open(&attempt, contact).await?;
         }
         Ok(attempt)
+    }
+
+    /// An attempt that is written when it ends.
+    pub(crate) fn unwritten_attempt(&self, job: &Job) -> OpenAttempt {
+        OpenAttempt {
+            items: job.items.iter().map(|item| (item.id, item.attempts + 1)).collect(),
+            started_at: self.shared.now(),
+            is_stored: false,
+            claim: Arc::clone(&job.claim),
+        }
     }
 
     /// Closes an attempt: states, history, next due times and notices, in one commit. An item without an outcome is
@@ -99,34 +110,24 @@ impl Queue {
             return Ok(None);
         };
         let row = ItemRow::read(old)?;
-        let Some(number) = attempt.number_of(item).filter(|number| attempt.has_open(*number, &row)) else {
+        if !attempt.may_settle(item, &row) {
             return Ok(None);
+        }
+        let local_end = End {
+            contact: local_contact(),
+            reason: positive("Delivered"),
+            at: shared.now(),
         };
         let lease = keys::lease(attempt.claim.line.shard);
         shared.check_fence(&lease, attempt.claim.line.shard).await?;
         let mut builder = CommitBuilder::new();
         shared.fence(&mut builder, attempt.claim.line.shard)?;
-        let [item_key, message_key] = rows;
+        let [_, message_key] = rows;
         builder.require(message_key.clone(), message.clone());
         if MessageRow::read(message)?.recipients == 1 {
             builder.delete(message_key);
         }
-        let mut new = row.clone();
-        new.state = ItemState::Delivered;
-        new.attempts = number;
-        new.changed_at = shared.now();
-        new.reason = local_reason();
-        new.contact = local_contact();
-        builder.replace(item_key, old.clone(), new.write());
-        move_due(&mut builder, item, &row, &new);
-        let ended = AttemptRow {
-            started_at: attempt.started_at,
-            ended_at: Some(shared.now()),
-            contact: new.contact,
-            outcome: AttemptOutcome::Delivered,
-            reason: new.reason,
-        };
-        put_attempt(&mut builder, item, number, &ended);
+        add_settled(&mut builder, attempt, item, (old.clone(), row), &local_end);
         Ok(Some(builder))
     }
 
@@ -142,6 +143,13 @@ impl Queue {
     }
 }
 
+/// How an item ends without a server having been asked.
+pub(crate) struct End {
+    pub(crate) contact: Contact,
+    pub(crate) reason: Reason,
+    pub(crate) at: i64,
+}
+
 pub(crate) fn local_contact() -> Contact {
     Contact {
         host: "local".into(),
@@ -149,12 +157,40 @@ pub(crate) fn local_contact() -> Contact {
     }
 }
 
-fn local_reason() -> Reason {
+pub(crate) fn positive(text: &str) -> Reason {
     Reason {
         code: 250,
         status: "2.0.0".into(),
-        text: "Delivered".into(),
+        text: text.into(),
     }
+}
+
+/// Marks an item of an unwritten attempt as delivered.
+pub(crate) fn add_settled(
+    builder: &mut CommitBuilder,
+    attempt: &OpenAttempt,
+    item: ItemId,
+    (old, row): (Value, ItemRow),
+    end: &End,
+) {
+    let new = ItemRow {
+        state: ItemState::Delivered,
+        attempts: row.attempts + 1,
+        changed_at: end.at,
+        reason: end.reason.clone(),
+        contact: end.contact.clone(),
+        ..row.clone()
+    };
+    builder.replace(keys::item(item), old, new.write());
+    move_due(builder, item, &row, &new);
+    let ended = AttemptRow {
+        started_at: attempt.started_at,
+        ended_at: Some(end.at),
+        contact: new.contact,
+        outcome: AttemptOutcome::Delivered,
+        reason: new.reason,
+    };
+    put_attempt(builder, item, new.attempts, &ended);
 }
 
 /// Moves the item in the due index, if it moves.

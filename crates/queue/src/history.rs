@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// Recipients that fit the filter, newest messages first. One call reads a bounded number of rows, so a page may be
-    /// short and still have a next one.
+    /// short and still have a next one. What is not final is found without reading what is.
     ///
     /// # Errors
     /// Those of the store.
@@ -93,6 +93,10 @@ impl Queue {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<RecipientStatus>, QueueError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        if filter.pending || filter.state.is_some_and(|state| !state.is_final()) {
+            return self.list_pending(filter, after, limit).await;
+        }
         let high = after.map_or_else(|| prefix_end(keys::ITEMS), |Cursor(id)| keys::item(id));
         let mut rows = scan(&*self.shared.store, keys::ITEMS.to_vec(), high).reverse();
         let mut items = Vec::new();
@@ -105,11 +109,50 @@ impl Queue {
             if fits(filter, &ItemRow::read(&value)?) {
                 items.extend(self.shared.status(&key, &value).await?);
             }
-            if items.len() >= limit.clamp(1, MAX_PAGE) {
+            if items.len() >= limit {
                 break;
             }
         }
         Ok(Page { items, next: last })
+    }
+
+    /// By way of the message rows, which are there only while a recipient is not final.
+    async fn list_pending(
+        &self,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<RecipientStatus>, QueueError> {
+        // The message in which the last page ended is looked at again.
+        let high = after.map_or_else(
+            || prefix_end(keys::MESSAGES),
+            |Cursor(id)| prefix_end(&keys::message(id.message)),
+        );
+        let mut messages = scan(&*self.shared.store, keys::MESSAGES.to_vec(), high).reverse();
+        let mut items = Vec::new();
+        let mut read = 0;
+        while let Some((key, _)) = messages.next().await? {
+            let Some(message) = keys::message_of(&key) else {
+                continue;
+            };
+            let high = match after {
+                Some(Cursor(id)) if id.message == message => keys::item(id),
+                _ => prefix_end(&keys::items(message)),
+            };
+            let mut rows = scan(&*self.shared.store, keys::items(message), high).reverse();
+            while let Some((key, value)) = rows.next().await? {
+                read += 1;
+                let row = ItemRow::read(&value)?;
+                if !row.state.is_final() && fits(filter, &row) {
+                    items.extend(self.shared.status(&key, &value).await?);
+                }
+                let reached = keys::item_of(&key, keys::ITEMS).map(Cursor);
+                if items.len() >= limit || read >= ROWS_OF_A_PAGE {
+                    return Ok(Page { items, next: reached });
+                }
+            }
+        }
+        Ok(Page { items, next: None })
     }
 }
 

@@ -89,6 +89,8 @@ pub struct LaterReport {
 pub struct ListFilter {
     /// Of messages from this inbox.
     pub inbox: Option<InboxId>,
+    /// Only what is not final.
+    pub pending: bool,
     /// In this state.
     pub state: Option<ItemState>,
     /// With an address in this domain.

@@ -7,7 +7,8 @@ use crate::world::World;
 use postroom_queue::ItemState;
 use std::collections::HashMap;
 use std::ops::Range;
-use tokio::time::{Instant, sleep_until};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
 
 #[tokio::test(start_paused = true)]
 async fn every_recipient_ends_in_one_state() {
@@ -27,7 +28,7 @@ async fn every_recipient_ends_in_one_state() {
 
 fn seeds() -> Range<u64> {
     let Ok(text) = std::env::var("POSTROOM_SEEDS") else {
-        return 0..8;
+        return 0..12;
     };
     let number = |text: &str| text.parse::<u64>().expect("a number");
     match text.split_once("..") {
@@ -38,12 +39,17 @@ fn seeds() -> Range<u64> {
 
 async fn play(seed: u64) -> Vec<ItemState> {
     let mut rng = Rng::new(seed);
-    let world = World::new(scenario::net(&mut rng)).await;
+    let mut world = World::new(scenario::net(&mut rng)).await;
     let begun = Instant::now();
     let mut sent = Vec::new();
     for (number, mail) in (1..).zip(scenario::mail(&mut rng)) {
         sleep_until(begun + mail.at).await;
         sent.push(world.accept(number, &mail.recipients).await);
+        // In the middle of whatever is going on, sometimes.
+        if rng.below(3) == 0 {
+            sleep(Duration::from_secs(rng.below(900))).await;
+            world.restart().await;
+        }
     }
     world.settle().await;
     check(&world, &sent, &format!("seed {seed}")).await;

@@ -28,13 +28,22 @@ const LIFE: Duration = Duration::from_secs(6 * 86_400);
 pub(crate) struct World {
     store: Arc<MemoryStore>,
     mailstore: Arc<Mailstore>,
-    intake: Arc<Intake>,
-    pub(crate) queue: Arc<Queue>,
+    identity: Arc<Identity>,
     pub(crate) net: Arc<Net>,
     pub(crate) sender: InboxRecord,
     begun: Instant,
+    intake: Arc<Intake>,
+    pub(crate) queue: Arc<Queue>,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
+}
+
+/// What runs anew after a restart.
+struct Running {
+    intake: Arc<Intake>,
+    queue: Arc<Queue>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
 }
 
 /// A message that was accepted for others.
@@ -48,57 +57,41 @@ pub(crate) struct Sent {
 impl World {
     pub(crate) async fn new(net: Net) -> Self {
         let begun = Instant::now();
-        let clock = Arc::new(move || START_MS + i64::try_from(begun.elapsed().as_millis()).expect("a few days"));
         let store = MemoryStore::new();
         let mailstore_options = postroom_mailstore::Options {
-            clock: clock.clone(),
+            clock: clock(begun),
             ..postroom_mailstore::Options::default()
         };
         let mailstore = Arc::new(Mailstore::new(store.clone(), mailstore_options));
-        let here = Domain::parse("here.example").expect("a domain");
-        let identity_options = postroom_identity::Options::new(here.clone());
+        let identity_options = postroom_identity::Options::new(here());
         let identity = Arc::new(Identity::new(store.clone(), Arc::clone(&mailstore), identity_options));
         identity.bootstrap().await.expect("a fresh store");
         let sender = make_inbox(&identity).await;
-        let queue_options = postroom_queue::Options {
-            clock: clock.clone(),
-            ..postroom_queue::Options::new("us.example".into(), here)
-        };
-        let queue = Arc::new(Queue::new(store.clone(), queue_options));
-        queue.start().await.expect("a fresh store");
-        let intake_options = postroom_intake::Options {
-            clock,
-            ..postroom_intake::Options::default()
-        };
-        let intake = Arc::new(Intake::new(
-            Arc::clone(&mailstore),
-            Arc::clone(&identity),
-            Arc::clone(&queue),
-            intake_options,
-        ));
         let net = Arc::new(net);
-        let options = Options::new("us.example");
-        let delivery = Delivery::new(
-            Arc::clone(&queue),
-            Arc::clone(&intake),
-            identity,
-            store.clone(),
-            net.clone(),
-            options,
-        );
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(Arc::new(delivery.expect("good options")).run(shutdown.clone()));
+        let running = run(begun, &store, &mailstore, &identity, &net).await;
         Self {
             store,
             mailstore,
-            intake,
-            queue,
+            identity,
             net,
             sender,
             begun,
-            shutdown,
-            running,
+            intake: running.intake,
+            queue: running.queue,
+            shutdown: running.shutdown,
+            running: running.task,
         }
+    }
+
+    /// Goes down in an orderly way and comes up again on the same store.
+    pub(crate) async fn restart(&mut self) {
+        self.shutdown.cancel();
+        (&mut self.running).await.expect("no panic");
+        let running = run(self.begun, &self.store, &self.mailstore, &self.identity, &self.net).await;
+        self.intake = running.intake;
+        self.queue = running.queue;
+        self.shutdown = running.shutdown;
+        self.running = running.task;
     }
 
     /// Accepts a message of the inbox; `number` names it.
@@ -211,6 +204,56 @@ impl World {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.running.await.expect("no panic");
+    }
+}
+
+fn here() -> Domain {
+    Domain::parse("here.example").expect("a domain")
+}
+
+/// Follows the executor's.
+fn clock(begun: Instant) -> Arc<dyn Fn() -> i64 + Send + Sync> {
+    Arc::new(move || START_MS + i64::try_from(begun.elapsed().as_millis()).expect("a few days"))
+}
+
+async fn run(
+    begun: Instant,
+    store: &Arc<MemoryStore>,
+    mailstore: &Arc<Mailstore>,
+    identity: &Arc<Identity>,
+    net: &Arc<Net>,
+) -> Running {
+    let queue_options = postroom_queue::Options {
+        clock: clock(begun),
+        ..postroom_queue::Options::new("us.example".into(), here())
+    };
+    let queue = Arc::new(Queue::new(store.clone(), queue_options));
+    queue.start().await.expect("a good store");
+    let intake_options = postroom_intake::Options {
+        clock: clock(begun),
+        ..postroom_intake::Options::default()
+    };
+    let intake = Arc::new(Intake::new(
+        Arc::clone(mailstore),
+        Arc::clone(identity),
+        Arc::clone(&queue),
+        intake_options,
+    ));
+    let delivery = Delivery::new(
+        Arc::clone(&queue),
+        Arc::clone(&intake),
+        Arc::clone(identity),
+        store.clone(),
+        net.clone(),
+        Options::new("us.example"),
+    );
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(Arc::new(delivery.expect("good options")).run(shutdown.clone()));
+    Running {
+        intake,
+        queue,
+        shutdown,
+        task,
     }
 }
 

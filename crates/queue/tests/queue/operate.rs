@@ -1,7 +1,7 @@
 //! The operator's commands.
 
 use crate::setup::*;
-use postroom_queue::{ItemState, ListFilter, Queue};
+use postroom_queue::{ItemId, ItemState, ListFilter, Queue};
 use std::time::Duration;
 use tokio::time::{advance, timeout};
 
@@ -92,25 +92,29 @@ async fn lists_are_filtered_and_come_in_pages() {
             assert_eq!(queue.cancel(new.id, Some(1)).await.unwrap(), 1);
         }
     }
-    let filter = ListFilter {
+    let of_domain = ListFilter {
         domain: Some(domain("other.test")),
-        state: Some(ItemState::OnHold),
-        inbox: None,
+        ..ListFilter::default()
     };
-    let mut seen = Vec::new();
-    let mut after = None;
-    loop {
-        let page = queue.list(&filter, after, 4).await.unwrap();
-        assert!(page.items.len() <= 4);
-        seen.extend(page.items.iter().map(|item| item.id));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    let on_hold = ListFilter {
+        state: Some(ItemState::OnHold),
+        ..of_domain.clone()
+    };
+    let pending = ListFilter {
+        pending: true,
+        ..of_domain.clone()
+    };
+    for (filter, expected) in [(on_hold, 9), (pending, 9), (of_domain, 10)] {
+        let seen = listed(&queue, &filter).await;
+        assert_eq!(seen.len(), expected, "{filter:?}");
+        assert!(seen.is_sorted_by(|a, b| a > b), "newest first, each once");
+        assert!(seen.iter().all(|item| item.recipient == 1));
     }
-    assert_eq!(seen.len(), 9);
-    assert!(seen.is_sorted_by(|a, b| a > b), "newest first, each once");
-    assert!(seen.iter().all(|item| item.recipient == 1));
+    let all = ListFilter {
+        pending: true,
+        ..ListFilter::default()
+    };
+    assert_eq!(listed(&queue, &all).await.len(), 19);
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,4 +129,19 @@ async fn a_long_pause_does_not_end_the_wait() {
         "due after a minute"
     );
     assert!(timeout(Duration::from_secs(20), queue.next_turn()).await.is_ok());
+}
+
+/// Everything that fits a filter, in pages of four.
+async fn listed(queue: &Queue, filter: &ListFilter) -> Vec<ItemId> {
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = queue.list(filter, after, 4).await.unwrap();
+        assert!(page.items.len() <= 4);
+        seen.extend(page.items.iter().map(|item| item.id));
+        after = page.next;
+        if after.is_none() {
+            return seen;
+        }
+    }
 }
