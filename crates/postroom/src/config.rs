@@ -1,13 +1,22 @@
 //! The configuration file. Only this crate knows TOML; every other crate has plain `Options`.
 
+mod outbound;
 mod reader;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod values;
 
+use postroom_intake::SaveSent;
 use postroom_types::Domain;
 use reader::{Reader, boolean, list, number, octets, text};
+use secret::credential;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use values::{addresses, count, host_name, number_u32, path, port, word};
 
+pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
 
 /// What a server needs to know. `Default` is what an empty file means, but for `hostname`.
@@ -22,6 +31,9 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) dns: Dns,
     pub(crate) store: Store,
+    pub(crate) outbound: Outbound,
+    /// Whether what is submitted over SMTP is also put into Sent.
+    pub(crate) save_sent: SaveSent,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
 }
@@ -30,9 +42,12 @@ pub(crate) struct Config {
 #[derive(Clone, Debug)]
 pub(crate) struct Listen {
     pub(crate) smtp_in: Vec<SocketAddr>,
+    pub(crate) submission: Vec<SocketAddr>,
+    pub(crate) submissions: Vec<SocketAddr>,
     pub(crate) imap: Vec<SocketAddr>,
     pub(crate) imaps: Vec<SocketAddr>,
     pub(crate) http: Vec<SocketAddr>,
+    pub(crate) https: Vec<SocketAddr>,
 }
 
 /// What clients are told to dial.
@@ -74,6 +89,11 @@ pub(crate) struct Limits {
     pub(crate) connections_per_address: usize,
     pub(crate) deleted_keep_days: u64,
     pub(crate) organization_key_login: bool,
+    /// Of one inbox in a day; 0 is without limit.
+    pub(crate) daily_messages: u32,
+    /// Of one inbox in a day; 0 is without limit.
+    pub(crate) daily_new_recipients: u32,
+    pub(crate) automated_turns: u32,
 }
 
 /// Logging.
@@ -162,6 +182,10 @@ impl Config {
                 cache_octets: reader.take("store.cache", 64 << 20, "\"64 MiB\"", octets),
                 min_free_octets: reader.take("store.min_free", 512 << 20, "\"512 MiB\"", octets),
             },
+            outbound: Outbound::read(reader),
+            save_sent: reader.take("save_sent", SaveSent::Auto, "\"auto\"", |value| {
+                word(value, &[("auto", SaveSent::Auto), ("never", SaveSent::Never)])
+            }),
             limits: Limits::read(reader),
             log: Log {
                 filter: reader.take("log.filter", "info".to_owned(), "\"info\"", text),
@@ -195,6 +219,9 @@ impl Limits {
             connections_per_address: 20_000,
             deleted_keep_days: 7,
             organization_key_login: true,
+            daily_messages: 0,
+            daily_new_recipients: 0,
+            automated_turns: 8,
         }
     }
 }
@@ -207,9 +234,12 @@ impl Listen {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             smtp_in: take("listen.smtp_in", "[\"[::]:25\"]", &[any(25)]),
+            submission: take("listen.submission", "[\"[::]:587\"]", &[any(587)]),
+            submissions: take("listen.submissions", "[\"[::]:465\"]", &[any(465)]),
             imap: take("listen.imap", "[\"[::]:143\"]", &[any(143)]),
             imaps: take("listen.imaps", "[\"[::]:993\"]", &[any(993)]),
             http: take("listen.http", "[\"127.0.0.1:8080\"]", &[loopback(8080)]),
+            https: take("listen.https", "[]", &[]),
         }
     }
 }
@@ -234,12 +264,15 @@ impl Limits {
             connections_per_address: reader.take("limits.connections_per_address", 64, "64", count),
             deleted_keep_days: reader.take("limits.deleted_keep_days", 7, "7", number),
             organization_key_login: reader.take("limits.organization_key_login", true, "true", boolean),
+            daily_messages: reader.take("limits.daily_messages", 1000, "1000", number_u32),
+            daily_new_recipients: reader.take("limits.daily_new_recipients", 200, "200", number_u32),
+            automated_turns: reader.take("limits.automated_turns", 8, "8", number_u32),
         }
     }
 }
 
 fn read_tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
-    let optional = |value: &toml::de::DeValue<'_>| path(value).map(Some);
+    let optional = |value: &toml::de::DeValue<'_>| credential(&path(value)?).map(Some);
     let certificate = reader.take("tls.certificate", None, "\"/etc/postroom/tls/cert.pem\"", optional);
     let key = reader.take("tls.key", None, "\"/etc/postroom/tls/key.pem\"", optional);
     match (certificate, key) {
@@ -249,117 +282,5 @@ fn read_tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
             reader.complain_whole("`tls.certificate` and `tls.key` go together");
             None
         }
-    }
-}
-
-fn host_name(text: &str) -> Result<Domain, String> {
-    let domain = Domain::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
-    if domain.is_literal() {
-        Err(format!("`{text}` is an address, not a name"))
-    } else {
-        Ok(domain)
-    }
-}
-
-fn path(value: &toml::de::DeValue<'_>) -> Result<PathBuf, String> {
-    text(value).map(PathBuf::from)
-}
-
-fn port(value: &toml::de::DeValue<'_>) -> Result<u16, String> {
-    u16::try_from(number(value)?)
-        .ok()
-        .filter(|port| *port != 0)
-        .ok_or_else(|| "not a port".to_owned())
-}
-
-fn count(value: &toml::de::DeValue<'_>) -> Result<usize, String> {
-    usize::try_from(number(value)?)
-        .ok()
-        .filter(|count| *count != 0)
-        .ok_or_else(|| "must be at least 1".to_owned())
-}
-
-fn addresses(value: &toml::de::DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
-    list(value, |text| {
-        text.parse()
-            .map_err(|_| format!("`{text}` is not an address with a port, such as \"[::]:25\""))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn complaints(text: &str) -> Vec<(usize, String)> {
-        let mut reader = Reader::new(text);
-        Config::read(&mut reader);
-        reader
-            .complaints
-            .into_iter()
-            .map(|complaint| (complaint.line, complaint.text))
-            .collect()
-    }
-
-    #[test]
-    fn all_errors_at_once_with_their_lines() {
-        let found = complaints(
-            "hostname = 5\nport = 1\n[listen]\nimap = [\"nonsense\"]\n[limits]\nmessage = \"5 MB\"\nconnections = 0\n[what]\nx = 1\n",
-        );
-        let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [0, 1, 2, 4, 6, 7, 8, 9], "{found:#?}");
-        assert!(found[2].1.contains("unknown key `port`"), "{found:?}");
-        assert!(found[4].1.contains("unknown unit `MB`"), "{found:?}");
-    }
-
-    #[test]
-    fn syntax_errors_have_lines() {
-        let found = complaints("hostname = \"a.example\"\nx = = 1\n");
-        assert!(
-            found.iter().all(|(line, _)| *line == 2) && !found.is_empty(),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn sizes() {
-        let mut reader = Reader::new("hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\n");
-        let config = Config::read(&mut reader);
-        assert_eq!(reader.complaints, []);
-        assert_eq!(
-            (config.limits.message_octets, config.limits.inbox_octets),
-            (2 << 20, 1000)
-        );
-        assert_eq!(config.domains, [Domain::parse("example.org").unwrap()]);
-    }
-
-    /// `config/postroom.toml` shows every key, commented out, with its default, and nothing else.
-    #[test]
-    fn the_documented_file_is_the_code() {
-        let documented = include_str!("../../../config/postroom.toml");
-        let mut section = String::new();
-        let mut shown = Vec::new();
-        for line in documented.lines() {
-            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                section = format!("{name}.");
-            } else if let Some((key, default)) = line.strip_prefix('#').and_then(|rest| rest.split_once(" = "))
-                && !key.starts_with(' ')
-            {
-                shown.push((format!("{section}{key}"), default.to_owned()));
-            }
-        }
-        let mut reader = Reader::new("");
-        Config::read(&mut reader);
-        let mut known: Vec<_> = reader.known.into_iter().map(|key| (key.path, key.default)).collect();
-        shown.sort();
-        known.sort();
-        assert_eq!(shown, known);
-        let uncommented: String = documented
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        assert_eq!(complaints(&uncommented), []);
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::Outcome;
 use crate::certificates::write_private;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use postroom_identity::{Identity, KeyScope};
-use postroom_intake::{Intake, Spooler};
+use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
+use postroom_queue::Queue;
 use postroom_store::SharedStore;
 use postroom_store_sled::{Progress, SledStore};
-use postroom_types::OrganizationId;
+use postroom_types::{Domain, OrganizationId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<SledStore>,
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) verifier: Verifier,
     pub(crate) spooler: Spooler,
@@ -41,6 +43,7 @@ impl Core {
         ));
         let (default_domain, hosted) = config.domains.split_first().ok_or("no domain to answer for")?;
         let mut options = postroom_identity::Options {
+            hostname: Domain::parse(&config.hostname)?,
             hosted_domains: hosted.to_vec(),
             quota_octets: config.limits.inbox_octets,
             organization_key_login: config.limits.organization_key_login,
@@ -49,18 +52,42 @@ impl Core {
         if mode == Mode::Dev {
             options.login_limits = None;
         }
-        let identity = Arc::new(Identity::new(shared, Arc::clone(&mailstore), options));
+        let identity = Arc::new(Identity::new(Arc::clone(&shared), Arc::clone(&mailstore), options));
         let operator = identity.bootstrap().await?;
         if mode == Mode::Serve {
             ensure_operator_key(&identity, operator.organization, &config.data_dir).await?;
         }
+        let outbound = &config.outbound;
+        let queue = Arc::new(Queue::new(
+            shared,
+            postroom_queue::Options {
+                lifetime: outbound.lifetime,
+                delay_notice: outbound.delay_notice,
+                on_lost_reply: outbound.on_lost_reply,
+                per_destination: outbound.per_destination,
+                keep_history: outbound.keep_history,
+                ..postroom_queue::Options::new(config.hostname.clone(), default_domain.clone())
+            },
+        ));
+        queue.start().await?;
+        let limits = &config.limits;
         let intake = postroom_intake::Options {
             hostname: config.hostname.clone(),
-            max_message_octets: config.limits.message_octets,
+            max_message_octets: limits.message_octets,
+            send_limits: send_limits(limits),
+            max_automated_turns: limits.automated_turns,
+            save_sent: config.save_sent,
             ..postroom_intake::Options::default()
         };
+        let intake = Intake::new(
+            Arc::clone(&mailstore),
+            Arc::clone(&identity),
+            Arc::clone(&queue),
+            intake,
+        );
         Ok(Self {
-            intake: Arc::new(Intake::new(Arc::clone(&mailstore), intake)),
+            queue,
+            intake: Arc::new(intake),
             verifier: if config.dns.verify {
                 Verifier::dns(&config.dns.servers)?
             } else {
@@ -72,6 +99,15 @@ impl Core {
             identity,
         })
     }
+}
+
+/// In the configuration 0 is without limit.
+fn send_limits(limits: &Limits) -> Option<SendLimits> {
+    let limit = |limit: u32| if limit == 0 { u32::MAX } else { limit };
+    (limits.daily_messages != 0 || limits.daily_new_recipients != 0).then(|| SendLimits {
+        messages: limit(limits.daily_messages),
+        new_recipients: limit(limits.daily_new_recipients),
+    })
 }
 
 /// On the first start, writes an operator key to `operator-key` in the data folder, for its owner alone.
@@ -102,6 +138,7 @@ async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
             total_octets = progress.total_octets,
             "replaying the journal"
         );
+        crate::systemd::replaying(progress);
     };
     Ok(tokio::task::spawn_blocking(move || SledStore::open(&folder, options, progress)).await??)
 }

@@ -3,10 +3,11 @@
 use crate::Outcome;
 use crate::certificates::{self, write_private};
 use crate::cli::DevArgs;
-use crate::config::{Config, Dns, Limits, Listen, Log, Public, Store};
+use crate::config::{Config, Dns, Limits, Listen, Log, Outbound, Public, Store};
 use crate::core::Mode;
 use crate::server::Server;
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, KeyScope};
+use postroom_intake::SaveSent;
 use postroom_types::Domain;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -79,9 +80,12 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
         domains: vec![domain.clone()],
         listen: Listen {
             smtp_in: vec![endpoints.smtp_in],
+            submission: vec![endpoints.submission],
+            submissions: vec![endpoints.submissions],
             imap: vec![endpoints.imap],
             imaps: vec![endpoints.imaps],
             http: vec![port(80)?],
+            https: Vec::new(),
         },
         public: Public {
             imap_host: "127.0.0.1".into(),
@@ -95,6 +99,11 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
             servers: Vec::new(),
         },
         store: Store::default(),
+        outbound: Outbound {
+            capture: true,
+            ..Outbound::default()
+        },
+        save_sent: SaveSent::Auto,
         limits: Limits::dev(),
         log: Log {
             filter: "info".into(),

@@ -19,6 +19,8 @@ pub(crate) fn check(file: &Path) -> Outcome<()> {
     if let Some(tls) = &config.tls {
         postroom_net::TlsConfig::from_files(&tls.certificate, &tls.key, true)?;
     }
+    config.outbound.open_routes()?;
+    config.outbound.read_extra_roots()?;
     println!(
         "{} is good: {} answers for {}",
         file.display(),

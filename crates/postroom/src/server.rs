@@ -3,9 +3,11 @@
 use crate::Outcome;
 use crate::config::{Config, TlsFiles};
 use crate::core::{Core, Mode};
+use crate::sockets::Sockets;
 use crate::startup::Waiting;
-use crate::upkeep;
+use crate::{systemd, upkeep};
 use bytes::Bytes;
+use postroom_delivery::{Delivery, HickoryNetwork};
 use postroom_http_api as http_api;
 use postroom_identity::Identity;
 use postroom_net::{Answerer, ListenerOptions, Peer, TlsConfig};
@@ -40,29 +42,28 @@ pub(crate) struct Server {
 /// The sockets, open from the first moment.
 struct Doors {
     smtp_in: Vec<Waiting>,
+    submission: Vec<Waiting>,
+    submissions: Vec<Waiting>,
     imap: Vec<Waiting>,
     imaps: Vec<Waiting>,
     http: Vec<Waiting>,
+    https: Vec<Waiting>,
 }
 
 impl Doors {
+    /// Sockets that systemd passes win over those of the configuration.
     async fn open(config: &Config) -> std::io::Result<Self> {
-        let listen = &config.listen;
+        let (listen, mut sockets) = (&config.listen, Sockets::passed()?);
         Ok(Self {
-            smtp_in: bind(&listen.smtp_in, SMTP_LATER).await?,
-            imap: bind(&listen.imap, IMAP_LATER).await?,
-            imaps: bind(&listen.imaps, b"").await?,
-            http: bind(&listen.http, HTTP_LATER).await?,
+            smtp_in: sockets.open("smtp_in", &listen.smtp_in, SMTP_LATER).await?,
+            submission: sockets.open("submission", &listen.submission, SMTP_LATER).await?,
+            submissions: sockets.open("submissions", &listen.submissions, b"").await?,
+            imap: sockets.open("imap", &listen.imap, IMAP_LATER).await?,
+            imaps: sockets.open("imaps", &listen.imaps, b"").await?,
+            http: sockets.open("http", &listen.http, HTTP_LATER).await?,
+            https: sockets.open("https", &listen.https, b"").await?,
         })
     }
-}
-
-async fn bind(addresses: &[std::net::SocketAddr], refusal: &'static [u8]) -> std::io::Result<Vec<Waiting>> {
-    let mut waiting = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        waiting.push(Waiting::bind(*address, Bytes::from_static(refusal)).await?);
-    }
-    Ok(waiting)
 }
 
 async fn take_over(waiting: Vec<Waiting>) -> std::io::Result<Vec<TcpListener>> {
@@ -92,14 +93,27 @@ impl Server {
             reload,
         };
         server.serve_smtp_in(take_over(doors.smtp_in).await?, &core, &config)?;
+        let (starttls, implicit_tls) = (take_over(doors.submission).await?, take_over(doors.submissions).await?);
+        server.serve_submission(starttls, implicit_tls, &core, &config)?;
         let (starttls, implicit_tls) = (take_over(doors.imap).await?, take_over(doors.imaps).await?);
         server.serve_imap(starttls, implicit_tls, &core, &config, mode)?;
-        server.serve_http(take_over(doors.http).await?, &core, &config);
+        server.serve_http(
+            take_over(doors.http).await?,
+            take_over(doors.https).await?,
+            &core,
+            &config,
+        )?;
+        server.deliver(&core, &config)?;
         let keep = Duration::from_secs(config.limits.deleted_keep_days.saturating_mul(86_400));
-        let upkeep = upkeep::run(core.identity, core.mailstore, keep);
+        let upkeep = upkeep::run(core, keep);
         server
             .tasks
             .spawn(server.shutdown.clone().run_until_cancelled_owned(upkeep));
+        let watchdog = systemd::watchdog(Arc::clone(&server.store));
+        server
+            .tasks
+            .spawn(server.shutdown.clone().run_until_cancelled_owned(watchdog));
+        systemd::ready();
         tracing::info!(hostname = config.hostname, "ready");
         Ok(server)
     }
@@ -120,6 +134,7 @@ impl Server {
             }
         };
         tracing::info!("shutting down");
+        systemd::stopping();
         self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -128,13 +143,16 @@ impl Server {
     }
 
     fn reload_certificates(&self) {
-        let Some(files) = &self.tls_files else { return };
-        for tls in &self.tls {
-            match tls.replace_from_files(&files.certificate, &files.key) {
-                Ok(()) => tracing::info!("certificate read again"),
-                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+        systemd::reloading();
+        if let Some(files) = &self.tls_files {
+            for tls in &self.tls {
+                match tls.replace_from_files(&files.certificate, &files.key) {
+                    Ok(()) => tracing::info!("certificate read again"),
+                    Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+                }
             }
         }
+        systemd::ready();
     }
 
     fn tls(&mut self, tickets: bool) -> Outcome<Option<TlsConfig>> {
@@ -157,6 +175,7 @@ impl Server {
             Arc::clone(&core.identity),
             Arc::clone(&core.mailstore),
             Arc::clone(&core.intake),
+            Arc::clone(&core.queue),
             core.verifier.clone(),
             core.spooler.clone(),
             postroom_smtp_in::Options { protocol },
@@ -168,6 +187,78 @@ impl Server {
             refusal: Bytes::from_static(SMTP_FULL),
         };
         self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
+        Ok(())
+    }
+
+    fn serve_submission(
+        &mut self,
+        starttls: Vec<TcpListener>,
+        implicit_tls: Vec<TcpListener>,
+        core: &Core,
+        config: &Config,
+    ) -> Outcome<()> {
+        let tls = self.tls(true)?;
+        let protocol = postroom_smtp_proto::Options {
+            hostname: config.hostname.clone(),
+            starttls: tls.is_some(),
+            size_octets: config.limits.message_octets,
+            ..postroom_smtp_proto::Options::default()
+        };
+        let service = Arc::new(postroom_smtp_submission::Service::new(
+            Arc::clone(&core.identity),
+            Arc::clone(&core.intake),
+            core.spooler.clone(),
+            postroom_smtp_submission::Options {
+                protocol,
+                ..postroom_smtp_submission::Options::default()
+            },
+        ));
+        if tls.is_none() && !(starttls.is_empty() && implicit_tls.is_empty()) {
+            tracing::warn!(
+                "listen.submission and listen.submissions are of no use without a certificate: nobody can log in"
+            );
+        }
+        let doors = [(starttls, false, SMTP_FULL), (implicit_tls, true, &b""[..])];
+        for (listeners, implicit_tls, refusal) in doors {
+            let options = ListenerOptions {
+                limits: limits(config),
+                tls: tls.clone(),
+                implicit_tls,
+                refusal: Bytes::from_static(refusal),
+            };
+            let service = Arc::clone(&service);
+            self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
+        }
+        Ok(())
+    }
+
+    /// Works through the queue.
+    fn deliver(&self, core: &Core, config: &Config) -> Outcome<()> {
+        let outbound = &config.outbound;
+        if outbound.connections == 0 {
+            tracing::warn!("outbound.connections is 0: all mail stays in the queue");
+            return Ok(());
+        }
+        let network = HickoryNetwork::new(&config.dns.servers, outbound.source_addresses.clone())?;
+        let options = postroom_delivery::Options {
+            connections: outbound.connections,
+            port: outbound.port,
+            routes: outbound.open_routes()?,
+            capture: outbound.capture,
+            own_addresses: outbound.own_addresses.clone(),
+            allow_private: outbound.private_targets,
+            extra_roots: outbound.read_extra_roots()?,
+            ..postroom_delivery::Options::new(config.hostname.clone())
+        };
+        let delivery = Delivery::new(
+            Arc::clone(&core.queue),
+            Arc::clone(&core.intake),
+            Arc::clone(&core.identity),
+            core.store.clone(),
+            Arc::new(network),
+            options,
+        )?;
+        self.tasks.spawn(Arc::new(delivery).run(self.shutdown.clone()));
         Ok(())
     }
 
@@ -226,7 +317,13 @@ impl Server {
         }
     }
 
-    fn serve_http(&self, listeners: Vec<TcpListener>, core: &Core, config: &Config) {
+    fn serve_http(
+        &mut self,
+        clear: Vec<TcpListener>,
+        over_tls: Vec<TcpListener>,
+        core: &Core,
+        config: &Config,
+    ) -> Outcome<()> {
         let public = &config.public;
         let options = http_api::Options {
             imap: http_api::Endpoint {
@@ -238,16 +335,33 @@ impl Server {
                 port: public.smtp_port,
             },
         };
-        let state = http_api::State::new(Arc::clone(&core.identity), Arc::clone(&core.mailstore), options);
+        let state = http_api::State::new(
+            Arc::clone(&core.identity),
+            Arc::clone(&core.mailstore),
+            Arc::clone(&core.intake),
+            Arc::clone(&core.queue),
+            options,
+        );
         let router = http_api::router(state);
-        for listener in listeners {
-            let limits = http_api::Limits {
-                connections: config.limits.connections,
-                ..http_api::Limits::default()
-            };
+        let limits = http_api::Limits {
+            connections: config.limits.connections,
+            ..http_api::Limits::default()
+        };
+        for listener in clear {
+            let shutdown = self.shutdown.clone();
             self.tasks
-                .spawn(http_api::serve(listener, router.clone(), limits, self.shutdown.clone()));
+                .spawn(http_api::serve(listener, router.clone(), limits.clone(), shutdown));
         }
+        if over_tls.is_empty() {
+            return Ok(());
+        }
+        let tls = self.tls(true)?.ok_or("listen.https needs a certificate")?;
+        for listener in over_tls {
+            let shutdown = self.shutdown.clone();
+            let serving = http_api::serve_tls(listener, tls.clone(), router.clone(), limits.clone(), shutdown);
+            self.tasks.spawn(serving);
+        }
+        Ok(())
     }
 }
 

@@ -25,9 +25,14 @@ impl Waiting {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+        Ok(Self::on(listener, refusal))
+    }
+
+    /// Begins to refuse on a socket that is open.
+    pub(crate) fn on(listener: TcpListener, refusal: Bytes) -> Self {
         let ready = CancellationToken::new();
         let task = tokio::spawn(refuse_until(listener, refusal, ready.clone()));
-        Ok(Self { task, ready })
+        Self { task, ready }
     }
 
     /// The socket, for the real server.

@@ -1,8 +1,7 @@
 //! Work that waits for nobody: purging what was deleted, trimming what was kept long enough.
 
-use postroom_identity::Identity;
+use crate::core::Core;
 use postroom_mailstore::{MailError, Mailstore};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Pause between two rounds.
@@ -12,16 +11,40 @@ const BUDGET: usize = 500;
 
 /// Works in rounds for ever; the first begins at once, since a crash may have left something half purged. May be dropped
 /// at any time: each step is a commit of its own.
-pub(crate) async fn run(identity: Arc<Identity>, mailstore: Arc<Mailstore>, keep: Duration) {
+pub(crate) async fn run(core: Core, keep: Duration) {
     loop {
-        if let Err(error) = identity.purge_deleted(keep).await {
+        if let Err(error) = core.identity.purge_deleted(keep).await {
             tracing::warn!(%error, "cannot purge deleted inboxes");
         }
-        if let Err(error) = maintain(&mailstore).await {
+        if let Err(error) = core.identity.maintain_domains().await {
+            tracing::warn!(%error, "cannot look after the domains' keys");
+        }
+        if let Err(error) = maintain(&core.mailstore).await {
             tracing::warn!(%error, "cannot trim what was kept long enough");
+        }
+        if let Err(error) = tidy_queue(&core).await {
+            tracing::warn!(%error, "cannot trim the history of the queue");
+        }
+        if let Err(error) = tidy_intake(&core).await {
+            tracing::warn!(%error, "cannot trim what intake counts");
         }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+async fn tidy_queue(core: &Core) -> Result<(), postroom_queue::QueueError> {
+    // `true` is that there is more.
+    while core.queue.maintain(BUDGET).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+async fn tidy_intake(core: &Core) -> Result<(), postroom_store::StoreError> {
+    while !core.intake.maintain(BUDGET).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 async fn maintain(mailstore: &Mailstore) -> Result<(), MailError> {

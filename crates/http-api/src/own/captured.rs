@@ -29,12 +29,13 @@ pub(super) fn routes() -> Router<State> {
         .route("/captured/{captured}/raw", get(raw))
 }
 
-fn envelope(captured: &Captured) -> Value {
+fn envelope(captured: &Captured, subject: Option<&[u8]>) -> Value {
     json!({
         "id": Cursor(captured.id).to_string(),
         "message": captured.id.message.to_string(),
         "from": reverse_path(&captured.envelope_from),
         "to": captured.address.to_string(),
+        "subject": subject.map(decode_words),
         "capturedAt": time(captured.captured_at),
         "sizeBytes": captured.size_octets,
     })
@@ -52,7 +53,9 @@ async fn list(
         window.turned(page.next);
         for captured in &page.items {
             if is_seen(&state, &mut scope, captured.id).await? {
-                window.add(captured.id, envelope(captured));
+                let header = state.queue().captured_header(captured.id).await?.unwrap_or_default();
+                let subject = summarize(&header).envelope.subject;
+                window.add(captured.id, envelope(captured, subject.as_deref()));
             }
         }
     }
@@ -116,7 +119,6 @@ fn described(found: &Found) -> Value {
         |file| json!({ "filename": file.filename, "contentType": file.content_type, "sizeBytes": file.size_octets }),
     );
     let more = json!({
-        "subject": summary.envelope.subject.as_deref().map(decode_words),
         "fromAddresses": addresses(summary.envelope.from.as_ref()),
         "toAddresses": addresses(summary.envelope.to.as_ref()),
         "ccAddresses": addresses(summary.envelope.cc.as_ref()),
@@ -126,7 +128,7 @@ fn described(found: &Found) -> Value {
         "attachments": files.collect::<Vec<_>>(),
         "headers": header.collect::<Vec<_>>(),
     });
-    let mut view = envelope(&found.captured);
+    let mut view = envelope(&found.captured, summary.envelope.subject.as_deref());
     for (name, value) in more.as_object().into_iter().flatten() {
         view[name] = value.clone();
     }

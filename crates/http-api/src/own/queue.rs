@@ -50,11 +50,15 @@ async fn list(
 }
 
 async fn filter(state: &State, asked: &Asked, scope: &mut Scope) -> Result<ListFilter, ApiError> {
-    let wanted = asked.text("state")?.map(|name| {
-        state_named(name).ok_or_else(|| {
-            invalid("state is queued, attempting, on-hold, delivered, bounced, expired, cancelled or held")
-        })
-    });
+    let named = asked.text("state")?.unwrap_or("pending");
+    let wanted = match named {
+        "pending" | "all" => None,
+        name => Some(state_named(name).ok_or_else(|| {
+            invalid(
+                "state is pending, all, queued, attempting, on-hold, delivered, bounced, expired, cancelled or held",
+            )
+        })?),
+    };
     let domain = asked
         .text("domain")?
         .map(|name| Domain::parse(name).map_err(|_| invalid("domain is not a domain")));
@@ -68,7 +72,8 @@ async fn filter(state: &State, asked: &Asked, scope: &mut Scope) -> Result<ListF
     }
     Ok(ListFilter {
         inbox: inbox.or_else(|| scope.only()),
-        state: wanted.transpose()?,
+        pending: named == "pending",
+        state: wanted,
         domain: domain.transpose()?,
     })
 }

@@ -58,7 +58,12 @@ pub(crate) async fn message(args: &ApiArgs, verb: &MessageVerb) -> Outcome<()> {
         MessageVerb::Captured { id, raw, limit } => match id {
             None => {
                 let list = api.get(&format!("/postroom/v1/captured?limit={limit}")).await?;
-                return show::print(&list, args.json, "captured", &["id", "capturedAt", "from", "to"]);
+                return show::print(
+                    &list,
+                    args.json,
+                    "captured",
+                    &["id", "capturedAt", "from", "to", "subject"],
+                );
             }
             Some(id) if *raw => {
                 let path = format!("/postroom/v1/captured/{}/raw", Api::segment(id));

@@ -29,6 +29,8 @@ pub(crate) struct Reader<'a> {
     /// By path: where the key stands, and the value.
     values: BTreeMap<String, (usize, Spanned<DeValue<'a>>)>,
     sections: Vec<(String, usize)>,
+    /// Where the table begins that this reader is for; 0 for the whole document.
+    start: usize,
     pub(crate) complaints: Vec<Complaint>,
     pub(crate) known: Vec<KnownKey>,
 }
@@ -36,13 +38,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Parses the document; syntax errors become complaints.
     pub(crate) fn new(text: &'a str) -> Self {
-        let mut reader = Self {
-            text,
-            values: BTreeMap::new(),
-            sections: Vec::new(),
-            complaints: Vec::new(),
-            known: Vec::new(),
-        };
+        let mut reader = Self::empty(text);
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
@@ -50,6 +46,17 @@ impl<'a> Reader<'a> {
         }
         reader.flatten(table.into_inner());
         reader
+    }
+
+    fn empty(text: &'a str) -> Self {
+        Self {
+            text,
+            values: BTreeMap::new(),
+            sections: Vec::new(),
+            start: 0,
+            complaints: Vec::new(),
+            known: Vec::new(),
+        }
     }
 
     /// Sections are one level deep; a table inside a section is left as a value of the wrong type.
@@ -95,6 +102,45 @@ impl<'a> Reader<'a> {
                 default
             }
         }
+    }
+
+    /// Takes an array of tables, such as `[[section.key]]`, each through `read` with a reader of its own, where its keys
+    /// have the array's path before them.
+    pub(crate) fn tables<T>(&mut self, path: &str, read: impl Fn(&mut Self) -> T) -> Vec<T> {
+        // Asks for its keys even where there is no table, so that they are known.
+        let mut none = Self::empty(self.text);
+        read(&mut none);
+        self.known.append(&mut none.known);
+        let Some((at, value)) = self.values.remove(path) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.into_inner() else {
+            self.complain(at, format!("{path}: expected tables, as in `[[{path}]]`"));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for item in items {
+            let start = item.span().start;
+            let DeValue::Table(table) = item.into_inner() else {
+                self.complain(start, format!("{path}: expected tables, as in `[[{path}]]`"));
+                continue;
+            };
+            let mut one = Self::empty(self.text);
+            one.start = start;
+            for (key, value) in table {
+                let name = format!("{path}.{}", key.get_ref());
+                one.values.insert(name, (key.span().start, value));
+            }
+            found.push(read(&mut one));
+            one.finish();
+            self.complaints.append(&mut one.complaints);
+        }
+        found
+    }
+
+    /// A complaint about the table that this reader is for.
+    pub(crate) fn complain_here(&mut self, text: &str) {
+        self.complain(self.start, text.to_owned());
     }
 
     /// A complaint about a place in the text.
@@ -183,6 +229,7 @@ pub(crate) fn list<T>(value: &DeValue<'_>, convert: impl Fn(&str) -> Result<T, S
         .collect()
 }
 
-fn wrong(wanted: &str, value: &DeValue<'_>) -> String {
+/// What is said of a value of another type than the wanted one.
+pub(crate) fn wrong(wanted: &str, value: &DeValue<'_>) -> String {
     format!("expected {wanted}, found {}", value.type_str())
 }

@@ -1,0 +1,75 @@
+use super::*;
+
+fn complaints(text: &str) -> Vec<(usize, String)> {
+    let mut reader = Reader::new(text);
+    Config::read(&mut reader);
+    reader
+        .complaints
+        .into_iter()
+        .map(|complaint| (complaint.line, complaint.text))
+        .collect()
+}
+
+#[test]
+fn all_errors_at_once_with_their_lines() {
+    let found = complaints(
+        "hostname = 5\nport = 1\n[listen]\nimap = [\"nonsense\"]\n[limits]\nmessage = \"5 MB\"\nconnections = 0\n[what]\nx = 1\n",
+    );
+    let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [0, 1, 2, 4, 6, 7, 8, 9], "{found:#?}");
+    assert!(found[2].1.contains("unknown key `port`"), "{found:?}");
+    assert!(found[4].1.contains("unknown unit `MB`"), "{found:?}");
+}
+
+#[test]
+fn syntax_errors_have_lines() {
+    let found = complaints("hostname = \"a.example\"\nx = = 1\n");
+    assert!(
+        found.iter().all(|(line, _)| *line == 2) && !found.is_empty(),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn sizes() {
+    let mut reader = Reader::new("hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\n");
+    let config = Config::read(&mut reader);
+    assert_eq!(reader.complaints, []);
+    assert_eq!(
+        (config.limits.message_octets, config.limits.inbox_octets),
+        (2 << 20, 1000)
+    );
+    assert_eq!(config.domains, [Domain::parse("example.org").unwrap()]);
+}
+
+/// `config/postroom.toml` shows every key, commented out, with its default, and nothing else.
+#[test]
+fn the_documented_file_is_the_code() {
+    let documented = include_str!("../../../../config/postroom.toml");
+    let mut section = String::new();
+    let mut shown = Vec::new();
+    for line in documented.lines() {
+        let table = line.strip_prefix("#[[").and_then(|rest| rest.strip_suffix("]]"));
+        if let Some(name) = table.or_else(|| line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
+            section = format!("{name}.");
+        } else if let Some((key, default)) = line.strip_prefix('#').and_then(|rest| rest.split_once(" = "))
+            && !key.starts_with(' ')
+        {
+            shown.push((format!("{section}{key}"), default.to_owned()));
+        }
+    }
+    let mut reader = Reader::new("");
+    Config::read(&mut reader);
+    let mut known: Vec<_> = reader.known.into_iter().map(|key| (key.path, key.default)).collect();
+    shown.sort();
+    known.sort();
+    assert_eq!(shown, known);
+    let uncommented: String = documented
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert_eq!(complaints(&uncommented), []);
+}
