@@ -39,7 +39,7 @@ pub(crate) struct Config {
 }
 
 /// Socket addresses for each service; an empty list is off.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     pub(crate) smtp_in: Vec<SocketAddr>,
     pub(crate) submission: Vec<SocketAddr>,
@@ -195,6 +195,9 @@ impl Config {
             domains,
             data_dir,
         };
+        if config.tls.is_none() && !config.listen.https.is_empty() {
+            reader.complain_whole("`listen.https` needs `tls.certificate` and `tls.key`");
+        }
         reader.finish();
         config
     }
@@ -227,6 +230,20 @@ impl Limits {
 }
 
 impl Listen {
+    /// The addresses of a service by its name; empty if there is no such service.
+    pub(crate) fn of(&self, service: &str) -> &[SocketAddr] {
+        match service {
+            "smtp_in" => &self.smtp_in,
+            "submission" => &self.submission,
+            "submissions" => &self.submissions,
+            "imap" => &self.imap,
+            "imaps" => &self.imaps,
+            "http" => &self.http,
+            "https" => &self.https,
+            _ => &[],
+        }
+    }
+
     fn read(reader: &mut Reader<'_>) -> Self {
         let mut take =
             |key: &str, shown: &str, default: &[SocketAddr]| reader.take(key, default.to_vec(), shown, addresses);

@@ -53,7 +53,7 @@ struct Doors {
 impl Doors {
     /// Sockets that systemd passes win over those of the configuration.
     async fn open(config: &Config) -> std::io::Result<Self> {
-        let (listen, mut sockets) = (&config.listen, Sockets::passed()?);
+        let (listen, mut sockets) = (&config.listen, Sockets::passed(&config.listen)?);
         Ok(Self {
             smtp_in: sockets.open("smtp_in", &listen.smtp_in, SMTP_LATER).await?,
             submission: sockets.open("submission", &listen.submission, SMTP_LATER).await?,
@@ -97,12 +97,16 @@ impl Server {
         server.serve_submission(starttls, implicit_tls, &core, &config)?;
         let (starttls, implicit_tls) = (take_over(doors.imap).await?, take_over(doors.imaps).await?);
         server.serve_imap(starttls, implicit_tls, &core, &config, mode)?;
-        server.serve_http(
-            take_over(doors.http).await?,
-            take_over(doors.https).await?,
-            &core,
-            &config,
-        )?;
+        let https = if config.tls.is_some() {
+            take_over(doors.https).await?
+        } else {
+            // What systemd passed: its clients go on being sent away.
+            if !doors.https.is_empty() {
+                tracing::warn!("no HTTPS without a certificate");
+            }
+            Vec::new()
+        };
+        server.serve_http(take_over(doors.http).await?, https, &core, &config)?;
         server.deliver(&core, &config)?;
         let keep = Duration::from_secs(config.limits.deleted_keep_days.saturating_mul(86_400));
         let upkeep = upkeep::run(core, keep);
@@ -355,7 +359,7 @@ impl Server {
         if over_tls.is_empty() {
             return Ok(());
         }
-        let tls = self.tls(true)?.ok_or("listen.https needs a certificate")?;
+        let tls = self.tls(true)?.ok_or("a socket for HTTPS needs a certificate")?;
         for listener in over_tls {
             let shutdown = self.shutdown.clone();
             let serving = http_api::serve_tls(listener, tls.clone(), router.clone(), limits.clone(), shutdown);
