@@ -46,8 +46,6 @@ pub(crate) struct Context {
     pub(crate) answers: Option<EmailId>,
     pub(crate) in_reply_to: Option<String>,
     pub(crate) references: Vec<String>,
-    /// Whether what is answered says that a program wrote it.
-    pub(crate) answers_automated: bool,
 }
 
 impl Context {
@@ -58,7 +56,6 @@ impl Context {
             answers: None,
             in_reply_to: None,
             references: Vec::new(),
-            answers_automated: false,
         }
     }
 }
@@ -83,7 +80,7 @@ pub(crate) fn prepare(inbox: &InboxRecord, letter: Letter, context: Context) -> 
             name: inbox.display_name.clone(),
             address: inbox.primary.clone(),
         },
-        auto_submitted: auto_submitted(letter.automated, context.answers_automated),
+        auto_submitted: auto_submitted(letter.automated, context.answers.is_some()),
         to: letter.to,
         cc: letter.cc,
         bcc: letter.bcc,
@@ -106,10 +103,9 @@ pub(crate) fn prepare(inbox: &InboxRecord, letter: Letter, context: Context) -> 
     })
 }
 
-/// RFC 3834 §2 and §5: an automatic response is `auto-replied`. An agent that answers a person speaks for its owner in a
-/// conversation, which is no automatic response; one that answers a program may be half of a loop.
-fn auto_submitted(automated: bool, answers_automated: bool) -> Option<&'static str> {
-    match (automated, answers_automated) {
+/// What RFC 3834 §5 calls a message that a program wrote: in answer to another, or of its own accord.
+fn auto_submitted(automated: bool, is_answer: bool) -> Option<&'static str> {
+    match (automated, is_answer) {
         (false, _) => None,
         (true, true) => Some("auto-replied"),
         (true, false) => Some("auto-generated"),

@@ -167,6 +167,14 @@ impl Fields {
         }
     }
 
+    /// For our own routes, where no other client's fields have to be borne: a misspelt name is not passed over.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(invalid(format!("there is no field {name:?}"))),
+        }
+    }
+
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }

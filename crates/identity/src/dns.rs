@@ -131,5 +131,6 @@ fn strings(text: &str) -> String {
 pub(crate) fn is_dns_name(domain: &Domain) -> bool {
     let name = domain.as_str();
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    name.len() <= MAX_DOMAIN_OCTETS && name.chars().all(allowed)
+    let is_address = name.parse::<std::net::IpAddr>().is_ok();
+    name.len() <= MAX_DOMAIN_OCTETS && name.contains('.') && name.chars().all(allowed) && !is_address
 }

@@ -67,7 +67,7 @@ impl Identity {
     ) -> Result<DomainRecord, IdentityError> {
         if !is_dns_name(domain) {
             return Err(IdentityError::Invalid(
-                "a domain consists of letters, digits and hyphens (others in their xn-- form), at most 220 in all",
+                "a domain has at least two labels of letters, digits and hyphens (others in their xn-- form), at most 220 in all",
             ));
         }
         if self.is_configured(domain) {

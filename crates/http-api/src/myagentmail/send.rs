@@ -9,7 +9,7 @@ use crate::State;
 use crate::auth::Caller;
 use crate::error::{ApiError, invalid};
 use crate::large::{self, Large};
-use crate::outgoing::answering::{audience, is_automated};
+use crate::outgoing::answering::audience;
 use crate::outgoing::mailboxes::one_line;
 use crate::outgoing::{self, Context, Letter, Prepared, fingerprint, idempotency_key};
 use crate::request::Segments;
@@ -193,7 +193,6 @@ fn replying(inbox: &InboxRecord, to: &Answered, letter: Letter, all: bool) -> Re
         answers: Some(found.record.email_id),
         in_reply_to: found.summary.message_id.clone(),
         references: references_for(header),
-        answers_automated: is_automated(header),
     };
     Ok((letter, context))
 }
@@ -226,7 +225,7 @@ fn shown(submitted: &Submitted) -> Response {
     let answer = json!({
         "id": submitted.id.to_string(),
         "threadId": submitted.thread_id.to_string(),
-        "status": if submitted.held { "held" } else { "queued" },
+        "status": if submitted.held { "on-hold" } else { "queued" },
         "messageId": format!("<{}>", submitted.message_id),
     });
     let mut response = Json(answer).into_response();

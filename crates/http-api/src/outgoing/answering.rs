@@ -3,7 +3,7 @@
 use super::mailboxes::of;
 use postroom_identity::InboxRecord;
 use postroom_intake::is_own_address;
-use postroom_message::{Mailbox, fields, unfold};
+use postroom_message::Mailbox;
 use postroom_types::{EmailAddress, Envelope};
 
 /// To and Cc of an answer.
@@ -58,16 +58,6 @@ fn author(inbox: &InboxRecord, envelope: &Envelope) -> Vec<Mailbox> {
 fn without_own(inbox: &InboxRecord, mut mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
     mailboxes.retain(|mailbox| !is_own_address(inbox, &mailbox.address));
     mailboxes
-}
-
-/// Whether a header section says that a program wrote the message (RFC 3834 §5).
-pub(crate) fn is_automated(header: &[u8]) -> bool {
-    let says_so = |value: &[u8]| {
-        let value = unfold(value);
-        let word = value.split(|byte| matches!(byte, b';' | b'(' | b' ' | b'\t')).next();
-        !word.unwrap_or_default().eq_ignore_ascii_case(b"no")
-    };
-    fields(header).any(|field| field.is("Auto-Submitted") && says_so(field.value))
 }
 
 #[cfg(test)]
@@ -148,20 +138,5 @@ mod tests {
         check("From: s@example.test|Cc: c@example.net||", true, false, "c;");
         check("From: s@example.test|Bcc: c@example.net||", true, true, ";");
         check("Subject: nobody||", false, true, ";");
-    }
-
-    #[test]
-    fn marks_of_programs() {
-        for (header, expected) in [
-            ("Subject: x\r\n\r\nAuto-Submitted: auto-replied", false),
-            ("auto-submitted: auto-generated\r\n", true),
-            ("Auto-Submitted: auto-notified; x=y\r\n", true),
-            ("Auto-Submitted: No\r\n", false),
-            ("Auto-Submitted: no (really)\r\n", false),
-            ("Auto-Submitted:\r\n no; x=y\r\n", false),
-            ("Auto-Submitted: \r\n", true),
-        ] {
-            assert_eq!(is_automated(header.as_bytes()), expected, "{header}");
-        }
     }
 }

@@ -73,6 +73,7 @@ async fn add(
         let id: Result<OrganizationId, _> = id.parse();
         id.map_err(|_| IdentityError::NoSuchOrganization)
     });
+    fields.finish()?;
     let added = state.identity().add_domain(&domain, organization.transpose()?).await?;
     Ok((StatusCode::CREATED, Json(view(&added))))
 }
@@ -89,8 +90,10 @@ async fn update(
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operator()?;
-    let domain = named(&path)?;
-    let record = match fields?.change("catchAll", Fields::text)? {
+    let (domain, mut fields) = (named(&path)?, fields?);
+    let catch_all = fields.change("catchAll", Fields::text)?;
+    fields.finish()?;
+    let record = match catch_all {
         None => state.identity().domain(&domain).await?,
         Some(text) => {
             let address = text.map(|text| EmailAddress::parse(&text)).transpose();
@@ -120,8 +123,9 @@ async fn rotate(
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operator()?;
-    let domain = named(&path)?;
-    let now = fields?.flag("now")?.unwrap_or(false);
+    let (domain, mut fields) = (named(&path)?, fields?);
+    let now = fields.flag("now")?.unwrap_or(false);
+    fields.finish()?;
     let keys = state.identity().rotate_dkim(&domain, now).await?;
     let keys: Vec<Value> = keys.iter().map(key).collect();
     Ok(Json(json!({ "domain": domain.to_string(), "dkimKeys": keys })))

@@ -54,6 +54,7 @@ async fn update(
         receive_paused: fields.flag("receivePaused")?,
         ..InboxChange::default()
     };
+    fields.finish()?;
     if change.daily_messages.is_some() || change.daily_new_recipients.is_some() {
         // These stand in for the server's limits, which protect the name of everybody who sends from here.
         caller.operator()?;

@@ -171,7 +171,10 @@ async fn act(
     }
     let message: EmailId = path.id("message")?;
     let recipients = seen(&state, &mut scope, message).await?;
-    let one = fields?.number("recipient")?.map(|number| {
+    let mut fields = fields?;
+    let one = fields.number("recipient")?;
+    fields.finish()?;
+    let one = one.map(|number| {
         let known = recipients.iter().map(|status| status.id.recipient);
         let mut named = known.filter(|own| u32::from(*own) == number);
         named.next().ok_or(ApiError::NotFound)

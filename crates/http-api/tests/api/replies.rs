@@ -29,7 +29,7 @@ async fn a_reply_goes_to_the_author_in_the_same_thread() {
         ("Subject", &["Re: Lunch"]),
         ("In-Reply-To", &["<2@example.net>"]),
         ("References", &["<0@example.net> <1@example.net> <2@example.net>"]),
-        ("Auto-Submitted", &["auto-generated"]),
+        ("Auto-Submitted", &["auto-replied"]),
     ] {
         let found: Vec<_> = header(&content, name)
             .iter()
@@ -123,7 +123,7 @@ async fn answers_of_programs_are_marked_and_come_to_rest() {
     assert_eq!(header(&content, "Auto-Submitted"), ["auto-replied"]);
     let second = mail.post(&format!("reply/{asked}"), json!({ "plainBody": "2" })).await;
     second.expect(StatusCode::OK);
-    assert_eq!(second.text("status"), "held");
+    assert_eq!(second.text("status"), "on-hold");
     let path = format!("/postroom/v1/queue/{}", second.text("id"));
     let held = mail.api.get(&path, &mail.key).await;
     assert_eq!(held.body["recipients"][0]["state"], "on-hold");

@@ -34,6 +34,7 @@ async fn what_is_set_of_an_inbox() {
         json!({ "dailyMessages": -1 }),
         json!({ "dailyMessages": "5" }),
         json!({ "sendPaused": "yes" }),
+        json!({ "forwardto": "me@example.net" }),
     ] {
         set(bad.clone()).await.refused(400, "VALIDATION_ERROR");
     }

@@ -294,7 +294,8 @@ pub(crate) enum QueueVerb {
         /// Only mail of this inbox, by its id
         #[arg(long, value_name = "ID")]
         inbox: Option<String>,
-        /// Only these: queued, attempting, on-hold, delivered, bounced, expired, cancelled, held
+        /// Only these: pending (what is not final, the default), all, queued, attempting, on-hold, delivered, bounced, expired,
+        /// cancelled, held
         #[arg(long)]
         state: Option<String>,
         /// Only mail to this domain

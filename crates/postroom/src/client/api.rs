@@ -42,7 +42,7 @@ impl Api {
     /// An answer that is no JSON object, as it comes.
     pub(crate) async fn octets(&self, path: &str) -> Outcome<Vec<u8>> {
         let request = self.http.get(format!("{}{path}", self.url));
-        let response = request.header("X-API-Key", &self.key).send().await?;
+        let response = request.header("X-API-Key", &self.key).send().await.map_err(innermost)?;
         if response.status().is_success() {
             return Ok(response.bytes().await?.to_vec());
         }
@@ -92,12 +92,22 @@ impl Api {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
-        let response = request.header("X-API-Key", &self.key).send().await?;
+        let response = request.header("X-API-Key", &self.key).send().await.map_err(innermost)?;
         if response.status().is_success() {
             return Ok(response.json().await?);
         }
         Err(failure(response).await)
     }
+}
+
+/// What is below "error sending request": a refused connection, a name that is not found.
+fn innermost(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    let url = error.url().map_or_else(String::new, |url| format!("{url}: "));
+    format!("{url}{cause}").into()
 }
 
 /// What the server says went wrong.

@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, boolean, text};
 use super::secret::SecretFile;
-use super::values::{any_count, count, domain, duration, ip_addresses, optional_text, path, port, word};
+use super::values::{any_count, count, domain, ip_addresses, optional_text, path, port, span, word};
 use postroom_delivery::Route;
 use postroom_queue::OnLostReply;
 use postroom_types::Domain;
@@ -69,7 +69,7 @@ impl Outbound {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let lost = [("retry", OnLostReply::Retry), ("hold", OnLostReply::Hold)];
         let normal = Self::default();
-        Self {
+        let outbound = Self {
             capture: reader.take("outbound.capture", normal.capture, "false", boolean),
             port: reader.take("outbound.port", normal.port, "25", port),
             connections: reader.take("outbound.connections", normal.connections, "100", any_count),
@@ -83,13 +83,31 @@ impl Outbound {
                 "\"/etc/postroom/tls/roots.pem\"",
                 |value| path(value).map(Some),
             ),
-            lifetime: reader.take("outbound.lifetime", normal.lifetime, "\"5 d\"", duration),
-            delay_notice: reader.take("outbound.delay_notice", normal.delay_notice, "\"4 h\"", duration),
-            keep_history: reader.take("outbound.keep_history", normal.keep_history, "\"30 d\"", duration),
+            lifetime: reader.take("outbound.lifetime", normal.lifetime, "\"5 d\"", span),
+            delay_notice: reader.take("outbound.delay_notice", normal.delay_notice, "\"4 h\"", span),
+            keep_history: reader.take("outbound.keep_history", normal.keep_history, "\"30 d\"", span),
             on_lost_reply: reader.take("outbound.on_lost_reply", normal.on_lost_reply, "\"retry\"", |value| {
                 word(value, &lost)
             }),
             routes: reader.tables("outbound.route", RouteKeys::read),
+        };
+        outbound.check(reader);
+        outbound
+    }
+
+    /// What fits only together.
+    fn check(&self, reader: &mut Reader<'_>) {
+        if self.delay_notice >= self.lifetime {
+            reader.complain_whole("`outbound.delay_notice` must be shorter than `outbound.lifetime`");
+        }
+        for is_ipv4 in [true, false] {
+            let of_family = self
+                .source_addresses
+                .iter()
+                .filter(|address| address.is_ipv4() == is_ipv4);
+            if of_family.count() > 1 {
+                reader.complain_whole("`outbound.source_addresses` may have one address of each family");
+            }
         }
     }
 
@@ -228,6 +246,9 @@ mod tests {
             assert!(told.starts_with(expected), "{told}");
         }
         for text in [
+            "[outbound]\nlifetime = \"0 s\"\n",
+            "[outbound]\nlifetime = \"3 h\"\n",
+            "[outbound]\nsource_addresses = [\"192.0.2.1\", \"::1\", \"192.0.2.2\"]\n",
             "[outbound]\nroute = 5\n",
             "[outbound]\nroute = [5]\n",
             "[outbound.route]\nhost = \"x\"\n",

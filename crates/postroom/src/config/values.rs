@@ -75,6 +75,17 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
         .ok_or_else(|| "out of range".to_owned())
 }
 
+/// A time that is not nothing.
+pub(super) fn span(value: &DeValue<'_>) -> Result<Duration, String> {
+    duration(value).and_then(|span| {
+        if span.is_zero() {
+            Err("must not be 0".to_owned())
+        } else {
+            Ok(span)
+        }
+    })
+}
+
 /// A hundred years: sums of times stay far from the end of every type.
 const MAX_SECONDS: u64 = 100 * 366 * 86_400;
 
