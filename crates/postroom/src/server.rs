@@ -1,16 +1,16 @@
 //! A running server: the store, what stands on it, and a listener for each socket.
 
+mod services;
+
 use crate::Outcome;
 use crate::config::{Config, TlsFiles};
 use crate::core::{Core, Mode};
 use crate::sockets::Sockets;
 use crate::startup::Waiting;
 use crate::{systemd, upkeep};
-use bytes::Bytes;
 use postroom_delivery::{Delivery, HickoryNetwork};
-use postroom_http_api as http_api;
 use postroom_identity::Identity;
-use postroom_net::{Answerer, ListenerOptions, Peer, TlsConfig};
+use postroom_net::TlsConfig;
 use postroom_store_sled::SledStore;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 const SMTP_LATER: &[u8] = b"421 4.3.2 Starting up, try later\r\n";
-const SMTP_FULL: &[u8] = b"421 4.3.2 Too many connections, try later\r\n";
 const IMAP_LATER: &[u8] = b"* BYE [UNAVAILABLE] Starting up, try later\r\n";
-const IMAP_FULL: &[u8] = b"* BYE [UNAVAILABLE] Too many connections, try later\r\n";
 const HTTP_LATER: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -166,76 +164,6 @@ impl Server {
         Ok(Some(tls))
     }
 
-    fn serve_smtp_in(&mut self, listeners: Vec<TcpListener>, core: &Core, config: &Config) -> Outcome<()> {
-        // Some large senders break on TLS 1.3 session tickets.
-        let tls = self.tls(false)?;
-        let protocol = postroom_smtp_proto::Options {
-            hostname: config.hostname.clone(),
-            starttls: tls.is_some(),
-            size_octets: config.limits.message_octets,
-            ..postroom_smtp_proto::Options::default()
-        };
-        let service = Arc::new(postroom_smtp_in::Service::new(
-            Arc::clone(&core.identity),
-            Arc::clone(&core.mailstore),
-            Arc::clone(&core.intake),
-            Arc::clone(&core.queue),
-            core.verifier.clone(),
-            core.spooler.clone(),
-            postroom_smtp_in::Options { protocol },
-        ));
-        let options = ListenerOptions {
-            limits: limits(config),
-            tls,
-            implicit_tls: false,
-            refusal: Bytes::from_static(SMTP_FULL),
-        };
-        self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
-        Ok(())
-    }
-
-    fn serve_submission(
-        &mut self,
-        starttls: Vec<TcpListener>,
-        implicit_tls: Vec<TcpListener>,
-        core: &Core,
-        config: &Config,
-    ) -> Outcome<()> {
-        let tls = self.tls(true)?;
-        let protocol = postroom_smtp_proto::Options {
-            hostname: config.hostname.clone(),
-            starttls: tls.is_some(),
-            size_octets: config.limits.message_octets,
-            ..postroom_smtp_proto::Options::default()
-        };
-        let service = Arc::new(postroom_smtp_submission::Service::new(
-            Arc::clone(&core.identity),
-            Arc::clone(&core.intake),
-            core.spooler.clone(),
-            postroom_smtp_submission::Options {
-                protocol,
-                ..postroom_smtp_submission::Options::default()
-            },
-        ));
-        if tls.is_none() && !(starttls.is_empty() && implicit_tls.is_empty()) {
-            tracing::warn!(
-                "listen.submission and listen.submissions are of no use without a certificate: nobody can log in"
-            );
-        }
-        let doors = [(starttls, false, SMTP_FULL), (implicit_tls, true, &b""[..])];
-        for (listeners, implicit_tls, refusal) in doors {
-            let options = ListenerOptions {
-                limits: limits(config),
-                tls: tls.clone(),
-                implicit_tls,
-                refusal: Bytes::from_static(refusal),
-            };
-            let service = Arc::clone(&service);
-            self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
-        }
-        Ok(())
-    }
-
     /// Works through the queue.
     fn deliver(&self, core: &Core, config: &Config) -> Outcome<()> {
         let outbound = &config.outbound;
@@ -264,115 +192,5 @@ impl Server {
         )?;
         self.tasks.spawn(Arc::new(delivery).run(self.shutdown.clone()));
         Ok(())
-    }
-
-    fn serve_imap(
-        &mut self,
-        starttls: Vec<TcpListener>,
-        implicit_tls: Vec<TcpListener>,
-        core: &Core,
-        config: &Config,
-        mode: Mode,
-    ) -> Outcome<()> {
-        let tls = self.tls(true)?;
-        let protocol = postroom_imap_proto::Options {
-            hostname: config.hostname.clone(),
-            starttls: tls.is_some(),
-            append_limit_octets: config.limits.message_octets,
-            ..postroom_imap_proto::Options::default()
-        };
-        let service = Arc::new(postroom_imap::Service::new(
-            Arc::clone(&core.identity),
-            Arc::clone(&core.mailstore),
-            Arc::clone(&core.intake),
-            core.spooler.clone(),
-            postroom_imap::Options {
-                protocol,
-                loopback_login: mode == Mode::Dev,
-                ..postroom_imap::Options::default()
-            },
-        ));
-        if tls.is_none() && !implicit_tls.is_empty() {
-            tracing::warn!("listen.imaps is of no use without a certificate: every connection is closed");
-        }
-        let doors = [(starttls, false, IMAP_FULL), (implicit_tls, true, &b""[..])];
-        for (listeners, implicit_tls, refusal) in doors {
-            let options = ListenerOptions {
-                limits: limits(config),
-                tls: tls.clone(),
-                implicit_tls,
-                refusal: Bytes::from_static(refusal),
-            };
-            let service = Arc::clone(&service);
-            self.spawn(listeners, &options, move |peer: &Peer| service.session(peer));
-        }
-        Ok(())
-    }
-
-    /// Drives sessions on each of these sockets.
-    fn spawn<A, F>(&self, listeners: Vec<TcpListener>, options: &ListenerOptions, make: F)
-    where
-        A: Answerer<Machine: 'static> + 'static,
-        F: Fn(&Peer) -> (A::Machine, A) + Clone + Send + Sync + 'static,
-    {
-        for listener in listeners {
-            let serving = postroom_net::serve(listener, options.clone(), make.clone(), self.shutdown.clone());
-            self.tasks.spawn(serving);
-        }
-    }
-
-    fn serve_http(
-        &mut self,
-        clear: Vec<TcpListener>,
-        over_tls: Vec<TcpListener>,
-        core: &Core,
-        config: &Config,
-    ) -> Outcome<()> {
-        let public = &config.public;
-        let options = http_api::Options {
-            imap: http_api::Endpoint {
-                host: public.imap_host.clone(),
-                port: public.imap_port,
-            },
-            smtp: http_api::Endpoint {
-                host: public.smtp_host.clone(),
-                port: public.smtp_port,
-            },
-        };
-        let state = http_api::State::new(
-            Arc::clone(&core.identity),
-            Arc::clone(&core.mailstore),
-            Arc::clone(&core.intake),
-            Arc::clone(&core.queue),
-            options,
-        );
-        let router = http_api::router(state);
-        let limits = http_api::Limits {
-            connections: config.limits.connections,
-            ..http_api::Limits::default()
-        };
-        for listener in clear {
-            let shutdown = self.shutdown.clone();
-            self.tasks
-                .spawn(http_api::serve(listener, router.clone(), limits.clone(), shutdown));
-        }
-        if over_tls.is_empty() {
-            return Ok(());
-        }
-        let tls = self.tls(true)?.ok_or("a socket for HTTPS needs a certificate")?;
-        for listener in over_tls {
-            let shutdown = self.shutdown.clone();
-            let serving = http_api::serve_tls(listener, tls.clone(), router.clone(), limits.clone(), shutdown);
-            self.tasks.spawn(serving);
-        }
-        Ok(())
-    }
-}
-
-fn limits(config: &Config) -> postroom_net::Limits {
-    postroom_net::Limits {
-        connections: config.limits.connections,
-        per_address: config.limits.connections_per_address,
-        ..postroom_net::Limits::default()
     }
 }
