@@ -168,6 +168,8 @@ def run():
     begun, chance = time.monotonic(), random.Random(chosen.seed)
 
     def script(phase, _session):
+        if phase in ("data", "dot") and chance.random() < 0.2:
+            time.sleep(0.2)  # a kill may come now
         return CLOSE if phase == "dot" and chance.random() < 0.03 else None
 
     remote = Remote(("127.0.0.9", 0), script)

@@ -133,13 +133,22 @@ impl Identity {
     /// # Errors
     /// Those of the store.
     pub async fn credentials_current(&self, login: &Login) -> Result<bool, IdentityError> {
+        Ok(self.current_inbox(login).await?.is_some())
+    }
+
+    /// The inbox as it is now; `None` if what a session logged in with no longer counts.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn current_inbox(&self, login: &Login) -> Result<Option<InboxRecord>, IdentityError> {
         let Some(inbox) = self.live_inbox(login.inbox.id).await? else {
-            return Ok(false);
+            return Ok(None);
         };
-        match &login.api_key {
-            None => Ok(inbox.epoch == login.epoch),
-            Some(row) => Ok(self.store.get(row).await?.is_some()),
-        }
+        let is_current = match &login.api_key {
+            None => inbox.epoch == login.epoch,
+            Some(row) => self.store.get(row).await?.is_some(),
+        };
+        Ok(is_current.then_some(inbox))
     }
 
     async fn check_login(&self, user: &str, password: &Secret<String>, source: IpAddr) -> Result<Login, LoginError> {

@@ -82,10 +82,10 @@ pub struct InboxRecord {
     /// Where a copy of each message it gets is sent on to.
     #[serde(with = "optional_address", default, skip_serializing_if = "Option::is_none")]
     pub forward_to: Option<EmailAddress>,
-    /// Messages it may send a day; `None` is the server's limit.
+    /// Messages it may send a day; `None` is the server's limit, 0 is without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_messages: Option<u32>,
-    /// Addresses a day that it may write to for the first time; `None` is the server's limit.
+    /// Addresses a day that it may write to for the first time; `None` is the server's limit, 0 is without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_new_recipients: Option<u32>,
     /// Which password is the valid one.

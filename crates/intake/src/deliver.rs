@@ -34,28 +34,21 @@ impl Intake {
         let prefix = trace_fields(&incoming, &self.options.hostname, id, timestamp(now_ms)).into_bytes();
         let (first, others) = split(&incoming.recipients);
         let blob = BlobId::new();
-        let passing = Passing {
-            reverse_path: &incoming.reverse_path,
-            prefix: &prefix,
-            content: &incoming.content,
-            body: QueuedBody {
-                blob,
-                octets: incoming.content.len() as u64,
-            },
-            now_ms,
-        };
-        let onward = self.onward(&incoming, &passing, &first, &others).await?;
-        let message = NewMessage {
+        let mut message = NewMessage {
             summary: Arc::new(summary_below(&incoming.content, prefix.len())),
-            body: incoming.content,
+            body: incoming.content.clone(),
             prefix,
             origin: Origin::Received,
             received_at: now_ms,
             verdict: incoming.verdict.encode(),
-            shared_body: onward.shares_body().then_some(blob),
+            shared_body: None,
         };
         let mailbox = mailbox_for(&incoming.verdict);
         let placings = placings(&first, id, mailbox, now_ms.div_euclid(1000));
+        let onward = self
+            .onward(&incoming, &message, blob, first.iter().zip(&placings), &others)
+            .await?;
+        message.shared_body = onward.shares_body().then_some(blob);
         let placed = self
             .deliver_onward(&message, placings, &onward)
             .await
@@ -68,22 +61,36 @@ impl Intake {
         })
     }
 
-    /// What goes onward of a message that comes in.
+    /// What goes onward of a message that comes in, with its body as this blob.
     async fn onward(
         &self,
         incoming: &Incoming,
-        passing: &Passing<'_>,
-        first: &[LocalRecipient],
+        message: &NewMessage,
+        blob: BlobId,
+        first: impl Iterator<Item = (&LocalRecipient, &Placing)>,
         others: &[LocalRecipient],
     ) -> Result<Onward, IntakeError> {
+        let passing = Passing {
+            reverse_path: &incoming.reverse_path,
+            smtputf8: incoming.smtputf8,
+            prefix: &message.prefix,
+            content: &message.body,
+            body: QueuedBody {
+                blob,
+                octets: message.body.len() as u64,
+            },
+            now_ms: message.received_at,
+        };
         let mut onward = Onward::new(incoming.verdict.encode(), Some(incoming.content.clone()));
         onward.read_reports(&incoming.recipients, &incoming.content);
         if !others.is_empty() {
-            onward.queue(self.overflow(passing, others));
+            onward.queue(self.overflow(&passing, others));
         }
         if mailbox_for(&incoming.verdict) == MailboxRef::Inbox {
-            for forward in first.iter().filter_map(|recipient| recipient.forward.as_ref()) {
-                if let Some(copy) = self.forwarded(passing, forward).await? {
+            for (recipient, placing) in first {
+                if let Some(forward) = &recipient.forward
+                    && let Some(copy) = self.forwarded(&passing, forward, message, placing).await?
+                {
                     onward.queue(copy);
                 }
             }

@@ -68,6 +68,8 @@ pub struct Forward {
     pub(crate) from: EmailAddress,
     /// Where they go.
     pub(crate) to: EmailAddress,
+    /// The inbox may not send at present, so none is made.
+    pub(crate) is_paused: bool,
 }
 
 impl Forward {
@@ -80,6 +82,7 @@ impl Forward {
             canonical: inbox.canonical.clone(),
             from: inbox.primary.clone(),
             to,
+            is_paused: inbox.send_paused,
         })
     }
 }

@@ -30,6 +30,7 @@ pub use incoming::{Accepted, Forward, Incoming, LocalRecipient};
 pub use limits::SendLimits;
 pub use memory::Room;
 pub use options::{Options, SaveSent};
+pub use recipients::is_routable;
 pub use sender::is_own_address;
 pub use settle::Settled;
 pub use spool::{Spool, Spooler};

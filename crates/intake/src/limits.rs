@@ -22,7 +22,8 @@ const TIDY_ABOVE: usize = 1024;
 const MESSAGES: usize = 0;
 const NEW_RECIPIENTS: usize = 1;
 
-/// How much each inbox may send in a day, unless its own record says otherwise. A day is one in UTC.
+/// How much each inbox may send in a day, unless its own record says otherwise; 0 is without limit, here and there. A day
+/// is one in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendLimits {
     /// Messages. Default 1,000.
@@ -41,7 +42,7 @@ impl Default for SendLimits {
     }
 }
 
-/// What counts for one inbox; `None` is without limit, 0 lets nothing through.
+/// What counts for one inbox; `None` is without limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     pub(crate) messages: Option<u32>,

@@ -7,8 +7,8 @@
 use crate::incoming::{Forward, LocalRecipient};
 use crate::{Intake, IntakeError, SubmitError, expiry, keys};
 use bytes::Bytes;
-use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError};
-use postroom_message::{Report, body_offset, fields, parse_report, unfold};
+use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, NewMessage, Placing};
+use postroom_message::{Report, fields, parse_report, unfold};
 use postroom_queue::{Destination, Enqueued, ItemId, NewQueued, NewRecipient, QueueError, QueuedBody};
 use postroom_store::CommitBuilder;
 use postroom_types::{EmailId, ReversePath};
@@ -19,6 +19,8 @@ const VERDICT_KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// A message on its way in, as far as what goes onward depends on it.
 pub(crate) struct Passing<'a> {
     pub(crate) reverse_path: &'a ReversePath,
+    /// Whether it came with the SMTPUTF8 parameter.
+    pub(crate) smtputf8: bool,
     /// What is put on top of it here, Return-Path first.
     pub(crate) prefix: &'a [u8],
     pub(crate) content: &'a Bytes,
@@ -122,32 +124,49 @@ impl Intake {
             address: recipient.address.clone(),
             destination: Destination::Inbox(recipient.inbox),
         });
-        NewQueued {
+        let mut message = NewQueued {
+            id: EmailId::new(),
+            sender: None,
+            reverse_path: passing.reverse_path.clone(),
             verp: false,
-            ..queued(
-                passing,
-                passing.reverse_path.clone(),
-                passing.prefix.to_vec(),
-                recipients.collect(),
-            )
-        }
+            prefix: passing.prefix.to_vec(),
+            body: passing.body,
+            eight_bit: !passing.content.is_ascii() || !passing.prefix.is_ascii(),
+            smtputf8: passing.smtputf8,
+            recipients: recipients.collect(),
+            created_at: passing.now_ms,
+            held: None,
+        };
+        message.smtputf8 |= self.is_from_international(&message);
+        message
     }
 
-    /// The copy that an inbox sends on: as its own, so that notices come back to it. Not mail that was here before
+    /// The copy that an inbox sends on of what is placed in it: as its own, so that notices come back to it, and under the
+    /// id that the message has in it, so that its trace shows where it went. Not mail that was here before
     /// (RFC 5321 §6.3), and not notices: one about the copy would be sent on as well.
     pub(crate) async fn forwarded(
         &self,
         passing: &Passing<'_>,
         forward: &Forward,
+        message: &NewMessage,
+        placing: &Placing,
     ) -> Result<Option<NewQueued>, IntakeError> {
         if *passing.reverse_path == ReversePath::Null || was_here(passing, forward) {
+            return Ok(None);
+        }
+        // What is there already was sent on when it came first.
+        if self.mailstore.has_duplicate(message, placing).await? {
+            return Ok(None);
+        }
+        if forward.is_paused {
+            tracing::info!(inbox = %forward.inbox, to = %forward.to, "not sent on: sending is paused");
             return Ok(None);
         }
         let destination = match self.destination(&forward.to).await {
             Ok(Destination::Inbox(inbox)) if inbox == forward.inbox => return Ok(None),
             Ok(destination) => destination,
-            Err(SubmitError::NoSuchRecipient(to)) => {
-                tracing::warn!(inbox = %forward.inbox, %to, "not sent on: there is no such mailbox");
+            Err(error @ (SubmitError::NoSuchRecipient(_) | SubmitError::Malformed(_))) => {
+                tracing::warn!(inbox = %forward.inbox, to = %forward.to, %error, "not sent on");
                 return Ok(None);
             }
             Err(error) => {
@@ -166,43 +185,37 @@ impl Intake {
             address: forward.to.clone(),
             destination,
         };
-        let from = ReversePath::Mailbox(forward.from.clone());
-        Ok(Some(NewQueued {
+        let mut copy = NewQueued {
+            id: placing.email_id,
             sender: Some(forward.inbox),
+            reverse_path: ReversePath::Mailbox(forward.from.clone()),
             verp: true,
-            ..queued(passing, from, prefix, vec![recipient])
-        }))
+            eight_bit: !passing.content.is_ascii() || !prefix.is_ascii(),
+            prefix,
+            body: passing.body,
+            smtputf8: passing.smtputf8,
+            recipients: vec![recipient],
+            created_at: passing.now_ms,
+            held: None,
+        };
+        copy.smtputf8 |= self.is_from_international(&copy);
+        Ok(Some(copy))
     }
-}
 
-fn queued(
-    passing: &Passing<'_>,
-    reverse_path: ReversePath,
-    prefix: Vec<u8>,
-    recipients: Vec<NewRecipient>,
-) -> NewQueued {
-    let header = &passing.content[..body_offset(passing.content)];
-    let is_international = |path: &ReversePath| match path {
-        ReversePath::Null => false,
-        ReversePath::Mailbox(address) => address.is_internationalized(),
-    };
-    NewQueued {
-        id: EmailId::new(),
-        sender: None,
-        verp: false,
-        eight_bit: !passing.content.is_ascii() || !prefix.is_ascii(),
-        smtputf8: !header.is_ascii()
-            || !prefix.is_ascii()
-            || is_international(&reverse_path)
-            || recipients
-                .iter()
-                .any(|recipient| recipient.address.is_internationalized()),
-        reverse_path,
-        prefix,
-        body: passing.body,
-        recipients,
-        created_at: passing.now_ms,
-        held: None,
+    /// Whether the reverse-path needs SMTPUTF8 as other servers see it: of a signed one only the domain may. What a
+    /// recipient's address needs is found out for each when it is sent, and a header with octets above 127 asks for no
+    /// more than it came with.
+    pub(crate) fn is_from_international(&self, message: &NewQueued) -> bool {
+        let ReversePath::Mailbox(address) = &message.reverse_path else {
+            return false;
+        };
+        let item = ItemId {
+            message: message.id,
+            recipient: 0,
+        };
+        let signed = self.queue.bounce_address(item, address.domain());
+        let shown = signed.filter(|_| message.verp);
+        shown.as_ref().unwrap_or(address).is_internationalized()
     }
 }
 

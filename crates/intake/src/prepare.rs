@@ -60,7 +60,7 @@ impl Intake {
         let thread_id = self.thread(inbox.id, submission.thread, &summary).await?;
         let id = EmailId::new();
         let signatures = self.sign(completed.from[0].domain(), &completed.content).await?;
-        let received = submission_received(&self.options.hostname, &submission.via, completed.smtputf8, id, now_ms);
+        let received = submission_received(&self.options.hostname, &submission.via, id, now_ms);
         Ok(Prepared {
             id,
             blob: BlobId::new(),

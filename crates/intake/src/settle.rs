@@ -12,8 +12,8 @@ use bytes::Bytes;
 use postroom_identity::{IdentityError, InboxRecord, Resolution};
 use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_message::{Verdict, count_received, fields};
-use postroom_queue::{ItemId, Job, JobItem, OpenAttempt, Outcome, Reason};
-use postroom_types::{BlobSpan, EmailAddress, EmailId, MessageFlags};
+use postroom_queue::{Destination, ItemId, Job, JobItem, OpenAttempt, Outcome, Reason};
+use postroom_types::{BlobSpan, EmailAddress, EmailId, MessageFlags, ReversePath};
 use std::sync::Arc;
 
 /// How often a commit is made anew when something else of the queue changed meanwhile.
@@ -40,7 +40,7 @@ impl Intake {
         let Some(wanted) = job.items.iter().find(|wanted| wanted.id == item) else {
             return Err(MailError::Cannot("the job has no such recipient").into());
         };
-        let inbox = match self.recipient_inbox(&wanted.address).await? {
+        let inbox = match self.recipient_inbox(job, &wanted.address).await? {
             Ok(inbox) => inbox,
             Err(outcome) => return Ok(Settled::Refused(outcome)),
         };
@@ -82,20 +82,34 @@ impl Intake {
         if let (Some(forward), MailboxRef::Inbox) = (Forward::of(&inbox), mailbox) {
             let passing = Passing {
                 reverse_path: &job.reverse_path,
+                smtputf8: job.smtputf8,
                 prefix: &message.prefix,
                 content: &message.body,
                 body: job.body,
                 now_ms: message.received_at,
             };
-            if let Some(copy) = self.forwarded(&passing, &forward).await? {
+            if let Some(copy) = self.forwarded(&passing, &forward, &message, &placing).await? {
                 onward.queue(copy);
             }
         }
         self.settle(attempt, item, &message, placing, &onward).await
     }
 
-    /// The inbox that takes mail for an address now, or why there is none: what a client would hear at RCPT.
-    async fn recipient_inbox(&self, address: &EmailAddress) -> Result<Result<InboxRecord, Outcome>, IntakeError> {
+    /// The inbox that takes mail for an address now, or why there is none: what a client would hear at RCPT. A notice goes
+    /// to the inbox that sent what it is about, even if it takes no mail from others or has lost the address it sent
+    /// from: otherwise nobody would hear of it. So does other mail with the null reverse-path that was taken from outside.
+    async fn recipient_inbox(
+        &self,
+        job: &Job,
+        address: &EmailAddress,
+    ) -> Result<Result<InboxRecord, Outcome>, IntakeError> {
+        if let (ReversePath::Null, None, Destination::Inbox(id)) = (&job.reverse_path, job.sender, &job.destination) {
+            return match self.identity.inbox(*id).await {
+                Ok(inbox) => Ok(Ok(inbox)),
+                Err(IdentityError::NoSuchInbox) => Ok(Err(bounced(550, "5.1.1", "No such mailbox here"))),
+                Err(error) => Err(trouble(error)),
+            };
+        }
         Ok(match self.identity.resolve(address).await.map_err(trouble)? {
             Resolution::Inbox(inbox) if inbox.receive_paused => {
                 Err(bounced(550, "5.2.1", "Mailbox does not accept mail"))

@@ -35,6 +35,8 @@ pub enum Via {
         client: String,
         /// Whether the session ran over TLS.
         tls: bool,
+        /// Whether MAIL had the SMTPUTF8 parameter: the message goes only where that is known (RFC 6531 §3.4).
+        smtputf8: bool,
     },
     /// Over HTTP: by an agent, or for one.
     Api,

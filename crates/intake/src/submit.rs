@@ -15,7 +15,7 @@ use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, O
 use postroom_message::summarize;
 use postroom_queue::{Destination, Enqueued, NewQueued, NewRecipient, QueueError, QueuedBody};
 use postroom_store::{CommitBuilder, StoreError};
-use postroom_types::{Flag, Flags, MessageFlags, ReversePath, SpecialUse};
+use postroom_types::{Flag, Flags, MessageFlags, SpecialUse};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,14 +162,13 @@ impl Intake {
         Ok(!self.queue.recipients(prepared.id).await?.is_empty())
     }
 
-    /// What counts for an inbox.
+    /// What counts for an inbox. 0 is without limit, here as in what the operator sets for all.
     fn limit(&self, inbox: &InboxRecord) -> Limit {
         let general = self.options.send_limits.as_ref();
+        let of = |own: Option<u32>, general: Option<u32>| own.or(general).filter(|limit| *limit != 0);
         Limit {
-            messages: inbox.daily_messages.or(general.map(|limits| limits.messages)),
-            new_recipients: inbox
-                .daily_new_recipients
-                .or(general.map(|limits| limits.new_recipients)),
+            messages: of(inbox.daily_messages, general.map(|limits| limits.messages)),
+            new_recipients: of(inbox.daily_new_recipients, general.map(|limits| limits.new_recipients)),
         }
     }
 
@@ -209,12 +208,7 @@ impl Intake {
 
     fn queued(&self, prepared: &Prepared, held: bool) -> NewQueued {
         let completed = &prepared.completed;
-        let recipients = &prepared.recipients;
-        let is_international = |path: &ReversePath| match path {
-            ReversePath::Null => false,
-            ReversePath::Mailbox(address) => address.is_internationalized(),
-        };
-        NewQueued {
+        let mut queued = NewQueued {
             id: prepared.id,
             sender: Some(prepared.inbox.id),
             reverse_path: prepared.reverse_path.clone(),
@@ -224,16 +218,14 @@ impl Intake {
                 blob: prepared.blob,
                 octets: completed.content.len() as u64,
             },
-            eight_bit: completed.eight_bit,
-            smtputf8: completed.smtputf8
-                || is_international(&prepared.reverse_path)
-                || recipients
-                    .iter()
-                    .any(|recipient| recipient.address.is_internationalized()),
-            recipients: recipients.clone(),
+            eight_bit: completed.eight_bit || !prepared.prefix.is_ascii(),
+            smtputf8: matches!(prepared.via, Via::Smtp { smtputf8: true, .. }),
+            recipients: prepared.recipients.clone(),
             created_at: prepared.now_ms,
             held: held.then(|| "loop breaker: too many automated turns within a day".to_owned()),
-        }
+        };
+        queued.smtputf8 |= self.is_from_international(&queued);
+        queued
     }
 }
 

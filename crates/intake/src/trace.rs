@@ -38,13 +38,15 @@ pub(crate) fn trace_fields(incoming: &Incoming, hostname: &str, id: EmailId, now
 
 /// The trace of a submission. It says nothing of the client: where somebody sits is not the recipients' affair, and
 /// RFC 6409 asks for no such thing.
-pub(crate) fn submission_received(hostname: &str, via: &Via, smtputf8: bool, id: EmailId, now_ms: i64) -> String {
+pub(crate) fn submission_received(hostname: &str, via: &Via, id: EmailId, now_ms: i64) -> String {
     // RFC 3848 and RFC 6531 §4.3, with the letter for a login.
     let protocol = match via {
-        Via::Smtp { tls: true, .. } if smtputf8 => "UTF8SMTPSA",
-        Via::Smtp { tls: true, .. } => "ESMTPSA",
-        Via::Smtp { tls: false, .. } if smtputf8 => "UTF8SMTPA",
-        Via::Smtp { tls: false, .. } => "ESMTPA",
+        Via::Smtp { tls, smtputf8, .. } => match (tls, smtputf8) {
+            (true, true) => "UTF8SMTPSA",
+            (true, false) => "ESMTPSA",
+            (false, true) => "UTF8SMTPA",
+            (false, false) => "ESMTPA",
+        },
         Via::Api => "HTTP",
     };
     let date = date(timestamp(now_ms));

@@ -1,16 +1,17 @@
 //! IMAP APPEND.
 
-use crate::keys::{self};
-use crate::model::{MailboxRef, Origin, Placing, ThreadChoice};
+use crate::keys;
+use crate::likeness::is_copy;
+use crate::model::{FlagMode, MailboxRef, Origin, Placing, ThreadChoice};
 use crate::rows::{MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, NewMessage, Placed};
-use postroom_store::{CommitBuilder, scan_prefix};
-use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, Uid};
+use postroom_store::scan_prefix;
+use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, MessageFlags, Uid};
 
 impl Mailstore {
     /// Appends a message to a mailbox by name, durable on return. Always a message of its own, but for one case: a
-    /// client that appends to Sent what it has just submitted (same Message-ID, within
-    /// [`Options::sent_copy_window`](crate::Options)) gets the UID of the copy that is there.
+    /// client that appends to Sent what it has just submitted (same Message-ID, Subject and From, parts that agree, within
+    /// [`Options::sent_copy_window`](crate::Options)) gets the UID of the copy that is there, which gets its flags.
     ///
     /// # Errors
     /// [`MailError::NoSuchMailbox`] and those of [`deliver`](Self::deliver). A caller that repeats an append after
@@ -27,6 +28,11 @@ impl Mailstore {
         if self.inbox_row(inbox).await?.role_of(id) == Some(Role::Sent)
             && let Some(placed) = self.submitted_copy(inbox, id, message).await?
         {
+            // The copy was made as read; whether it is still is for its owner to say.
+            let mut marks = flags;
+            marks.remove(&MessageFlags::system(Flags::NONE.with(Flag::Seen)));
+            self.store_flags(inbox, id, &[placed.uid], FlagMode::Add, &marks)
+                .await?;
             return Ok(placed);
         }
         let placing = Placing {
@@ -37,7 +43,7 @@ impl Mailstore {
             internal_date,
             thread: ThreadChoice::Find,
         };
-        let placed = self.place(message, vec![placing], &CommitBuilder::new(), false).await?;
+        let placed = self.deliver(message, vec![placing]).await?;
         placed.into_iter().next().ok_or(MailError::Unavailable)
     }
 
@@ -67,7 +73,13 @@ impl Mailstore {
             let row = MessageRow::read(row)?;
             let uid = row.placements.iter().find(|(mailbox, _)| *mailbox == sent);
             let uid = uid.and_then(|(_, uid)| Uid::new(u32::try_from(*uid).ok()?));
-            if let (Origin::Sent, Some(uid)) = (row.origin, uid) {
+            if let (Origin::Sent, Some(uid)) = (row.origin, uid)
+                && let [meta] = self.metadata(inbox, sent, &[uid], true).await?.as_slice()
+                && meta
+                    .summary
+                    .as_ref()
+                    .is_some_and(|summary| is_copy(&message.summary, summary))
+            {
                 return Ok(Some(Placed {
                     inbox,
                     mailbox: sent,

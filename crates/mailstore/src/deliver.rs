@@ -8,7 +8,6 @@ mod write;
 
 use crate::attempts::{Attempts, Tried};
 use crate::keys;
-use crate::model::Origin;
 use crate::rows::{MessageRow, SummaryPlace};
 use crate::{MAX_PLACINGS, MAX_PREFIX_OCTETS, MAX_VERDICT_OCTETS, MailError, Mailstore, NewMessage, Placed, Placing};
 use postroom_store::{CommitBuilder, Key, Value};
@@ -23,8 +22,6 @@ struct Shared<'a> {
     message_id: Option<[u8; 16]>,
     summary: SummaryPlace,
     summary_blob: Option<(BlobId, Vec<u8>)>,
-    /// Whether the rule of duplicates applies.
-    deduplicate: bool,
 }
 
 /// What is to be done in one inbox.
@@ -74,9 +71,10 @@ enum IndexChange {
 impl Mailstore {
     /// Delivers a message to at most [`MAX_PLACINGS`] different inboxes in one durable commit.
     ///
-    /// The same Message-ID with the same body within [`Options::duplicate_window`](crate::Options) is one message:
-    /// received again, nothing is written; received after it was sent (or the other way round), it gets one more
-    /// placement.
+    /// A received message whose Message-ID and body are those of one that was received or sent within
+    /// [`Options::duplicate_window`](crate::Options) is that message: received again, nothing is written; received after
+    /// it was sent, it gets one more placement (a note to oneself). Any other origin makes a message of its own: who
+    /// submits the same twice has sent two.
     ///
     /// # Errors
     /// Nothing was written: [`MailError::OverQuota`], [`MailError::NoSuchInbox`], [`MailError::NoSuchMailbox`],
@@ -98,19 +96,8 @@ impl Mailstore {
         placings: Vec<Placing>,
         with: &CommitBuilder,
     ) -> Result<Vec<Placed>, MailError> {
-        let deduplicate = matches!(message.origin, Origin::Received | Origin::Sent);
-        self.place(message, placings, with, deduplicate).await
-    }
-
-    pub(crate) async fn place(
-        &self,
-        message: &NewMessage,
-        placings: Vec<Placing>,
-        with: &CommitBuilder,
-        deduplicate: bool,
-    ) -> Result<Vec<Placed>, MailError> {
         check(message, &placings)?;
-        let shared = Shared::new(message, deduplicate);
+        let shared = Shared::new(message);
         let mut attempts = Attempts::new();
         let mut uncertain = false;
         loop {
@@ -151,10 +138,23 @@ impl Mailstore {
             }
         }
     }
+
+    /// Whether the inbox has this message already, so that delivering it stores nothing. Two deliveries at the same
+    /// moment may both hear that it has not.
+    ///
+    /// # Errors
+    /// The store's own. What else is in the way of a delivery, that says itself.
+    pub async fn has_duplicate(&self, message: &NewMessage, placing: &Placing) -> Result<bool, MailError> {
+        match self.plan(&Shared::new(message), placing).await {
+            Ok(plan) => Ok(matches!(plan, Plan::There(_))),
+            Err(MailError::OverQuota(_) | MailError::NoSuchInbox(_) | MailError::NoSuchMailbox) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl<'a> Shared<'a> {
-    fn new(message: &'a NewMessage, deduplicate: bool) -> Self {
+    fn new(message: &'a NewMessage) -> Self {
         let (summary, summary_blob) = SummaryPlace::of(&message.summary);
         Self {
             message,
@@ -163,7 +163,6 @@ impl<'a> Shared<'a> {
             message_id: message.summary.message_id.as_deref().map(message_id_hash),
             summary,
             summary_blob,
-            deduplicate,
         }
     }
 }

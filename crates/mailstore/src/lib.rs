@@ -28,6 +28,7 @@ mod flags;
 mod inbox;
 mod inboxes;
 mod keys;
+mod likeness;
 mod mailboxes;
 mod messages;
 mod model;
@@ -76,7 +77,8 @@ pub struct Options {
     pub feed_keep: Duration,
     /// How long it is known what was expunged from a mailbox. Default 90 days.
     pub expunged_keep: Duration,
-    /// Within this time the same Message-ID with the same body is one message. Default 5 days.
+    /// Within this time a message that is received with the Message-ID and body of one that was received or sent is that
+    /// one. Default 5 days.
     pub duplicate_window: Duration,
     /// Within this time a client's copy of a message it sent is recognised when appended to Sent. Default 24 hours.
     pub sent_copy_window: Duration,

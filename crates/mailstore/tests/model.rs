@@ -17,6 +17,10 @@ enum Op {
         mailbox: usize,
         number: u32,
     },
+    Submit {
+        mailbox: usize,
+        number: u32,
+    },
     Append {
         mailbox: usize,
         number: u32,
@@ -59,6 +63,7 @@ fn op() -> impl Strategy<Value = Op> {
     let mailbox = || 0..NAMES.len();
     prop_oneof![
         6 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Deliver { mailbox, number }),
+        2 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Submit { mailbox, number }),
         3 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Append { mailbox, number }),
         5 => (mailbox(), any::<u16>(), 0..3u8, 0..16u8)
             .prop_map(|(mailbox, which, mode, flags)| Op::Store { mailbox, which, mode, flags }),
@@ -92,6 +97,8 @@ struct Model {
     boxes: BTreeMap<String, Box_>,
     /// Number and origin of each message that ever was.
     messages: Vec<(u32, Origin)>,
+    /// For each number, the message of which one that is received is a duplicate.
+    first: BTreeMap<u32, usize>,
     /// What a client knows of each mailbox it has open.
     replicas: BTreeMap<MailboxId, (ModSeq, BTreeMap<Uid, MessageFlags>)>,
 }
@@ -114,6 +121,21 @@ impl Model {
             .values()
             .flat_map(|mailbox| mailbox.items.values().map(|item| item.message))
             .collect()
+    }
+
+    /// The message of which a received one with this number is a duplicate.
+    fn twin(&self, number: u32) -> Option<usize> {
+        let first = self.first.get(&number).copied();
+        first.filter(|message| self.alive().contains(message))
+    }
+
+    fn add(&mut self, number: u32, origin: Origin) -> usize {
+        self.messages.push((number, origin));
+        let message = self.messages.len() - 1;
+        if origin != Origin::Imported && self.twin(number).is_none() {
+            self.first.insert(number, message);
+        }
+        message
     }
 
     fn put(&mut self, name: &str, message: usize, flags: MessageFlags) -> Uid {
@@ -183,16 +205,33 @@ impl World {
                     .deliver_to(&content(number, Origin::Received), MailboxRef::Id(target))
                     .await
                     .unwrap();
-                let twin = model
-                    .alive()
-                    .into_iter()
-                    .any(|m| model.messages[m] == (number, Origin::Received));
-                assert_eq!(placed.duplicate, twin);
-                if !twin {
-                    model.messages.push((number, Origin::Received));
-                    let message = model.messages.len() - 1;
-                    assert_eq!(model.put(name, message, MessageFlags::default()), placed.uid);
-                }
+                let twin = model.twin(number);
+                assert_eq!(placed.duplicate, twin.is_some());
+                let message = match twin {
+                    None => model.add(number, Origin::Received),
+                    // Sent and come back: one more placement, but in each mailbox one.
+                    Some(sent)
+                        if model.messages[sent].1 == Origin::Sent
+                            && model.boxes[name].items.values().all(|item| item.message != sent) =>
+                    {
+                        sent
+                    }
+                    Some(_) => return,
+                };
+                assert_eq!(model.put(name, message, MessageFlags::default()), placed.uid);
+            }
+            Op::Submit { mailbox, number } => {
+                let name = NAMES[mailbox];
+                let Some(target) = model.boxes.get(name).map(|found| found.id) else {
+                    return;
+                };
+                let placed = f
+                    .deliver_to(&content(number, Origin::Sent), MailboxRef::Id(target))
+                    .await
+                    .unwrap();
+                assert!(!placed.duplicate);
+                let message = model.add(number, Origin::Sent);
+                assert_eq!(model.put(name, message, MessageFlags::default()), placed.uid);
             }
             Op::Append { mailbox, number } => {
                 let name = NAMES[mailbox];
@@ -202,8 +241,7 @@ impl World {
                     assert!(matches!(appended, Err(MailError::NoSuchMailbox)));
                     return;
                 }
-                model.messages.push((number, Origin::Imported));
-                let message = model.messages.len() - 1;
+                let message = model.add(number, Origin::Imported);
                 assert_eq!(model.put(name, message, seen()), appended.unwrap().uid);
             }
             Op::Store {

@@ -228,6 +228,43 @@ async fn a_note_to_oneself_is_one_message_with_two_placements() {
 }
 
 #[tokio::test]
+async fn what_is_submitted_twice_was_sent_twice() {
+    let f = Fixture::new().await;
+    let submit = |received_at| {
+        let sent = NewMessage {
+            origin: Origin::Sent,
+            received_at,
+            ..numbered(1, "")
+        };
+        let f = &f;
+        async move {
+            f.deliver_to(&sent, MailboxRef::Special(SpecialUse::Sent))
+                .await
+                .unwrap()
+        }
+    };
+    let (first, second) = (submit(NOW).await, submit(NOW + 1000).await);
+    assert!(!second.duplicate && second.email_id != first.email_id);
+    assert_eq!(f.uids(first.mailbox).await, [1, 2]);
+    // What comes back is one more placement of the first, and then it is there.
+    let in_inbox = f.deliver(&numbered(1, "")).await;
+    assert_eq!((in_inbox.email_id, in_inbox.duplicate), (first.email_id, true));
+    let again = f.deliver(&numbered(1, "")).await;
+    assert_eq!((again.email_id, again.uid), (first.email_id, in_inbox.uid));
+    // After it was received, it is sent as a message of its own too; and after a week what comes back is the newest.
+    let third = submit(NOW + 2000).await;
+    let fourth = submit(NOW + 8 * 86_400_000).await;
+    let late = NewMessage {
+        received_at: NOW + 8 * 86_400_000,
+        ..numbered(1, "")
+    };
+    assert_eq!(f.deliver(&late).await.email_id, fourth.email_id);
+    assert_eq!(f.mail.count(f.inbox).await.unwrap(), 4);
+    assert!(!third.duplicate);
+    f.assert_consistent().await;
+}
+
+#[tokio::test]
 async fn what_was_submitted_is_not_appended_again() {
     let f = Fixture::new().await;
     let sent = NewMessage {
@@ -240,10 +277,37 @@ async fn what_was_submitted_is_not_appended_again() {
         .unwrap();
     let copy = NewMessage {
         origin: Origin::Imported,
-        ..message("Message-ID: <m1@x>\r\nBcc: a@b\r\n\r\nbody 1\r\n")
+        ..message("Message-ID: <m1@x>\r\nBcc: a@b\r\nSubject: number 1\r\n\r\nbody 1\r\n")
     };
-    let appended = f.mail.append(f.inbox, "Sent", &copy, seen(), 5).await.unwrap();
+    let marks = MessageFlags {
+        keywords: vec![keyword("$Forwarded")],
+        ..MessageFlags::system(Flags::NONE.with(Flag::Flagged).with(Flag::Seen))
+    };
+    let appended = f.mail.append(f.inbox, "Sent", &copy, marks, 5).await.unwrap();
     assert_eq!((appended.uid, appended.email_id), (stored.uid, stored.email_id));
+    let flags = f.mail.flags(f.inbox, stored.mailbox, &[stored.uid]).await.unwrap();
+    assert_eq!(
+        flags[0].1.system,
+        Flags::NONE.with(Flag::Flagged),
+        "what the owner made unread stays so"
+    );
+    assert_eq!(flags[0].1.keywords, [keyword("$Forwarded")]);
+    // With another text it is another message, whatever its Message-ID.
+    for other in [
+        message("Message-ID: <m1@x>\r\nSubject: number 2\r\n\r\nbody 1\r\n"),
+        message(&format!(
+            "Message-ID: <m1@x>\r\nSubject: number 1\r\n\r\n{}\r\n",
+            "b".repeat(80)
+        )),
+    ] {
+        let other = NewMessage {
+            origin: Origin::Imported,
+            ..other
+        };
+        let own = f.mail.append(f.inbox, "Sent", &other, seen(), 5).await.unwrap();
+        assert!(!own.duplicate && own.email_id != stored.email_id);
+        assert!(f.content(own.email_id).await.unwrap().ends_with(&other.body));
+    }
     // Elsewhere, or a day later, it is a message of its own.
     let elsewhere = f.mail.append(f.inbox, "Archive", &copy, seen(), 5).await.unwrap();
     assert_ne!(elsewhere.email_id, stored.email_id);

@@ -16,9 +16,13 @@ impl Service {
         declared_size: Option<u64>,
     ) -> Result<LocalRecipient, Reply> {
         if let ForwardPath::Mailbox(address) = forward_path
-            && let Some(item) = self.queue.parse_bounce_address(address)
+            && is_bounce_address(address)
         {
-            return self.bounce_recipient(address, item, declared_size).await;
+            return match self.queue.parse_bounce_address(address) {
+                Some(item) => self.bounce_recipient(address, item, declared_size).await,
+                None if self.identity.is_local(address.domain()) => Err(reply::UNKNOWN),
+                None => Err(reply::NOT_LOCAL),
+            };
         }
         let (address, inbox) = match self.resolve(forward_path).await {
             Ok(Ok(found)) => found,
@@ -99,4 +103,10 @@ impl Service {
             }
         }
     }
+}
+
+/// Whether an address is in the form of those that bounces come back to. Nobody else has one, not even a catch-all: what
+/// we did not sign is forged or damaged.
+fn is_bounce_address(address: &EmailAddress) -> bool {
+    address.folded().local_part().starts_with("b=")
 }

@@ -401,12 +401,25 @@ async fn what_comes_back_reaches_the_sender_and_nobody_else_can_make_such_addres
     let last = if bounce.as_bytes()[at] == b'a' { "b" } else { "a" };
     let forged = format!("{}{last}{}", &bounce[..at], &bounce[at + 1..]);
 
+    // Not even a catch-all gets those.
+    let keeper = world.inbox("keeper").await.canonical;
+    let caught = world.identity.set_catch_all(keeper.domain(), Some(&keeper)).await;
+    caught.expect("it is there");
+
     let mut client = world.client().await;
     assert_eq!(client.say("MAIL FROM:<>").await, "250 2.1.0 OK");
-    assert_eq!(
-        client.say(&format!("RCPT TO:<{forged}>")).await,
-        "550 5.1.1 No such mailbox here"
-    );
+    for (to, reply) in [
+        (forged.as_str(), "550 5.1.1 No such mailbox here"),
+        ("b=@example.test", "550 5.1.1 No such mailbox here"),
+        ("B=x@example.test", "550 5.1.1 No such mailbox here"),
+        ("\"b=x\"@example.test", "550 5.1.1 No such mailbox here"),
+        ("b=x@example.net", "550 5.7.1 Relaying denied"),
+        ("b-x@example.test", "250 2.1.5 OK"),
+    ] {
+        assert_eq!(client.say(&format!("RCPT TO:<{to}>")).await, reply, "{to}");
+    }
+    assert_eq!(client.say("RSET").await, "250 2.0.0 OK");
+    assert_eq!(client.say("MAIL FROM:<>").await, "250 2.1.0 OK");
     assert_eq!(client.say(&format!("RCPT TO:<{bounce}>")).await, "250 2.1.5 OK");
     assert!(client.say("DATA").await.starts_with("354 "));
     let report = "Subject: failed\r\nMIME-Version: 1.0\r\n\

@@ -4,7 +4,7 @@ use crate::reply::{self, reply_for, reply_for_login, reply_for_lookup, reply_for
 use crate::service::Service;
 use bytes::Bytes;
 use postroom_identity::{InboxRecord, Login, LoginError, Purpose};
-use postroom_intake::{Spool, Submission, Submitted, Via, is_own_address};
+use postroom_intake::{Spool, Submission, Submitted, Via, is_own_address, is_routable};
 use postroom_mailstore::ThreadChoice;
 use postroom_net::Answerer;
 use postroom_smtp_proto::{Answer, Envelope, Question, Reply, Server};
@@ -89,15 +89,12 @@ impl Session {
     async fn inbox(&self) -> Result<InboxRecord, Reply> {
         // The machine lets nobody come this far without one.
         let login = self.login.as_ref().ok_or(reply::NEED_LOGIN)?;
-        let identity = &self.service.identity;
-        let cannot_tell = |error| {
+        let current = self.service.identity.current_inbox(login).await;
+        let current = current.map_err(|error| {
             tracing::error!(inbox = %login.inbox.id, %error, "cannot check a login again");
             reply_for_lookup(&error)
-        };
-        if !identity.credentials_current(login).await.map_err(cannot_tell)? {
-            return Err(reply::REVOKED);
-        }
-        identity.inbox(login.inbox.id).await.map_err(cannot_tell)
+        })?;
+        current.ok_or(reply::REVOKED)
     }
 
     async fn sender(&mut self, reverse_path: &ReversePath) -> Result<(), Reply> {
@@ -115,8 +112,8 @@ impl Session {
     }
 
     async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<(), Reply> {
-        self.inbox().await?;
         let address = match forward_path {
+            ForwardPath::Mailbox(address) if !is_routable(address.domain()) => return Err(reply::BAD_DOMAIN),
             ForwardPath::Mailbox(address) => address.clone(),
             ForwardPath::Postmaster => {
                 let found = self.service.identity.postmaster().await;
@@ -144,6 +141,7 @@ impl Session {
             via: Via::Smtp {
                 client: envelope.client,
                 tls: envelope.tls,
+                smtputf8: envelope.params.smtputf8,
             },
             reverse_path: envelope.reverse_path,
             recipients,

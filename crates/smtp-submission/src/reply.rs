@@ -12,6 +12,7 @@ pub(crate) const PAUSED: Reply = Reply::new(550, "5.7.1", "Sending is paused for
 pub(crate) const NOT_YOURS: Reply = Reply::new(550, "5.7.1", "Not an address of yours");
 pub(crate) const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
 const NO_FROM: Reply = Reply::new(550, "5.7.1", "Need a From with an address of yours");
+pub(crate) const BAD_DOMAIN: Reply = Reply::new(550, "5.1.2", "Not a domain name");
 const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
 const NO_RECIPIENTS: Reply = Reply::new(554, "5.5.1", "No recipients");
 const TOO_MANY: Reply = Reply::new(452, "4.5.3", "Too many recipients, send the rest separately");

@@ -264,7 +264,8 @@ async fn what_is_refused_and_where() {
     world.inbox("ranger").await;
     let mut client = world.logged_in(&scout).await;
     for (line, reply) in [
-        ("MAIL FROM:<>", "550 5.7.1 Not an address of yours\r\n"),
+        ("MAIL FROM:<>", "250 2.1.0 OK\r\n"),
+        ("RSET", "250 2.0.0 OK\r\n"),
         (
             "MAIL FROM:<ranger@example.test>",
             "550 5.7.1 Not an address of yours\r\n",
@@ -273,6 +274,10 @@ async fn what_is_refused_and_where() {
         ("RCPT TO:<nobody@example.test>", "550 5.1.1 No such mailbox here\r\n"),
         ("RCPT TO:<ranger@example.test>", "250 2.1.5 OK\r\n"),
         ("RCPT TO:<Postmaster>", "250 2.1.5 OK\r\n"),
+        ("RSET", "250 2.0.0 OK\r\n"),
+        ("MAIL FROM:<scout@example.test> SMTPUTF8", "250 2.1.0 OK\r\n"),
+        ("RCPT TO:<x@out.test\u{2028}y>", "550 5.1.2 Not a domain name\r\n"),
+        ("RCPT TO:<x@bücher.example>", "250 2.1.5 OK\r\n"),
         ("RSET", "250 2.0.0 OK\r\n"),
     ] {
         assert_eq!(client.say(line).await, reply, "{line}");
@@ -285,7 +290,7 @@ async fn what_is_refused_and_where() {
         ),
         (
             "Subject: x\r\n\r\n".into(),
-            "550 5.7.1 Need a From and a sender address of yours\r\n",
+            "550 5.7.1 Need a From with an address of yours\r\n",
         ),
         (
             HELLO.replace("Subject: hello\r\n", "Subject: hello\n"),

@@ -56,12 +56,25 @@ async fn an_inbox_has_limits_of_its_own() {
         world.send(&scout, &["a@example.net"], "x").await,
         Err(SubmitError::DailyLimit { .. })
     ));
-    let silent = world.inbox("silent").await;
-    let silent = world.change(silent.id, own(Some(0))).await;
-    assert!(matches!(
-        world.send(&silent, &["a@example.net"], "x").await,
-        Err(SubmitError::DailyLimit { .. })
-    ));
+    // 0 is without limit, and so it is for all.
+    let eager = world.inbox("eager").await;
+    let without = InboxChange {
+        daily_messages: Some(Some(0)),
+        daily_new_recipients: Some(Some(0)),
+        ..InboxChange::default()
+    };
+    let eager = world.change(eager.id, without).await;
+    for number in 0..5 {
+        let to = format!("a{number}@example.net");
+        world.send(&eager, &[&to], "x").await.unwrap();
+    }
+    let world = World::new(|options| options.send_limits = limited(0, 1)).await;
+    let scout = world.inbox("scout").await;
+    for _ in 0..5 {
+        world.send(&scout, &["a@example.net"], "x").await.unwrap();
+    }
+    let stranger = world.send(&scout, &["b@example.net"], "x").await;
+    assert!(matches!(stranger, Err(SubmitError::DailyLimit { .. })), "{stranger:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
-use crate::setup::World;
+use crate::setup::{World, address, plain};
 use postroom_identity::InboxChange;
+use postroom_intake::Submission;
 use postroom_message::Verdict;
 use postroom_queue::ItemState;
+use postroom_types::ReversePath;
 
 #[tokio::test]
 async fn mail_between_inboxes_shares_a_body_and_has_a_trace() {
@@ -29,6 +31,41 @@ async fn mail_between_inboxes_shares_a_body_and_has_a_trace() {
         ItemState::Delivered
     );
     assert_eq!(world.in_mailbox(ranger.id, "INBOX").await, [id]);
+}
+
+#[tokio::test]
+async fn a_notice_reaches_who_sent_whatever_became_of_the_address() {
+    let world = World::new(|_| {}).await;
+    let (scout, gone) = (world.inbox("scout").await, world.inbox("gone").await);
+    let alias = "alias@example.test";
+    world.identity.add_address(scout.id, alias, false).await.unwrap();
+    let scout = world.identity.inbox(scout.id).await.unwrap();
+    let submission = Submission {
+        reverse_path: ReversePath::Mailbox(address(alias)),
+        ..world.submission(&scout, &["gone@example.test"], &plain(&scout, "hello"))
+    };
+    world.intake.submit(submission).await.unwrap();
+    world.identity.delete_inbox(gone.id).await.unwrap();
+    world.identity.remove_address(scout.id, &address(alias)).await.unwrap();
+    let pause = InboxChange {
+        receive_paused: Some(true),
+        ..InboxChange::default()
+    };
+    world.change(scout.id, pause).await;
+    world.work().await;
+    let notices = world.in_mailbox(scout.id, "INBOX").await;
+    assert_eq!(notices.len(), 1);
+    // Other mail with the null reverse-path is no notice of ours.
+    let ranger = world.inbox("ranger").await;
+    let receipt = Submission {
+        reverse_path: ReversePath::Null,
+        ..world.submission(&ranger, &["scout@example.test"], &plain(&ranger, "read"))
+    };
+    let submitted = world.intake.submit(receipt).await.unwrap();
+    world.work().await;
+    let state = world.queue.recipients(submitted.id).await.unwrap()[0].state;
+    assert_eq!(state, ItemState::Bounced);
+    assert_eq!(world.in_mailbox(scout.id, "INBOX").await, notices);
 }
 
 #[tokio::test]

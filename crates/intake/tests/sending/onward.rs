@@ -87,6 +87,15 @@ async fn what_an_inbox_sends_on_is_its_own() {
     let sent = world.work().await;
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].to, "me@example.org");
+    // Where it went is found under the message's own id.
+    let [received] = world.in_mailbox(scout.id, "INBOX").await[..] else {
+        panic!("one message");
+    };
+    let trace = world.queue.recipients(received).await.unwrap();
+    assert_eq!(
+        (trace.len(), trace[0].address.to_string()),
+        (1, "me@example.org".into())
+    );
     assert!(sent[0].envelope_from.starts_with("<b="), "{}", sent[0].envelope_from);
     assert!(
         sent[0]
@@ -99,7 +108,8 @@ async fn what_an_inbox_sends_on_is_its_own() {
     assert!(sent[0].text.ends_with(HELLO));
     assert_eq!(world.in_mailbox(scout.id, "INBOX").await.len(), 1);
 
-    // Not what was here, nor notices, nor spam.
+    // Not what was here, nor notices, nor spam; nor the same again.
+    let twice = incoming(std::slice::from_ref(&scout), HELLO);
     let again = incoming(std::slice::from_ref(&scout), &sent[0].text);
     let notice = Incoming {
         reverse_path: ReversePath::Null,
@@ -109,10 +119,77 @@ async fn what_an_inbox_sends_on_is_its_own() {
         verdict: quarantine(),
         ..incoming(std::slice::from_ref(&scout), "Subject: s\r\n\r\n")
     };
-    for quiet in [again, notice, spam] {
+    for quiet in [again, notice, spam, twice] {
         world.intake.deliver_local(quiet).await.unwrap();
     }
     assert_eq!(world.work().await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_inbox_that_may_not_send_sends_nothing_on() {
+    let world = World::new(|_| {}).await;
+    let scout = forwarding(&world, &world.inbox("scout").await, "me@example.org").await;
+    let ranger = world.inbox("ranger").await;
+    let pause = |paused| InboxChange {
+        send_paused: Some(paused),
+        ..InboxChange::default()
+    };
+    let paused = world.change(scout.id, pause(true)).await;
+    world.intake.deliver_local(incoming(&[paused], HELLO)).await.unwrap();
+    world.send(&ranger, &["scout@example.test"], "from here").await.unwrap();
+    assert_eq!(world.work().await.len(), 0);
+    assert_eq!(world.in_mailbox(scout.id, "INBOX").await.len(), 2);
+    world.change(scout.id, pause(false)).await;
+    world.send(&ranger, &["scout@example.test"], "again").await.unwrap();
+    let sent = world.work().await;
+    assert_eq!(sent.len(), 1);
+    // From here too, it is found under the id that it has in the inbox that sent it on.
+    let newest = world.messages(scout.id).await[0].record.email_id;
+    assert_eq!(world.queue.recipients(newest).await.unwrap().len(), 1);
+}
+
+/// Whatever a store answers, what an inbox got goes on once, and is found under its id.
+#[tokio::test]
+async fn hostile_stores_send_each_message_on_once() {
+    for seed in [2, 7] {
+        let world = World::on(MemoryStore::hostile(seed), |_| {}).await;
+        let scout = forwarding(&world, &world.inbox("scout").await, "me@example.org").await;
+        for number in 0..12 {
+            let content = HELLO.replace("1@", &format!("{number}@"));
+            // Whoever hears nothing sends again.
+            while let Err(error) = world
+                .intake
+                .deliver_local(incoming(std::slice::from_ref(&scout), &content))
+                .await
+            {
+                assert!(error.to_string().contains("unavailable"), "{error}");
+            }
+        }
+        assert_eq!(world.work().await.len(), 12, "seed {seed}");
+        let received = world.in_mailbox(scout.id, "INBOX").await;
+        assert_eq!(received.len(), 12, "seed {seed}");
+        for id in received {
+            let trace = world.queue.recipients(id).await.unwrap();
+            assert_eq!(trace.len(), 1, "seed {seed}");
+            assert_eq!(trace[0].state, ItemState::Delivered, "seed {seed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_on_needs_no_more_than_it_came_with() {
+    let world = World::new(|_| {}).await;
+    let scout = forwarding(&world, &world.inbox("scout").await, "me@example.org").await;
+    for (smtputf8, subject) in [(false, "Grüße"), (true, "Grüße"), (true, "hello"), (false, "hello")] {
+        let content = format!("From: a@example.net\r\nSubject: {subject}\r\n\r\nhello\r\n");
+        let incoming = Incoming {
+            smtputf8,
+            ..incoming(std::slice::from_ref(&scout), &content)
+        };
+        world.intake.deliver_local(incoming).await.unwrap();
+        let sent = world.work().await;
+        assert_eq!((sent.len(), sent[0].smtputf8), (1, smtputf8), "{subject}");
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(crate) struct World {
 pub(crate) struct Sent {
     pub(crate) to: String,
     pub(crate) envelope_from: String,
+    pub(crate) smtputf8: bool,
     pub(crate) text: String,
 }
 
@@ -129,6 +130,7 @@ impl World {
             via: Via::Smtp {
                 client: "[203.0.113.9]".into(),
                 tls: true,
+                smtputf8: false,
             },
             reverse_path: ReversePath::Mailbox(from.canonical.clone()),
             recipients: to.iter().map(|to| address(to)).collect(),
@@ -186,6 +188,7 @@ impl World {
                     sent.push(Sent {
                         to: item.address.to_string(),
                         envelope_from: item.envelope_from.to_string(),
+                        smtputf8: job.smtputf8,
                         text: String::from_utf8(text).expect("UTF-8"),
                     });
                     Outcome::Delivered(Reason::default())

@@ -157,6 +157,10 @@ async fn what_may_not_be_sent_is_refused_and_leaves_nothing() {
             world.submission(&scout, to, &"x".repeat(10_001)),
         ),
         ("Loop { hops: 101 }", world.submission(&scout, to, &hops)),
+        (
+            "Malformed(\"the domain of a recipient is no domain name\")",
+            world.submission(&scout, &["a@example.net", "x@out.test\u{2028}y"], &good),
+        ),
     ];
     for (expected, submission) in rows {
         let error = world.intake.submit(submission).await.expect_err(expected);
@@ -182,6 +186,86 @@ async fn what_may_not_be_sent_is_refused_and_leaves_nothing() {
         };
         world.intake.submit(submission).await.expect(own);
     }
+    assert_eq!(world.work().await.len(), 3);
+}
+
+/// What a recipient's address needs is its own affair; a header with octets above 127 goes as it came.
+#[tokio::test]
+async fn only_who_asks_for_smtputf8_needs_it() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let tagged = "scout+späher@example.test";
+    let plain = plain(&scout, "x");
+    let raw = plain.replace("Subject: x", "Subject: Grüße");
+    let smtp = |smtputf8| Via::Smtp {
+        client: "client".into(),
+        tls: true,
+        smtputf8,
+    };
+    let international = &["a@example.net", "用户@例子.测试"][..];
+    for (via, from, to, content, needed) in [
+        (smtp(false), "scout@example.test", international, &plain, false),
+        (smtp(false), "scout@example.test", international, &raw, false),
+        (smtp(true), "scout@example.test", &["a@example.net"], &plain, true),
+        (Via::Api, "scout@example.test", international, &raw, false),
+        // Signed, it is ASCII.
+        (smtp(false), tagged, &["a@example.net"], &plain, false),
+    ] {
+        let submission = Submission {
+            via: via.clone(),
+            reverse_path: ReversePath::Mailbox(address(from)),
+            ..world.submission(&scout, to, content)
+        };
+        world.intake.submit(submission).await.unwrap();
+        let sent = world.work().await;
+        assert_eq!(sent.len(), to.len());
+        assert!(
+            sent.iter().all(|sent| sent.smtputf8 == needed),
+            "{via:?} {from} {content}"
+        );
+        let named = sent[0].text.contains("with UTF8SMTPSA id");
+        assert_eq!(named, via == smtp(true), "{}", sent[0].text);
+    }
+}
+
+#[tokio::test]
+async fn quotes_that_say_nothing_make_no_second_recipient() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let to = [
+        "\"dup\"@example.net",
+        "dup@example.net",
+        "Dup@example.net",
+        "\"d up\"@example.net",
+    ];
+    world.send(&scout, &to, "x").await.unwrap();
+    let mut recipients: Vec<String> = world.work().await.into_iter().map(|sent| sent.to).collect();
+    recipients.sort_unstable();
+    assert_eq!(
+        recipients,
+        ["\"d up\"@example.net", "\"dup\"@example.net", "Dup@example.net"]
+    );
+}
+
+/// A client that adds a recipient and sends the same message again has sent two.
+#[tokio::test]
+async fn the_same_message_submitted_twice_is_two() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let content = plain(&scout, "x").replace("Subject", "Message-ID: <own@client.test>\r\nSubject");
+    let mut ids = Vec::new();
+    for to in [&["a@example.net"][..], &["a@example.net", "b@example.net"]] {
+        let submitted = world
+            .intake
+            .submit(world.submission(&scout, to, &content))
+            .await
+            .unwrap();
+        assert_eq!(world.queue.recipients(submitted.id).await.unwrap().len(), to.len());
+        ids.push(submitted.id);
+    }
+    let mut copies = world.in_mailbox(scout.id, "Sent").await;
+    copies.sort_unstable();
+    assert_eq!(copies, ids);
     assert_eq!(world.work().await.len(), 3);
 }
 

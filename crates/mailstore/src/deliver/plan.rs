@@ -6,7 +6,7 @@ use crate::keys::{self, inbox_lane};
 use crate::model::Origin;
 use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow};
 use crate::{MailError, Mailstore, Placed, Placing, ThreadChoice};
-use postroom_store::scan_prefix;
+use postroom_store::{Value, scan_prefix};
 use postroom_types::{EmailId, InboxId, MailboxId, ThreadId, UidValidity};
 
 /// What is read of an inbox to plan.
@@ -15,6 +15,13 @@ struct Seen {
     uid_validity: UidValidity,
     roles: InboxRow,
     over_quota: bool,
+}
+
+/// A message that is there with the same Message-ID and body.
+struct Twin {
+    email_id: EmailId,
+    old: Value,
+    row: MessageRow,
 }
 
 impl Mailstore {
@@ -50,10 +57,13 @@ impl Mailstore {
             over_quota: counters.0[inbox_lane::OCTETS] >= roles.quota_octets,
             roles,
         };
-        if let Some(value) = &index_value
-            && let Some(plan) = self
-                .plan_duplicate(shared, inbox, &seen, &IndexRow::read(value)?)
-                .await?
+        let twin = match &index_value {
+            Some(value) => self.twin(shared, inbox, &IndexRow::read(value)?).await?,
+            None => None,
+        };
+        let has_twin = twin.is_some();
+        if let (Some(twin), Origin::Received) = (twin, shared.message.origin)
+            && let Some(plan) = self.plan_duplicate(inbox, &seen, twin).await?
         {
             return Ok(plan);
         }
@@ -63,7 +73,10 @@ impl Mailstore {
         let index = match (index_key, index_value) {
             (None, _) => IndexChange::Keep,
             (Some(key), None) => IndexChange::Put(key),
-            (Some(key), Some(old)) if shared.deduplicate => IndexChange::Replace(key, old),
+            // A message that may have duplicates takes the row from one that may not, or no longer.
+            (Some(key), Some(old)) if has_duplicates(shared.message.origin) && !has_twin => {
+                IndexChange::Replace(key, old)
+            }
             (Some(_), Some(_)) => IndexChange::Keep,
         };
         Ok(Plan::New {
@@ -75,27 +88,29 @@ impl Mailstore {
         })
     }
 
-    /// If the message is a duplicate: what to do instead of storing it.
-    async fn plan_duplicate(
-        &self,
-        shared: &Shared<'_>,
-        inbox: InboxId,
-        seen: &Seen,
-        index: &IndexRow,
-    ) -> Result<Option<Plan>, MailError> {
+    /// The message that has the same Message-ID and body, if that is lately received or sent.
+    async fn twin(&self, shared: &Shared<'_>, inbox: InboxId, index: &IndexRow) -> Result<Option<Twin>, MailError> {
         let age = shared.message.received_at.abs_diff(index.received_at);
-        if !shared.deduplicate || u128::from(age) > self.options.duplicate_window.as_millis() {
+        if u128::from(age) > self.options.duplicate_window.as_millis() {
             return Ok(None);
         }
         let Some(old) = self.store.get(&keys::message(inbox, index.email_id)).await? else {
             return Ok(None);
         };
         let row = MessageRow::read(&old)?;
-        if row.body_hash != shared.body_hash || !matches!(row.origin, Origin::Received | Origin::Sent) {
-            return Ok(None);
-        }
-        if row.origin == shared.message.origin || row.placements.iter().any(|(mailbox, _)| *mailbox == seen.mailbox) {
-            let there = self.there(inbox, &row, index.email_id, Some(seen.mailbox)).await?;
+        let is_twin = row.body_hash == shared.body_hash && has_duplicates(row.origin);
+        Ok(is_twin.then_some(Twin {
+            email_id: index.email_id,
+            old,
+            row,
+        }))
+    }
+
+    /// What to do instead of storing a received message that is there. `None`: it is being removed.
+    async fn plan_duplicate(&self, inbox: InboxId, seen: &Seen, twin: Twin) -> Result<Option<Plan>, MailError> {
+        let Twin { email_id, old, row } = twin;
+        if row.origin == Origin::Received || row.placements.iter().any(|(mailbox, _)| *mailbox == seen.mailbox) {
+            let there = self.there(inbox, &row, email_id, Some(seen.mailbox)).await?;
             return Ok(Some(there));
         }
         // The metadata is that of the message as it is stored, whose prefix may differ from that of the newcomer.
@@ -108,7 +123,7 @@ impl Mailstore {
             uid_validity: seen.uid_validity,
             old,
             row,
-            email_id: index.email_id,
+            email_id,
             meta,
         }))
     }
@@ -160,6 +175,11 @@ impl Mailstore {
         let first = scan_prefix(&*self.store, &prefix).page_pairs(1).next().await?;
         Ok(first.map(|(_, value)| IndexRow::read(&value)).transpose()?)
     }
+}
+
+/// Whether what is received may be a duplicate of a message that came so. What a client appends is its own affair.
+const fn has_duplicates(origin: Origin) -> bool {
+    matches!(origin, Origin::Received | Origin::Sent)
 }
 
 fn home(seen: &Seen) -> MailboxId {
