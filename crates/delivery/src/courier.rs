@@ -3,6 +3,7 @@
 use crate::classify::{self, Setback};
 use crate::delivery::{Delivery, Permit};
 use crate::hop::{HopKey, NextHop, Terms, TlsPolicy};
+use crate::line::Opened;
 use crate::link::{Gone, Link, OpenError};
 use crate::setbacks::{Setbacks, Unreachable};
 use crate::walk::{Host, Walk};
@@ -51,20 +52,24 @@ impl<'a> Courier<'a> {
     }
 
     /// Tries to hand a message over, to all recipients of the job.
-    pub(crate) async fn deliver(&mut self, job: &Job) -> Ended {
+    pub(crate) async fn deliver(&mut self, opened: &Opened<'_>) -> Ended {
+        let job = opened.job;
+        if let Some(outcome) = &opened.barred {
+            return Ended::alike(Contact::default(), job, outcome);
+        }
         let hop = NextHop::of(job, &self.domain, &self.delivery.options);
         let mut setbacks = Setbacks::default();
         if let Some(link) = self.link.take() {
             if link.key.hop != hop {
                 self.delivery.keep(link);
-            } else if let Some(ended) = self.over_kept(link, job, &mut setbacks).await {
+            } else if let Some(ended) = self.over_kept(link, opened, &mut setbacks).await {
                 return ended;
             }
         }
         if let Some((setback, contact)) = self.unreachable.as_ref().and_then(|known| known.of(hop)) {
             return Ended::alike(contact, job, &setback.into_outcome());
         }
-        match self.walk(job, hop, &mut setbacks).await {
+        match self.walk(opened, hop, &mut setbacks).await {
             Some(ended) => ended,
             None => {
                 self.unreachable = setbacks.unreachable(hop);
@@ -75,10 +80,10 @@ impl<'a> Courier<'a> {
     }
 
     /// Tries host after host. `None`: all have had setbacks.
-    async fn walk(&mut self, job: &Job, hop: NextHop, setbacks: &mut Setbacks) -> Option<Ended> {
+    async fn walk(&mut self, opened: &Opened<'_>, hop: NextHop, setbacks: &mut Setbacks) -> Option<Ended> {
         let delivery = self.delivery;
         let options = &delivery.options;
-        let seed = seed(job);
+        let seed = seed(opened.job);
         let terms = hop.terms(options);
         let trip = Trip {
             hop,
@@ -89,7 +94,7 @@ impl<'a> Courier<'a> {
             let host = self
                 .unless_down(Walk::to_host(&*delivery.network, options, &route.host, seed))
                 .await;
-            return self.try_host(job, &trip, host, setbacks).await;
+            return self.try_host(opened, &trip, host, setbacks).await;
         }
         let domain = self.domain.clone();
         let begun = self
@@ -111,7 +116,7 @@ impl<'a> Courier<'a> {
                     return None;
                 }
             };
-            let ended = self.try_host(job, &trip, host, setbacks).await;
+            let ended = self.try_host(opened, &trip, host, setbacks).await;
             if ended.is_some() {
                 return ended;
             }
@@ -131,7 +136,7 @@ impl<'a> Courier<'a> {
     /// Tries the connections there are to a host, then its addresses.
     async fn try_host(
         &mut self,
-        job: &Job,
+        opened: &Opened<'_>,
         trip: &Trip<'_>,
         host: Result<Host, Setback>,
         setbacks: &mut Setbacks,
@@ -148,7 +153,7 @@ impl<'a> Courier<'a> {
             host: host.name,
         };
         while let Some(link) = self.delivery.kept(&key) {
-            let ended = self.over_kept(link, job, setbacks).await;
+            let ended = self.over_kept(link, opened, setbacks).await;
             if ended.is_some() {
                 return ended;
             }
@@ -159,7 +164,7 @@ impl<'a> Courier<'a> {
             }
             let address = SocketAddr::new(ip, trip.terms.port);
             let ended = match self.open(&key, address, trip.terms).await {
-                Ok(link) => self.over_new(link, job, setbacks).await,
+                Ok(link) => self.over_new(link, opened, setbacks).await,
                 Err(setback) => {
                     let contact = Contact {
                         host: key.host.clone(),
@@ -215,17 +220,17 @@ impl<'a> Courier<'a> {
 
     /// Sends over a connection that was good once. `None`: it is not any more, which is nobody's fault, or the host had
     /// a setback.
-    async fn over_kept(&mut self, mut link: Link, job: &Job, setbacks: &mut Setbacks) -> Option<Ended> {
-        match link.send(self.delivery, job).await {
+    async fn over_kept(&mut self, mut link: Link, opened: &Opened<'_>, setbacks: &mut Setbacks) -> Option<Ended> {
+        match link.send(self.delivery, opened).await {
             Ok(result) if classify::is_stale(&result) => None,
             Err(Gone { ended: false }) => None,
-            told => self.told(link, job, told, setbacks),
+            told => self.told(link, opened.job, told, setbacks),
         }
     }
 
-    async fn over_new(&mut self, mut link: Link, job: &Job, setbacks: &mut Setbacks) -> Option<Ended> {
-        let told = link.send(self.delivery, job).await;
-        self.told(link, job, told, setbacks)
+    async fn over_new(&mut self, mut link: Link, opened: &Opened<'_>, setbacks: &mut Setbacks) -> Option<Ended> {
+        let told = link.send(self.delivery, opened).await;
+        self.told(link, opened.job, told, setbacks)
     }
 
     fn told(

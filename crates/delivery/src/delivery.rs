@@ -4,6 +4,7 @@ use crate::hop::HopKey;
 use crate::link::Link;
 use crate::network::Network;
 use crate::options::Options;
+use crate::patience::{Patience, Patiences};
 use crate::pool::Pool;
 use crate::tls::TlsClient;
 use crate::{capture, local, remote};
@@ -11,7 +12,6 @@ use postroom_identity::Identity;
 use postroom_intake::Intake;
 use postroom_net::CancellationToken;
 use postroom_queue::{Destination, Queue, Turn};
-use postroom_smtp_proto::client::ClientOptions;
 use postroom_store::SharedStore;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub struct Delivery {
     pub(crate) store: SharedStore,
     pub(crate) network: Arc<dyn Network>,
     pub(crate) options: Options,
-    pub(crate) client: Arc<ClientOptions>,
+    patiences: Patiences,
     pub(crate) tls: Arc<TlsClient>,
     pub(crate) pool: Pool,
     pub(crate) tasks: TaskTracker,
@@ -70,16 +70,10 @@ impl Delivery {
         network: Arc<dyn Network>,
         options: Options,
     ) -> Result<Self, DeliveryError> {
-        let client = ClientOptions {
-            hostname: options.hostname.clone(),
-            handshake_timeout: options.handshake_timeout,
-            drain_timeout: options.drain_timeout,
-            ..ClientOptions::default()
-        };
         Ok(Self {
             tls: Arc::new(TlsClient::new(&options.extra_roots).map_err(DeliveryError::Roots)?),
             connections: Arc::new(Semaphore::new(options.connections.max(1))),
-            client: Arc::new(client),
+            patiences: Patiences::of(&options),
             pool: Pool::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -158,6 +152,11 @@ impl Delivery {
             }
         };
         Some(Arc::new(permit))
+    }
+
+    /// How long a connection that is made now may take. Its own permit is taken already.
+    pub(crate) fn patience(&self) -> &Patience {
+        self.patiences.with_free(self.connections.available_permits())
     }
 
     /// A kept connection to this server.

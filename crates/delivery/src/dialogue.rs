@@ -1,12 +1,14 @@
 //! Our side of the dialogue with a server: what the client's machine asks is answered from the work at hand.
 //!
 //! What always holds: a password leaves only after TLS, whose certificate was demanded to be good for the name where a route
-//! has a password; and that the final dot may have left is noted before it can.
+//! has a password; that the final dot may have left is noted before it can; and that content may have, durably, where a
+//! crash must not end what never left.
 
 use crate::body::Content;
 use crate::hop::TlsPolicy;
 use bytes::Bytes;
 use postroom_net::{Answerer, CancellationToken};
+use postroom_queue::ContentMark;
 use postroom_smtp_proto::client::{
     Client, ClientAnswer, ClientQuestion, SessionFailure, Transaction, TransactionResult,
 };
@@ -21,6 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) struct Work {
     pub(crate) transaction: Transaction,
     pub(crate) content: Content,
+    /// To be written before the first octet of content leaves.
+    pub(crate) mark: Option<ContentMark>,
     pub(crate) told: oneshot::Sender<TransactionResult>,
     /// Whether the final dot may have left.
     pub(crate) ended: Arc<AtomicBool>,
@@ -73,6 +77,12 @@ impl Correspondent {
         let Some(work) = &mut self.at_hand else {
             return ClientAnswer::ContentUnreadable;
         };
+        if let Some(mark) = work.mark.take()
+            && let Err(error) = mark.write().await
+        {
+            tracing::error!(%error, "cannot note that content follows");
+            return ClientAnswer::ContentUnreadable;
+        }
         match work.content.next(octets).await {
             Ok(chunk) => {
                 if chunk.is_empty() {

@@ -6,6 +6,7 @@
 //! - Every wait has an end: lookups, connections, handshakes, replies, whole walks, the drain.
 //! - Content is read from the store as it is sent.
 
+mod a_label;
 mod body;
 mod capture;
 mod classify;
@@ -19,10 +20,12 @@ mod link;
 mod local;
 mod network;
 mod options;
+mod patience;
 mod pool;
 mod reachable;
 mod remote;
 mod setbacks;
+mod standing;
 mod tls;
 mod walk;
 

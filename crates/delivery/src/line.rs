@@ -1,18 +1,24 @@
 //! One destination's jobs as transactions: each with one envelope, and each an attempt of its own.
 
-use postroom_queue::{Contact, Job, JobItem, OpenAttempt, Queue, QueueError, Turn};
+use crate::delivery::Delivery;
+use crate::standing;
+use postroom_queue::{Contact, Job, JobItem, OpenAttempt, Outcome, QueueError, Turn};
 use std::collections::VecDeque;
 
 /// A job whose attempt is open.
 pub(crate) struct Opened<'l> {
     pub(crate) job: &'l Job,
     pub(crate) attempt: OpenAttempt,
+    /// What it comes to without a try, if its sender may not send.
+    pub(crate) barred: Option<Outcome>,
 }
 
 /// What is lined up for one destination.
 pub(crate) struct Line {
     turn: Turn,
     job: Option<Job>,
+    /// Of the job at hand.
+    barred: Option<Outcome>,
     /// Recipients of the job at hand that wait for its next transaction.
     groups: VecDeque<Vec<JobItem>>,
 }
@@ -22,15 +28,25 @@ impl Line {
         Self {
             turn,
             job: None,
+            barred: None,
             groups: VecDeque::new(),
         }
+    }
+
+    /// Whether no recipient of the message at hand is left.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.groups.is_empty()
     }
 
     /// Opens the next attempt. `None`: nothing is due any more.
     ///
     /// # Errors
     /// Those of the queue; the work is still there.
-    pub(crate) async fn next(&mut self, queue: &Queue, contact: &Contact) -> Result<Option<Opened<'_>>, QueueError> {
+    pub(crate) async fn next(
+        &mut self,
+        delivery: &Delivery,
+        contact: &Contact,
+    ) -> Result<Option<Opened<'_>>, QueueError> {
         loop {
             if self.groups.is_empty() {
                 // What is held back of the last job may be in the next one.
@@ -38,6 +54,7 @@ impl Line {
                 let Some(mut job) = self.turn.next_job().await? else {
                     return Ok(None);
                 };
+                self.barred = standing::barred(&delivery.identity, job.sender).await;
                 self.groups = by_envelope(std::mem::take(&mut job.items));
                 self.job = Some(job);
             }
@@ -45,10 +62,11 @@ impl Line {
                 return Ok(None);
             };
             job.items = items;
-            match queue.open_attempt(job, contact).await {
+            match delivery.queue.open_attempt(job, contact).await {
                 Ok(attempt) => {
+                    let barred = self.barred.clone();
                     let job = self.job.as_ref();
-                    return Ok(job.map(|job| Opened { job, attempt }));
+                    return Ok(job.map(|job| Opened { job, attempt, barred }));
                 }
                 // The rest of these recipients comes with the next job.
                 Err(QueueError::Withdrawn) => {}

@@ -5,17 +5,18 @@
 //!   final dot may have left.
 //! - A link without work ends after [`Options::idle_connection`](crate::Options::idle_connection), or when nobody holds it any more.
 
+use crate::a_label;
 use crate::body::Content;
 use crate::classify::Setback;
 use crate::delivery::{Delivery, Permit};
 use crate::dialogue::{Correspondent, Work};
 use crate::hop::{HopKey, Terms, TlsPolicy};
+use crate::line::Opened;
 use crate::network::BoxStream;
 use crate::tls::{self, TlsClient};
 use postroom_net::Limits;
 use postroom_queue::{Contact, Job};
 use postroom_smtp_proto::client::{Client, Failure, Phase, SessionFailure, Transaction, TransactionResult};
-use postroom_types::ForwardPath;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,10 +71,11 @@ impl Link {
         permit: Permit,
     ) -> Result<Self, OpenError> {
         let options = &delivery.options;
+        let patience = delivery.patience();
         let stream = tokio::select! {
             biased;
             () = delivery.shutdown.cancelled() => return Err(OpenError::Host(Setback::shutdown())),
-            stream = timeout(options.connect_timeout, delivery.network.connect(address)) => stream,
+            stream = timeout(patience.connect, delivery.network.connect(address)) => stream,
         };
         let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let mut stream = stream.map_err(|error| OpenError::Host(Setback::connect(&error)))?;
@@ -86,12 +88,12 @@ impl Link {
         };
         let now = tokio::time::Instant::now().into_std();
         let client = if terms.tls == TlsPolicy::Implicit {
-            let secured = timeout(options.handshake_timeout, upgrade.clone().run(stream)).await;
+            let secured = timeout(patience.client.handshake_timeout, upgrade.clone().run(stream)).await;
             let secured = secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             stream = Box::new(secured.map_err(|error| OpenError::Tls(tls_setback(&error.to_string())))?);
-            Client::over_tls(Arc::clone(&delivery.client), now)
+            Client::over_tls(Arc::clone(&patience.client), now)
         } else {
-            Client::new(Arc::clone(&delivery.client), now)
+            Client::new(Arc::clone(&patience.client), now)
         };
         let (work, waiting) = mpsc::channel(1);
         let (opened, opening) = oneshot::channel();
@@ -105,8 +107,11 @@ impl Link {
             at_hand: None,
         };
         let (kill, shutdown) = (delivery.kill.clone(), delivery.shutdown.clone());
+        let limits = Limits {
+            write_timeout: patience.write,
+            ..Limits::default()
+        };
         delivery.tasks.spawn(async move {
-            let limits = Limits::default();
             let dialogue = postroom_net::dial(stream, client, correspondent, |s| upgrade.run(s), &limits, shutdown);
             tokio::select! {
                 () = kill.cancelled() => {}
@@ -125,7 +130,12 @@ impl Link {
                 work,
                 sent: 0,
             }),
-            Ok(Err(failure)) => Err(open_error(&failure, record.failure.get())),
+            Ok(Err(failure)) => {
+                if let (Phase::Auth, Some(reply)) = (failure.phase, &failure.reply) {
+                    tracing::warn!(route = key.host, code = reply.code, "the relay refuses our login");
+                }
+                Err(open_error(&failure, record.failure.get()))
+            }
             Err(_) => Err(OpenError::Host(Setback::shutdown())),
         }
     }
@@ -134,13 +144,15 @@ impl Link {
     ///
     /// # Errors
     /// [`Gone`]: the connection ended without a word on this message.
-    pub(crate) async fn send(&mut self, delivery: &Delivery, job: &Job) -> Result<TransactionResult, Gone> {
+    pub(crate) async fn send(&mut self, delivery: &Delivery, opened: &Opened<'_>) -> Result<TransactionResult, Gone> {
+        let job = opened.job;
         self.sent += 1;
         let ended = Arc::new(AtomicBool::new(false));
         let (told, answer) = oneshot::channel();
         let work = Work {
             transaction: transaction(job),
             content: Content::of(job, Arc::clone(&delivery.store)),
+            mark: delivery.queue.content_mark(&opened.attempt),
             told,
             ended: Arc::clone(&ended),
         };
@@ -159,10 +171,10 @@ impl Link {
 }
 
 fn transaction(job: &Job) -> Transaction {
-    let recipients = job.items.iter().map(|item| ForwardPath::Mailbox(item.address.clone()));
+    let recipients = job.items.iter().map(|item| a_label::forward_path(&item.address));
     let envelope_from = job.items.first().map(|item| item.envelope_from.clone());
     Transaction {
-        reverse_path: envelope_from.unwrap_or_else(|| job.reverse_path.clone()),
+        reverse_path: a_label::reverse_path(envelope_from.unwrap_or_else(|| job.reverse_path.clone())),
         forward_paths: recipients.collect(),
         size_octets: job.prefix.len() as u64 + job.body.octets,
         eight_bit: job.eight_bit,

@@ -63,9 +63,9 @@ pub(crate) struct Unreachable {
 }
 
 impl Unreachable {
-    /// What is known of this next hop now.
+    /// What is known of this next hop now, for a message that is not tried there.
     pub(crate) fn of(&self, hop: NextHop) -> Option<(Setback, Contact)> {
         let known = self.hop == hop && Instant::now() < self.until;
-        known.then(|| (self.setback.clone(), self.contact.clone()))
+        known.then(|| (self.setback.clone().not_tried(), self.contact.clone()))
     }
 }

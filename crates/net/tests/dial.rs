@@ -323,6 +323,6 @@ async fn a_shutdown_shortens_the_wait() {
     let begun = Instant::now();
     let sender = run(sender(), ours, shutdown).await;
     remote.await.unwrap();
-    assert_eq!(sender.failed.and_then(|failed| failed.failure), Some(Failure::Timeout));
+    assert_eq!(sender.failed.and_then(|failed| failed.failure), Some(Failure::Shutdown));
     assert_eq!(begun.elapsed().as_secs(), 10);
 }

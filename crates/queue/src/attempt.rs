@@ -7,7 +7,7 @@
 use crate::claim::Claim;
 use crate::keys;
 use crate::model::{Contact, Destination, ItemId, ItemState, Outcome, Reason};
-use crate::rows::{AttemptRow, ItemRow, MessageRow};
+use crate::rows::{AttemptRow, ItemRow, MessageRow, Stage};
 use crate::shared::{Shared, Tried, Tries};
 use crate::turn::Job;
 use crate::view::AttemptOutcome;
@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// Attempts kept of one recipient, the last ones.
 pub(crate) const KEPT_ATTEMPTS: u32 = 100;
 
-/// An attempt under way. Dropped without [`Queue::close_attempt`], it is found open later and ends as uncertain.
+/// An attempt under way. Dropped without [`Queue::close_attempt`], it is found open later and ends as uncertain; as
+/// deferred under [`OnLostReply::Hold`](crate::OnLostReply::Hold), if no content may have been sent.
 pub struct OpenAttempt {
     /// The items, and which attempt this is of theirs.
     pub(crate) items: Vec<(ItemId, u32)>,
@@ -29,6 +30,17 @@ pub struct OpenAttempt {
 }
 
 impl OpenAttempt {
+    /// Makes one of two attempts at recipients of the same job, so that they are closed together and the sender gets one
+    /// notice. Gives back one of another job.
+    #[must_use]
+    pub fn absorb(&mut self, other: Self) -> Option<Self> {
+        if !Arc::ptr_eq(&self.claim, &other.claim) || self.is_stored != other.is_stored {
+            return Some(other);
+        }
+        self.items.extend(other.items);
+        None
+    }
+
     /// Whether the item is still to be attempted, going by its row.
     pub(crate) fn has_open(&self, number: u32, row: &ItemRow) -> bool {
         if self.is_stored {
@@ -185,7 +197,7 @@ pub(crate) fn add_settled(
     move_due(builder, item, &row, &new);
     let ended = AttemptRow {
         started_at: attempt.started_at,
-        ended_at: Some(end.at),
+        stage: Stage::Ended(end.at),
         contact: new.contact,
         outcome: AttemptOutcome::Delivered,
         reason: new.reason,
@@ -281,7 +293,7 @@ fn add_open(
     builder.replace(keys::item(id), old, new.write());
     let open = AttemptRow {
         started_at,
-        ended_at: None,
+        stage: Stage::Open,
         contact: contact.clone(),
         outcome: AttemptOutcome::Open,
         reason: Reason::default(),

@@ -5,10 +5,11 @@
 
 use crate::attempt::{OpenAttempt, local_contact, move_due, put_attempt};
 use crate::claim::Claim;
-use crate::decide::{Decision, Notice, decide, found_open, not_tried};
+use crate::decide::{Decision, Notice, decide, found_open, found_unsent, not_tried};
 use crate::enqueue::{Enqueued, enqueue};
 use crate::model::{Contact, ItemId, ItemState, Outcome};
-use crate::rows::{AttemptRow, ItemRow, MessageRow};
+use crate::options::OnLostReply;
+use crate::rows::{AttemptRow, ItemRow, MessageRow, Stage};
 use crate::shared::{Shared, Tried, Tries};
 use crate::{QueueError, keys, log};
 use postroom_store::{CommitBuilder, Value, scan_prefix};
@@ -125,7 +126,7 @@ impl Shared {
                 } else {
                     attempt.started_at
                 },
-                ended_at: Some(decision.row.changed_at),
+                stage: Stage::Ended(decision.row.changed_at),
                 contact: decision.row.contact.clone(),
                 outcome: decision.outcome,
                 reason: decision.row.reason.clone(),
@@ -159,7 +160,7 @@ impl Shared {
         }
     }
 
-    /// Ends attempts that were found open: nobody knows how far they came.
+    /// Ends attempts that were found open.
     pub(crate) async fn end_lost(&self, claim: &Arc<Claim>, lost: Vec<(ItemId, ItemRow)>) -> Result<(), QueueError> {
         for (id, row) in lost {
             let attempt = OpenAttempt {
@@ -168,9 +169,24 @@ impl Shared {
                 is_stored: true,
                 claim: Arc::clone(claim),
             };
-            self.close(&attempt, &row.contact, &[(id, found_open())]).await?;
+            let outcome = match self.may_have_sent(id, row.attempts).await? {
+                true => found_open(),
+                false => found_unsent(),
+            };
+            self.close(&attempt, &row.contact, &[(id, outcome)]).await?;
         }
         Ok(())
+    }
+
+    /// Whether an open attempt may have come to the content. Only where an uncertain end is the last one this is known;
+    /// elsewhere each may have.
+    async fn may_have_sent(&self, item: ItemId, number: u32) -> Result<bool, QueueError> {
+        if self.options.on_lost_reply == OnLostReply::Retry {
+            return Ok(true);
+        }
+        let value = self.store.get(&keys::attempt(item, number)).await?;
+        let row = value.as_deref().map(AttemptRow::read).transpose()?;
+        Ok(row.is_none_or(|row| row.stage != Stage::Open))
     }
 
     /// Lets go of the body if all recipients are final. Final states stay, so nothing need be asked of the rows.

@@ -80,6 +80,15 @@ pub(crate) fn found_open() -> Outcome {
     })
 }
 
+/// The outcome of an attempt that was found open, of which it is known that it did not come to the content.
+pub(crate) fn found_unsent() -> Outcome {
+    Outcome::Deferred(Reason {
+        code: 0,
+        status: "4.3.2".into(),
+        text: "The server stopped before it sent the message".into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

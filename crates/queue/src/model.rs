@@ -19,7 +19,8 @@ pub struct NewQueued {
     pub body: QueuedBody,
     /// Whether prefix or body has octets above 127 (RFC 6152).
     pub eight_bit: bool,
-    /// Whether an address or the header needs SMTPUTF8 (RFC 6531).
+    /// Whether the message needs SMTPUTF8 whoever gets it (RFC 6531); what a recipient's address needs is seen when it is
+    /// sent.
     pub smtputf8: bool,
     /// Each gets a state and a history of its own; 1 to [`MAX_RECIPIENTS`](crate::MAX_RECIPIENTS).
     pub recipients: Vec<NewRecipient>,

@@ -13,7 +13,8 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub enum OnLostReply {
     /// It is tried again, with the same Message-ID, as RFC 5321 §4.5.3.2.6 asks: it may come twice.
     Retry,
-    /// It is not tried again, and the sender is told that the outcome is unknown: it may come never.
+    /// It is not tried again, and the sender is told that the outcome is unknown: it may come never. A crash counts as
+    /// that only if content may have been sent, for which one more commit stands before the content of each transaction.
     Hold,
 }
 

@@ -8,4 +8,4 @@ mod small;
 
 pub(crate) use item::{ItemRow, Wish};
 pub(crate) use message::MessageRow;
-pub(crate) use small::{AttemptRow, CapturedRow, LeaseRow, read_report, write_report};
+pub(crate) use small::{AttemptRow, CapturedRow, LeaseRow, Stage, read_report, write_report};

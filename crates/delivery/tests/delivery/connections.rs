@@ -123,6 +123,31 @@ async fn connections_are_bounded() {
     assert_eq!(peer.seen.lock().expect("not poisoned").most_open, 3);
 }
 
+/// Servers that accept connections and say nothing do not keep the mail of others.
+#[tokio::test(start_paused = true)]
+async fn silent_servers_do_not_hold_all_connections() {
+    let silent = Peer::new().with(|_| Some(Say::Silence));
+    let peer = Peer::new();
+    let net = Net::default();
+    for n in 1..=6 {
+        net.domain(&format!("d{n}.example"), &format!("192.0.2.{n}"), &silent);
+    }
+    net.domain("there.example", "192.0.2.7", &peer);
+    let options = Options {
+        connections: 4,
+        ..options()
+    };
+    let world = world(net, options).await;
+    for n in 1..=6 {
+        world.enqueue(&message(&[&format!("b@d{n}.example")])).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = tokio::time::Instant::now();
+    let ended = world.send(&message(&["b@there.example"])).await;
+    assert!(ended[0].starts_with("Delivered "), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(65), "{:?}", begun.elapsed());
+}
+
 /// Each recipient of such a message has a reverse-path of its own, so a transaction and an attempt of its own.
 #[tokio::test(start_paused = true)]
 async fn signed_reverse_paths_part_the_recipients() {

@@ -2,8 +2,8 @@
 
 use crate::network::{Net, SILENT};
 use crate::peer::{Peer, Say};
-use crate::world::{World, message, options, world};
-use postroom_queue::AttemptOutcome;
+use crate::world::{World, domain, message, options, world, world_under};
+use postroom_queue::{AttemptOutcome, ItemState, OnLostReply, Queue};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -86,7 +86,11 @@ async fn the_drain_has_an_end() {
             "{silent_at}: {:?}",
             begun.elapsed()
         );
-        assert_eq!(outcome(&world, stuck.id).await, expected, "silent at {silent_at:?}");
+        let attempt = world.attempts(stuck.id, 0).await.remove(0);
+        assert_eq!(attempt.outcome, expected, "silent at {silent_at:?}");
+        let reason = attempt.reason;
+        let ours = reason.text.starts_with("our server is shutting down");
+        assert!(ours && reason.status == "4.3.2", "not the peer's fault: {reason:?}");
     }
 }
 
@@ -121,4 +125,49 @@ async fn a_server_that_does_not_read_is_left() {
         (attempt.outcome, attempt.reason.status.as_str()),
         (AttemptOutcome::Deferred, "4.3.2")
     );
+}
+
+/// A crash ends only what may have been sent, where nothing uncertain is tried again.
+#[tokio::test(start_paused = true)]
+async fn under_hold_a_crash_before_the_content_ends_nothing() {
+    for (silent_at, state) in [
+        ("EHLO", ItemState::Queued),
+        ("RCPT", ItemState::Queued),
+        ("DATA", ItemState::Queued),
+        (".", ItemState::Held),
+    ] {
+        let peer = Peer::new().with(move |heard| heard.line.starts_with(silent_at).then_some(Say::Silence));
+        let net = Net::default();
+        net.domain("there.example", "192.0.2.1", &peer);
+        let store = postroom_store::MemoryStore::new();
+        let world = world_under(OnLostReply::Hold, store, net, options()).await;
+        let sent = message(&["b@there.example"]);
+        world.enqueue(&sent).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // What comes up after the crash knows only what is stored.
+        let next_options = postroom_queue::Options {
+            on_lost_reply: OnLostReply::Hold,
+            clock: std::sync::Arc::new(|| 1_700_000_001_000),
+            ..postroom_queue::Options::new("us.example".into(), domain("here.example"))
+        };
+        let next = Queue::new(world.store.clone(), next_options);
+        next.start().await.expect("a working store");
+        let turn = next.next_turn();
+        let looked = async { turn.await.next_job().await.expect("a working store").is_some() };
+        // The notice of failure is work, too.
+        let _ = tokio::time::timeout(Duration::from_secs(5), looked).await;
+        let status = next.recipients(sent.id).await.expect("a working store").remove(0);
+        assert_eq!(status.state, state, "silent at {silent_at:?}: {status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_hold_mail_goes_out() {
+    let peer = Peer::new();
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", &peer);
+    let store = postroom_store::MemoryStore::new();
+    let world = world_under(OnLostReply::Hold, store, net, options()).await;
+    let ended = world.send(&message(&["b@there.example", "c@there.example"])).await;
+    assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"; 2]);
 }

@@ -2,8 +2,9 @@
 
 use crate::network::{Net, SILENT};
 use crate::peer::{Peer, Say};
-use crate::world::{message, options, world};
+use crate::world::{address, message, options, world};
 use postroom_delivery::Options;
+use postroom_types::ReversePath;
 
 /// `there.example` with a first and a second MX host.
 fn two_hosts(first: &Peer, second: &Peer) -> Net {
@@ -147,6 +148,50 @@ async fn an_address_literal_is_dialled() {
     assert_eq!(ended, ["Delivered 250 2.6.0 192.0.2.7 192.0.2.7:2525"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_that_lacks_something_leads_to_the_next() {
+    let lacking = || Peer::new().replying("EHLO", "250-peer.example\r\n250 SIZE 10");
+    let mut eight_bit = message(&["b@there.example"]);
+    eight_bit.eight_bit = true;
+    let gone = Peer::new().with(|_| Some(Say::Close));
+    for (first, second, expected) in [
+        (lacking(), Peer::new(), "Delivered 250 2.6.0 two.example 192.0.2.2:25"),
+        (lacking(), lacking(), "Bounced 0 5.6.3 two.example 192.0.2.2:25"),
+        // That one may have it.
+        (gone.clone(), lacking(), "Queued 0 4.4.2 one.example 192.0.2.1:25"),
+        (lacking(), gone, "Queued 0 4.4.2 two.example 192.0.2.2:25"),
+    ] {
+        eight_bit.id = postroom_types::EmailId::new();
+        let world = world(two_hosts(&first, &second), options()).await;
+        assert_eq!(world.send(&eight_bit).await, [expected]);
+    }
+}
+
+/// Only an address whose local-part is ASCII has a form without SMTPUTF8.
+#[tokio::test(start_paused = true)]
+async fn an_internationalized_domain_is_encoded() {
+    let peer = Peer::new();
+    let net = Net::default();
+    net.domain("bücher.test", "192.0.2.1", &peer);
+    let world = world(net, options()).await;
+    let mut sent = message(&["x@bücher.test"]);
+    sent.reverse_path = ReversePath::Mailbox(address("a@bücher.example"));
+    let ended = world.send(&sent).await;
+    assert_eq!(ended, ["Delivered 250 2.6.0 mx.bücher.test 192.0.2.1:25"]);
+    let taken = peer.taken().remove(0);
+    assert_eq!(taken.rcpt, ["<x@xn--bcher-kva.test>"]);
+    assert_eq!(taken.mail, "<a@xn--bcher-kva.example>");
+    let status = world
+        .queue
+        .recipients(sent.id)
+        .await
+        .expect("a working store")
+        .remove(0);
+    assert_eq!(status.address, address("x@bücher.test"), "as given");
+    let ended = world.send(&message(&["ü@bücher.test"])).await;
+    assert_eq!(ended, ["Bounced 0 5.6.7 mx.bücher.test 192.0.2.1:25"]);
+}
+
 /// Each recipient has a state of its own, and one attempt tells of all of them.
 #[tokio::test(start_paused = true)]
 async fn recipients_of_one_message_part_ways() {
@@ -201,6 +246,17 @@ async fn a_dead_destination_does_not_hold_its_line() {
             [format!("Queued 0 4.4.1 one.example {SILENT}:25")]
         );
     }
+    let mut not_tried = 0;
+    for message in &messages {
+        let reason = world.attempts(message.id, 0).await.remove(0).reason;
+        let dialled = reason.text.strip_prefix("not tried: ");
+        not_tried += usize::from(dialled.is_some());
+        assert!(
+            dialled.unwrap_or(&reason.text).starts_with("cannot connect: "),
+            "{reason:?}"
+        );
+    }
+    assert_eq!(not_tried, messages.len() - world.net.dialled().len());
     assert!(world.net.dialled().len() <= 8, "{:?}", world.net.dialled());
     assert!(begun.elapsed().as_secs() < 40, "{:?}", begun.elapsed());
 }

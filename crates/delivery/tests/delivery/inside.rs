@@ -1,12 +1,14 @@
 //! Mail that stays here: to inboxes, and captured.
 
 use crate::network::Net;
-use crate::peer::Peer;
+use crate::peer::{Peer, Say};
 use crate::world::{World, address, domain, message, options, world, world_on};
 use postroom_delivery::Options;
 use postroom_identity::InboxChange;
 use postroom_queue::{Destination, NewQueued};
 use postroom_store::MemoryStore;
+use postroom_types::ReversePath;
+use std::time::Duration;
 
 /// A message for an inbox, as intake queues it.
 async fn to_inbox(world: &World, name: &str) -> (NewQueued, postroom_types::InboxId) {
@@ -159,4 +161,74 @@ async fn slow_servers_do_not_keep_mail_from_an_inbox() {
     assert_eq!(world.send(&inward).await, ["Delivered 250 2.0.0 local"]);
     assert_eq!(world.mail_in(inbox).await, 1);
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+/// What was queued before says nothing about what its sender may do now.
+#[tokio::test(start_paused = true)]
+async fn an_inbox_that_may_not_send_any_more() {
+    let peer = Peer::new();
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", &peer);
+    let world = world(net, options()).await;
+    let sender = world.inbox("ann").await.id;
+    let sent = || NewQueued {
+        sender: Some(sender),
+        ..message(&["b@there.example"])
+    };
+    let pause = async |paused| {
+        let change = InboxChange {
+            send_paused: Some(paused),
+            ..InboxChange::default()
+        };
+        world.identity.update_inbox(sender, &change).await.expect("an inbox");
+    };
+    pause(true).await;
+    let paused = sent();
+    assert_eq!(world.send(&paused).await, ["Queued 0 4.7.1"]);
+    assert!(world.net.dialled().is_empty());
+    pause(false).await;
+    assert_eq!(
+        world.send(&sent()).await,
+        ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"]
+    );
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(world.attempted(paused.id).await[0].starts_with("Delivered "), "later");
+    let dialled = world.net.dialled().len();
+    world.identity.delete_inbox(sender).await.expect("an inbox");
+    assert_eq!(world.send(&sent()).await, ["Bounced 0 5.7.1"]);
+    assert_eq!(world.net.dialled().len(), dialled);
+}
+
+/// Signed reverse-paths make an attempt of each recipient, and still the sender is told once.
+#[tokio::test(start_paused = true)]
+async fn refusals_of_one_message_share_a_notice() {
+    let peer = Peer::new().with(|heard| {
+        let bad = heard.line.starts_with("RCPT TO:<no");
+        bad.then(|| Say::Reply("550 5.1.1 nobody".into()))
+    });
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", &peer);
+    let world = world(net, options()).await;
+    let sender = world.inbox("ann").await.id;
+    for told in 1..=2 {
+        let sent = NewQueued {
+            sender: Some(sender),
+            reverse_path: ReversePath::Mailbox(address("ann@here.example")),
+            verp: true,
+            ..message(&[
+                "no1@there.example",
+                "yes@there.example",
+                "no2@there.example",
+                "no3@there.example",
+            ])
+        };
+        let ended = world.send(&sent).await;
+        let states: Vec<&str> = ended.iter().filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(states, ["Bounced", "Delivered", "Bounced", "Bounced"]);
+        for recipient in 0..4 {
+            assert_eq!(world.attempts(sent.id, recipient).await.len(), 1);
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(world.mail_in(sender).await, told);
+    }
 }

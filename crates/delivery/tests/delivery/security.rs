@@ -131,7 +131,7 @@ async fn a_smarthost_that_cannot_prove_itself_gets_nothing() {
         ),
         (Peer::new(), 587, &authority, "Queued 0 4.5.0"),
         (
-            tls(&server, 587).replying("AUTH", "535 5.7.8 who?"),
+            tls(&server, 587).replying("AUTH", "535 5.7.8 who is AUTH PLAIN AHVzZXIAcGFzcw== ?"),
             587,
             &authority,
             "Queued 535 5.7.8",
@@ -143,8 +143,11 @@ async fn a_smarthost_that_cannot_prove_itself_gets_nothing() {
             ..options()
         };
         let world = world(relay(&peer, port), options).await;
-        let ended = world.send(&message(&["b@there.example"])).await;
+        let sent = message(&["b@there.example"]);
+        let ended = world.send(&sent).await;
         assert_eq!(ended, [format!("{expected} relay.example {RELAY}:{port}")]);
+        let history = format!("{:?}", world.attempts(sent.id, 0).await);
+        assert!(!history.contains("AHVzZXIAcGFzcw"), "{history}");
         assert!(
             !peer.lines().iter().any(|line| line.starts_with("MAIL")),
             "{:?}",

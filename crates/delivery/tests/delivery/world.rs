@@ -7,7 +7,9 @@ use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxRecord};
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
 use postroom_net::CancellationToken;
-use postroom_queue::{Attempt, Destination, ItemId, NewQueued, NewRecipient, Queue, QueuedBody, RecipientStatus};
+use postroom_queue::{
+    Attempt, Destination, ItemId, NewQueued, NewRecipient, OnLostReply, Queue, QueuedBody, RecipientStatus,
+};
 use postroom_store::{CommitBuilder, MemoryStore, Outcome, Store};
 use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, OrganizationId, ReversePath};
 use std::sync::Arc;
@@ -32,6 +34,10 @@ pub(crate) async fn world(net: Net, options: Options) -> World {
 }
 
 pub(crate) async fn world_on(store: Arc<MemoryStore>, net: Net, options: Options) -> World {
+    world_under(OnLostReply::Retry, store, net, options).await
+}
+
+pub(crate) async fn world_under(policy: OnLostReply, store: Arc<MemoryStore>, net: Net, options: Options) -> World {
     let begun = tokio::time::Instant::now();
     let clock = Arc::new(move || 1_700_000_000_000 + i64::try_from(begun.elapsed().as_millis()).expect("a short test"));
     let mailstore_options = postroom_mailstore::Options {
@@ -54,6 +60,7 @@ pub(crate) async fn world_on(store: Arc<MemoryStore>, net: Net, options: Options
         .id;
     let queue_options = postroom_queue::Options {
         clock: clock.clone(),
+        on_lost_reply: policy,
         ..postroom_queue::Options::new("us.example".into(), here)
     };
     let queue = Arc::new(Queue::new(store.clone(), queue_options));

@@ -7,11 +7,22 @@ use postroom_message::ReportKind;
 use postroom_store::Value;
 use postroom_types::{BlobId, EmailAddress, ReversePath};
 
+/// How far an attempt is known to have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Open; of the content nothing was sent, where [`ContentMark`](crate::ContentMark) is used.
+    Open,
+    /// Open, and content may have been sent.
+    Content,
+    /// Over, at this time.
+    Ended(i64),
+}
+
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptRow {
     pub(crate) started_at: i64,
-    pub(crate) ended_at: Option<i64>,
+    pub(crate) stage: Stage,
     pub(crate) contact: Contact,
     pub(crate) outcome: AttemptOutcome,
     pub(crate) reason: Reason,
@@ -21,8 +32,13 @@ impl AttemptRow {
     pub(crate) fn write(&self) -> Value {
         let mut writer = Writer::value();
         writer.i64(self.started_at);
-        writer.bool(self.ended_at.is_some());
-        writer.i64(self.ended_at.unwrap_or_default());
+        let (stage, ended_at) = match self.stage {
+            Stage::Open => (0, 0),
+            Stage::Ended(at) => (1, at),
+            Stage::Content => (2, 0),
+        };
+        writer.u8(stage);
+        writer.i64(ended_at);
         writer.contact(&self.contact);
         writer.u8(self.outcome as u8);
         writer.reason(&self.reason);
@@ -33,10 +49,11 @@ impl AttemptRow {
         let mut reader = Reader::value(value, "delivery attempt")?;
         let row = Self {
             started_at: reader.i64()?,
-            ended_at: {
-                let ended = reader.bool()?;
-                let at = reader.i64()?;
-                ended.then_some(at)
+            stage: match (reader.u8()?, reader.i64()?) {
+                (0, _) => Stage::Open,
+                (1, at) => Stage::Ended(at),
+                (2, _) => Stage::Content,
+                _ => return Err(reader.corrupt()),
             },
             contact: reader.contact()?,
             outcome: match reader.u8()? {
@@ -57,7 +74,10 @@ impl AttemptRow {
         Attempt {
             number,
             started_at: self.started_at,
-            ended_at: self.ended_at,
+            ended_at: match self.stage {
+                Stage::Ended(at) => Some(at),
+                Stage::Open | Stage::Content => None,
+            },
             contact: self.contact,
             outcome: self.outcome,
             reason: self.reason,

@@ -1,7 +1,8 @@
 //! Several processes on one store, and restarts.
 
 use crate::setup::*;
-use postroom_queue::{AttemptOutcome, ItemState, Options, QueueError};
+use postroom_queue::{AttemptOutcome, ItemState, OnLostReply, Options, QueueError};
+use postroom_types::ReversePath;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -39,6 +40,66 @@ async fn a_restart_finds_the_open_attempt_and_tries_again() {
         assert_eq!(outcomes, [AttemptOutcome::Uncertain, AttemptOutcome::Delivered]);
     }
     assert!(!is_kept(&shared, new.body.blob).await);
+}
+
+/// Mail that never reached a peer does not end because the server stopped.
+#[tokio::test(start_paused = true)]
+async fn under_hold_a_restart_ends_only_what_may_have_been_sent() {
+    for marks in [false, true] {
+        let store = store();
+        let options = Options {
+            on_lost_reply: OnLostReply::Hold,
+            ..options()
+        };
+        let (queue, shared) = started(&store, &options).await;
+        let new = message(&options, 1, &["a@peer.test", "b@peer.test"]);
+        put(&queue, &shared, &new).await;
+        let (turn, first) = job(&queue).await;
+        let attempt = queue.open_attempt(&first, &contact()).await.unwrap();
+        let mark = queue.content_mark(&attempt).expect("under Hold");
+        if marks {
+            mark.write().await.unwrap();
+            mark.write().await.expect("once more does nothing");
+        }
+        let (second, _) = started(&store, &options).await;
+        drop((turn, first, attempt, queue));
+        if !marks {
+            let result = mark.write().await;
+            assert!(matches!(result, Err(QueueError::LeaseLost)), "{result:?}");
+        }
+        let expected = if marks {
+            // The notice of failure is all that is left to do.
+            let (_turn, notice) = job(&second).await;
+            assert_eq!(notice.reverse_path, ReversePath::Null);
+            [(ItemState::Held, AttemptOutcome::Uncertain); 2]
+        } else {
+            work(&second, delivered()).await;
+            [(ItemState::Delivered, AttemptOutcome::Deferred); 2]
+        };
+        let mut seen = Vec::new();
+        for recipient in second.recipients(new.id).await.unwrap() {
+            let attempts = second.attempts(recipient.id).await.unwrap();
+            assert!(attempts[0].ended_at.is_some());
+            seen.push((recipient.state, attempts[0].outcome));
+        }
+        assert_eq!(seen, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_over_gets_no_mark() {
+    let options = Options {
+        on_lost_reply: OnLostReply::Hold,
+        ..options()
+    };
+    let (queue, store) = started(&store(), &options).await;
+    put(&queue, &store, &message(&options, 1, &["a@peer.test"])).await;
+    let (_turn, first) = job(&queue).await;
+    let attempt = queue.open_attempt(&first, &contact()).await.unwrap();
+    let mark = queue.content_mark(&attempt).expect("under Hold");
+    queue.close_attempt(attempt, &contact(), &[]).await.unwrap();
+    let result = mark.write().await;
+    assert!(matches!(result, Err(QueueError::Withdrawn)), "{result:?}");
 }
 
 #[tokio::test(start_paused = true)]

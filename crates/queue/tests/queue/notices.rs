@@ -55,6 +55,31 @@ async fn recipients_that_fail_together_share_one_notice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_of_one_job_may_end_as_one() {
+    let options = options();
+    let (queue, store) = started(&store(), &options).await;
+    let new = message(&options, 1, &["a@peer.test", "b@peer.test"]);
+    put(&queue, &store, &new).await;
+    put(&queue, &store, &message(&options, 2, &["c@peer.test"])).await;
+    let (mut turn, mut first) = job(&queue).await;
+    let other = turn.next_job().await.unwrap().unwrap();
+    let other = queue.open_attempt(&other, &contact()).await.unwrap();
+    let outcomes: Vec<_> = first.items.iter().map(|item| (item.id, bounced())).collect();
+    let last = first.items.pop().unwrap();
+    let mut attempt = queue.open_attempt(&first, &contact()).await.unwrap();
+    first.items = vec![last];
+    let second = queue.open_attempt(&first, &contact()).await.unwrap();
+    assert!(attempt.absorb(second).is_none());
+    let other = attempt.absorb(other).expect("of another message");
+    queue.close_attempt(other, &contact(), &[]).await.unwrap();
+    queue.close_attempt(attempt, &contact(), &outcomes).await.unwrap();
+    drop((turn, first));
+    assert_eq!(states(&queue, new.id).await, [ItemState::Bounced; 2]);
+    let (_, text) = notice(&queue, &store).await;
+    assert!(text.contains("a@peer.test") && text.contains("b@peer.test"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_is_told_about_a_null_reverse_path() {
     let options = options();
     let (queue, store) = started(&store(), &options).await;

@@ -98,6 +98,15 @@ impl Worker {
             && let Ok(attempt) = self.queue.open_attempt(&job, &contact()).await
         {
             sleep(Duration::from_secs(self.dice(&job, 2, 40))).await;
+            let mark = self.queue.content_mark(&attempt);
+            if let Some(mark) = mark
+                && mark.write().await.is_err()
+            {
+                // Nothing may be sent.
+                ids.iter()
+                    .for_each(|id| assert!(self.truth.lock().unwrap().busy.remove(id)));
+                return;
+            }
             let outcomes = self.outcomes(&job, &attempt, is_notice).await;
             sleep(Duration::from_millis(self.dice(&job, 3, 500))).await;
             if trouble > 1 && self.queue.close_attempt(attempt, &contact(), &outcomes).await.is_ok() {

@@ -246,6 +246,7 @@ impl Machine for Client {
             Input::News(unsent) => self.unsent(&unsent),
             Input::TlsUp(_) => self.tls_up(now),
             Input::Tick if now < self.deadline => {}
+            Input::Tick if self.draining => self.fail(Failure::Shutdown),
             Input::Tick => self.fail(Failure::Timeout),
             Input::Eof => self.fail(Failure::Closed),
             Input::Shutdown => {

@@ -21,10 +21,16 @@ pub enum RecipientResult {
         /// Its answer.
         reply: RemoteReply,
     },
-    /// We said no: the server lacks what the message needs, or the message may not leave as it is. Trying the same
-    /// server again will not help.
+    /// We said no: the server lacks what the message needs. Another one may have it.
     Unsupported {
         /// `5.6.7`
+        status: &'static str,
+        /// For people.
+        text: &'static str,
+    },
+    /// We said no: the message may not leave as it is, to whatever server.
+    Unfit {
+        /// `5.6.0`
         status: &'static str,
         /// For people.
         text: &'static str,
@@ -80,6 +86,9 @@ pub enum Failure {
     /// The server does not speak SMTP.
     #[error("protocol error: {0}")]
     Protocol(&'static str),
+    /// We go down and waited for the server as long as we may.
+    #[error("our server is shutting down")]
+    Shutdown,
     /// Our own content could not be read.
     #[error("content cannot be read")]
     Unreadable,

@@ -110,7 +110,7 @@ impl Client {
     /// The content has a CR or LF that stands alone. Without the final dot the server takes nothing, and only closing
     /// ends a message without one.
     fn forbid(&mut self, mut transfer: Transfer) -> State {
-        transfer.decide_rest(|| RecipientResult::Unsupported {
+        transfer.decide_rest(|| RecipientResult::Unfit {
             status: "5.6.0",
             text: "The message has a bare CR or LF",
         });

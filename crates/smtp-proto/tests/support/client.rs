@@ -161,6 +161,7 @@ fn show_result(result: &RecipientResult) -> String {
         RecipientResult::Accepted(reply) => format!("accepted {reply}"),
         RecipientResult::Refused { phase, reply } => format!("refused at {} {reply}", show_phase(*phase)),
         RecipientResult::Unsupported { status, .. } => format!("unsupported {status}"),
+        RecipientResult::Unfit { status, .. } => format!("unfit {status}"),
         RecipientResult::Lost { phase, failure } => format!("lost at {}, {failure}", show_phase(*phase)),
         RecipientResult::Unknown { failure } => format!("unknown, {failure}"),
     }
