@@ -1,12 +1,14 @@
 //! What a submission server adds to a message and takes from it (RFC 6409 §8).
 //!
-//! What always holds: every byte that is not part of a field named here stays as it came, in its place; completing a
-//! completed message changes nothing; the work is linear in the size of the message.
+//! What always holds: every byte that is not part of a field named here or of an 8-bit body stays as it came, in its
+//! place; every part decodes to what it did; completing a completed message changes nothing; the work is linear in the
+//! size of the message.
 
 use crate::address_list::parse_address_list;
 use crate::date::rfc5322_date;
 use crate::header::{Field, body_offset, fields, unfold};
 use crate::lexer::{Token, tokens};
+use crate::seven_bit::to_seven_bit;
 use crate::summary::message_ids;
 use crate::verify::without_blank_tail;
 use bytes::Bytes;
@@ -55,6 +57,9 @@ pub enum CompleteError {
 /// MIME-Version where they lack or cannot be read, and removes whitespace-only lines from the end of the body, which
 /// DKIM verifiers disagree about (see [`without_blank_tail`]). `domain` is the right side of a new Message-ID.
 ///
+/// Parts with octets above 127 become quoted-printable or base64, so that no server on the way need do it and break our
+/// signature (RFC 6376 §5.3). What the client signed or encrypted stays as it is; `eight_bit` says if anything is left.
+///
 /// # Errors
 /// [`CompleteError::Malformed`]: bare CR or LF, NUL, a line over 998 octets, a header section that is not UTF-8, a header
 /// line that is no field or has a space before its colon, a field doubled that may stand once, From or Sender that are
@@ -78,11 +83,16 @@ pub fn complete(content: Bytes, domain: &Domain, now_seconds: i64) -> Result<Com
     if seen.has_mime_fields && !seen.has_mime_version {
         added.extend_from_slice(b"MIME-Version: 1.0\r\n");
     }
-    let content = rebuild(content, body, &added, &seen.cuts);
+    let mut content = rebuild(content, body, &added, &seen.cuts);
     let header = body_offset(&content);
     let smtputf8 = !content[..header].is_ascii();
+    let mut eight_bit_body = !content[header..].is_ascii();
+    if eight_bit_body && let Some(converted) = to_seven_bit(&content) {
+        eight_bit_body = !converted[body_offset(&converted)..].is_ascii();
+        content = converted.into();
+    }
     Ok(Completed {
-        eight_bit: smtputf8 || !content[header..].is_ascii(),
+        eight_bit: smtputf8 || eight_bit_body,
         smtputf8,
         content,
         bcc: seen.bcc,

@@ -51,6 +51,7 @@ pub(crate) fn charset_decode(charset: &[u8], text: &[u8]) -> String {
 }
 
 /// A header value as people read it: encoded words decoded, the white space between two of them removed (RFC 2047 §6.2).
+/// Decoding brings no line ends and other control characters in: a value of one line stays one.
 #[must_use]
 pub fn decode_words(value: &[u8]) -> String {
     let mut out = String::with_capacity(value.len());
@@ -96,7 +97,27 @@ fn encoded_word(from: &[u8]) -> Option<(String, usize)> {
     // RFC 2231 §5: a language may follow the charset.
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
     let length = 2 + charset_length(from) + 1 + encoding.len() + 1 + end + 2;
-    Some((charset_decode(charset, &bytes), length))
+    Some((without_controls(charset_decode(charset, &bytes)), length))
+}
+
+/// Text on one line: each run of control characters and line or paragraph separators is one space. A tab may stay, as
+/// it may stand in a field unencoded.
+pub(crate) fn without_controls(text: String) -> String {
+    let unwanted = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(unwanted) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut in_run = false;
+    for c in text.chars() {
+        match (unwanted(c), in_run) {
+            (false, _) => out.push(c),
+            (true, false) => out.push(' '),
+            (true, true) => {}
+        }
+        in_run = unwanted(c);
+    }
+    out
 }
 
 fn charset_length(from: &[u8]) -> usize {
@@ -147,6 +168,12 @@ mod tests {
             ("=?utf-8?q?a b?=", "=?utf-8?q?a b?="),
             ("=?utf-8?q?=4?=", "=4"),
             ("=?nonsense?q?x=C3=A9?=", "xé"),
+            // Nothing that is decoded makes a second line.
+            ("=?utf-8?q?a=0D=0Ab=00=1B=7Fc?=", "a b c"),
+            ("=?utf-8?b?YQ0KQmNjOiB4QHk=?= d", "a Bcc: x@y d"),
+            ("=?utf-8?q?a=E2=80=A8b=E2=80=A9=C2=85c?=", "a b c"),
+            ("=?utf-16be?b?AGEADQAKAGI=?=", "a b"),
+            ("=?utf-8?q?a=09b=E2=80=AEc?=", "a\tb\u{202e}c"),
         ] {
             assert_eq!(decode_words(value.as_bytes()), text, "{value}");
         }
@@ -177,7 +204,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_decode(value in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = (decode_words(&value), decode_words(&[b"=?utf-8?q?", value.as_slice(), b"?="].concat()));
+            let _ = decode_words(&value);
+            let coded: String = value.iter().map(|byte| format!("={byte:02X}")).collect();
+            for charset in ["utf-8", "iso-8859-1", "utf-7"] {
+                let text = decode_words(format!("=?{charset}?q?{coded}?=").as_bytes());
+                prop_assert!(!text.chars().any(|c| c.is_control() && c != '\t'), "{text:?}");
+            }
             let _ = (transfer_decode(b"base64", &value), transfer_decode(b"quoted-printable", &value));
             let _ = (charset_decode(b"iso-2022-jp", &value), charset_decode(b"utf-7", &value));
         }

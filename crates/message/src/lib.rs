@@ -20,6 +20,7 @@ mod lexer;
 mod mime_value;
 mod reply;
 mod report;
+mod seven_bit;
 mod sign;
 mod structure;
 mod summary;

@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(
             (found[0].filename.as_deref(), found[0].content.as_ref()),
-            (Some("a  b.png"), &b"hello"[..])
+            (Some("a b.png"), &b"hello"[..])
         );
         assert_eq!((found[0].content_id.as_deref(), found[0].inline), (Some("x@y"), true));
         assert_eq!(found[1].content_type, "message/rfc822");

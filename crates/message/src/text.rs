@@ -1,6 +1,6 @@
 //! What people read: decoded text, for the API, for previews and for search.
 
-use crate::decode::{charset_decode, decode_words, guarded, transfer_decode};
+use crate::decode::{charset_decode, decode_words, guarded, transfer_decode, without_controls};
 use crate::header::{fields, unfold};
 use mail_parser::DateTime;
 use mail_parser::decoders::html::html_to_text;
@@ -171,6 +171,7 @@ fn filename(part: &Part) -> Option<String> {
         .and_then(|disposition| decoded_param(&disposition.params, "filename"));
     disposed
         .or_else(|| decoded_param(&part.params, "name"))
+        .map(without_controls)
         .filter(|name| !name.is_empty())
 }
 
@@ -314,6 +315,19 @@ mod tests {
         assert_eq!(decoded_body(MIXED, leaf(&root, 2).unwrap()).as_ref(), b"hello");
         assert_eq!(found[0].content_id.as_deref(), Some("x@y"));
         assert_eq!(leaf(&root, 5), None);
+    }
+
+    #[test]
+    fn names_are_one_line() {
+        for disposition in [
+            "filename*=utf-8''a%0D%0Ab",
+            "filename*0=a; filename*1*=%0D%0Ab",
+            "filename=\"=?utf-8?q?a=0D=0Ab?=\"",
+        ] {
+            let content = format!("Content-Disposition: attachment; {disposition}\r\n\r\n");
+            let found = attachments(&summarize(content.as_bytes()).root);
+            assert_eq!(found[0].filename.as_deref(), Some("a b"), "{disposition}");
+        }
     }
 
     #[test]

@@ -91,8 +91,8 @@ fn what_the_header_says() {
             .unwrap()
             .auto_submitted
     );
-    assert!(completed("From: a@b\r\n\r\n\u{e9}").unwrap().eight_bit);
-    assert!(!completed("From: a@b\r\n\r\n\u{e9}").unwrap().smtputf8);
+    let body = completed("From: a@b\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n\u{e9}").unwrap();
+    assert_eq!((body.eight_bit, body.smtputf8), (true, false));
     let header = completed("From: a@b\r\nSubject: \u{e9}\r\n\r\n").unwrap();
     assert_eq!((header.eight_bit, header.smtputf8), (true, true));
 }

@@ -1,0 +1,217 @@
+//! 8-bit bodies made 7-bit, so that every server takes them and nobody on the way has to convert what is signed
+//! (RFC 6376 §5.3, RFC 6152 §3).
+//!
+//! What always holds: each part decodes to what it decoded to before; what is signed or encrypted (RFC 1847, RFC 8551),
+//! header fields with octets above 127, preambles and epilogues stay byte for byte; the work is linear in the size.
+
+use crate::decode::transfer_decode;
+use crate::encode::{add_base64_lines, add_quoted_printable};
+use crate::header::fields;
+use crate::structure;
+use postroom_types::{Part, PartBody};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The message with every leaf encoded that has octets above 127 and may be encoded: text as quoted-printable, the rest
+/// as base64. `None` if there is nothing to change. Lines end in CRLF, and an empty one ends the header section.
+pub(crate) fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
+    let mut walk = Walk {
+        content,
+        at: 0,
+        kept: 0,
+        edits: Vec::new(),
+    };
+    let (_, root) = structure::parse(content);
+    walk.part(&root, true);
+    // A composite part knows its label only after its children are known.
+    walk.edits.sort_by_key(|edit| edit.place.start);
+    (!walk.edits.is_empty()).then(|| apply(content, &walk.edits))
+}
+
+struct Walk<'a> {
+    content: &'a [u8],
+    /// Up to here the content has been looked at.
+    at: usize,
+    /// How many stretches with octets above 127 stay.
+    kept: usize,
+    edits: Vec<Edit>,
+}
+
+struct Edit {
+    place: Range<usize>,
+    to: Change,
+}
+
+enum Change {
+    /// A header section gets another Content-Transfer-Encoding.
+    Header(Label),
+    /// A body in this encoding gets quoted-printable if it is text, else base64.
+    Body { encoding: Vec<u8>, text: bool },
+}
+
+#[derive(Clone, Copy)]
+struct Label {
+    encoding: &'static str,
+    /// It is the header of a message, which needs MIME-Version (RFC 2045 §4).
+    message: bool,
+    /// The body is text in UTF-8, to be said if there is no Content-Type (RFC 2045 §5.2 takes it for US-ASCII).
+    utf8: bool,
+}
+
+impl Walk<'_> {
+    /// Goes over one part; `message` says that its header is that of a message.
+    fn part(&mut self, part: &Part, message: bool) {
+        self.keep(offset(part.body_offset));
+        let (kept, edits) = (self.kept, self.edits.len());
+        match &part.body {
+            _ if is_sealed(part) => {}
+            PartBody::Leaf => self.leaf(part, message),
+            PartBody::Multipart(children) => children.iter().for_each(|child| self.part(child, false)),
+            PartBody::Message(inner) => self.part(&inner.1, true),
+        }
+        self.keep(offset(part.end_offset));
+        let became_ascii = self.kept == kept && self.edits.len() > edits;
+        // A server that goes by the labels would convert it again, and break the signature.
+        if became_ascii && is_one_of(&part.encoding, &["8bit", "binary"]) && !matches!(part.body, PartBody::Leaf) {
+            self.relabel(
+                part,
+                Label {
+                    encoding: "7bit",
+                    message: false,
+                    utf8: false,
+                },
+            );
+        }
+    }
+
+    /// What lies before `end` and was not looked at stays as it is.
+    fn keep(&mut self, end: usize) {
+        if let Some(stretch) = self.content.get(self.at..end) {
+            self.kept += usize::from(!stretch.is_ascii());
+            self.at = end;
+        }
+    }
+
+    fn leaf(&mut self, part: &Part, message: bool) {
+        let place = offset(part.body_offset)..offset(part.end_offset);
+        let body = &self.content[place.clone()];
+        // RFC 2045 §6.4: composite types cannot be encoded, not even where they could not be looked into.
+        if body.is_ascii() || is_one_of(&part.media_type, &["multipart", "message"]) {
+            return;
+        }
+        let Some(decoded) = decoded(&part.encoding, body) else {
+            return;
+        };
+        let text = is_one_of(&part.media_type, &["text"]);
+        let utf8 = text && std::str::from_utf8(&decoded).is_ok();
+        let encoding = if text { "quoted-printable" } else { "base64" };
+        self.relabel(
+            part,
+            Label {
+                encoding,
+                message,
+                utf8,
+            },
+        );
+        self.at = place.end;
+        let encoding = part.encoding.clone();
+        self.edits.push(Edit {
+            place,
+            to: Change::Body { encoding, text },
+        });
+    }
+
+    fn relabel(&mut self, part: &Part, label: Label) {
+        let place = offset(part.header_offset)..offset(part.body_offset);
+        self.edits.push(Edit {
+            place,
+            to: Change::Header(label),
+        });
+    }
+}
+
+fn offset(octets: u64) -> usize {
+    usize::try_from(octets).expect("an offset into content that is in memory")
+}
+
+fn is_one_of(value: &[u8], names: &[&str]) -> bool {
+    names.iter().any(|name| value.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Whatever changes a signed part breaks its signature (RFC 1847 §2.1).
+fn is_sealed(part: &Part) -> bool {
+    let is = |media_type, subtypes| is_one_of(&part.media_type, &[media_type]) && is_one_of(&part.subtype, subtypes);
+    is("multipart", &["signed", "encrypted"]) || is("application", &["pkcs7-mime", "x-pkcs7-mime"])
+}
+
+/// A body without its encoding. `None` if that is unknown or broken, since then only its readers know what it means.
+fn decoded<'a>(encoding: &[u8], body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let plain = is_one_of(encoding, &["", "7bit", "8bit", "binary"]);
+    let decoded = transfer_decode(encoding, body);
+    (plain || matches!(decoded, Cow::Owned(_))).then_some(decoded)
+}
+
+fn apply(content: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.len() + content.len() / 2);
+    let mut from = 0;
+    for Edit { place, to } in edits {
+        out.extend_from_slice(&content[from..place.start]);
+        from = place.end;
+        let old = &content[place.clone()];
+        match to {
+            Change::Header(label) => add_header(&mut out, old, *label),
+            Change::Body { encoding, text } => {
+                add_body(&mut out, &transfer_decode(encoding, old), *text, from == content.len());
+            }
+        }
+    }
+    out.extend_from_slice(&content[from..]);
+    out
+}
+
+/// The header section with this label in place of any other. It ends in an empty line, as its part has a body.
+fn add_header(out: &mut Vec<u8>, header: &[u8], label: Label) {
+    let encoding = format!("Content-Transfer-Encoding: {}\r\n", label.encoding);
+    let (mut labelled, mut versioned, mut typed) = (false, false, false);
+    let mut from = 0;
+    for field in fields(header) {
+        versioned |= field.is("MIME-Version");
+        typed |= field.is("Content-Type");
+        if field.is("Content-Transfer-Encoding") {
+            out.extend_from_slice(&header[from..field.start]);
+            from = field.end;
+            if !std::mem::replace(&mut labelled, true) {
+                out.extend_from_slice(encoding.as_bytes());
+            }
+        }
+    }
+    let end = header.len().saturating_sub(b"\r\n".len()).max(from);
+    out.extend_from_slice(&header[from..end]);
+    if label.message && !versioned {
+        out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    }
+    if label.utf8 && !typed {
+        out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");
+    }
+    if !labelled {
+        out.extend_from_slice(encoding.as_bytes());
+    }
+    out.extend_from_slice(&header[end..]);
+}
+
+/// `last`: the message ends here, so the body has to end its last line; elsewhere the line end belongs to the delimiter.
+fn add_body(out: &mut Vec<u8>, decoded: &[u8], text: bool, last: bool) {
+    if !text {
+        let start = out.len();
+        add_base64_lines(out, decoded);
+        if !last {
+            out.truncate(out.len().saturating_sub(b"\r\n".len()).max(start));
+        }
+        return;
+    }
+    add_quoted_printable(out, decoded);
+    if last && !out.ends_with(b"\r\n") {
+        // A line end that is none.
+        out.extend_from_slice(b"=\r\n");
+    }
+}
