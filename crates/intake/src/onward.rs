@@ -124,7 +124,7 @@ impl Intake {
             address: recipient.address.clone(),
             destination: Destination::Inbox(recipient.inbox),
         });
-        let mut message = NewQueued {
+        NewQueued {
             id: EmailId::new(),
             sender: None,
             reverse_path: passing.reverse_path.clone(),
@@ -136,9 +136,7 @@ impl Intake {
             recipients: recipients.collect(),
             created_at: passing.now_ms,
             held: None,
-        };
-        message.smtputf8 |= self.is_from_international(&message);
-        message
+        }
     }
 
     /// The copy that an inbox sends on of what is placed in it: as its own, so that notices come back to it, and under the
@@ -185,7 +183,7 @@ impl Intake {
             address: forward.to.clone(),
             destination,
         };
-        let mut copy = NewQueued {
+        Ok(Some(NewQueued {
             id: placing.email_id,
             sender: Some(forward.inbox),
             reverse_path: ReversePath::Mailbox(forward.from.clone()),
@@ -197,25 +195,7 @@ impl Intake {
             recipients: vec![recipient],
             created_at: passing.now_ms,
             held: None,
-        };
-        copy.smtputf8 |= self.is_from_international(&copy);
-        Ok(Some(copy))
-    }
-
-    /// Whether the reverse-path needs SMTPUTF8 as other servers see it: of a signed one only the domain may. What a
-    /// recipient's address needs is found out for each when it is sent, and a header with octets above 127 asks for no
-    /// more than it came with.
-    pub(crate) fn is_from_international(&self, message: &NewQueued) -> bool {
-        let ReversePath::Mailbox(address) = &message.reverse_path else {
-            return false;
-        };
-        let item = ItemId {
-            message: message.id,
-            recipient: 0,
-        };
-        let signed = self.queue.bounce_address(item, address.domain());
-        let shown = signed.filter(|_| message.verp);
-        shown.as_ref().unwrap_or(address).is_internationalized()
+        }))
     }
 }
 

@@ -208,7 +208,7 @@ impl Intake {
 
     fn queued(&self, prepared: &Prepared, held: bool) -> NewQueued {
         let completed = &prepared.completed;
-        let mut queued = NewQueued {
+        NewQueued {
             id: prepared.id,
             sender: Some(prepared.inbox.id),
             reverse_path: prepared.reverse_path.clone(),
@@ -223,9 +223,7 @@ impl Intake {
             recipients: prepared.recipients.clone(),
             created_at: prepared.now_ms,
             held: held.then(|| "loop breaker: too many automated turns within a day".to_owned()),
-        };
-        queued.smtputf8 |= self.is_from_international(&queued);
-        queued
+        }
     }
 }
 

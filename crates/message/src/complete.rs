@@ -37,8 +37,6 @@ pub struct Completed {
     pub sender: Option<EmailAddress>,
     /// There are octets above 127 somewhere, so the next server must offer 8BITMIME (RFC 6152).
     pub eight_bit: bool,
-    /// There are octets above 127 in the header section, so the next server must offer SMTPUTF8 (RFC 6532).
-    pub smtputf8: bool,
     /// Auto-Submitted is there and does not say `no` (RFC 3834 §5).
     pub auto_submitted: bool,
     /// The first Message-ID of In-Reply-To, without angle brackets.
@@ -84,16 +82,12 @@ pub fn complete(content: Bytes, domain: &Domain, now_seconds: i64) -> Result<Com
         added.extend_from_slice(b"MIME-Version: 1.0\r\n");
     }
     let mut content = rebuild(content, body, &added, &seen.cuts);
-    let header = body_offset(&content);
-    let smtputf8 = !content[..header].is_ascii();
-    let mut eight_bit_body = !content[header..].is_ascii();
-    if eight_bit_body && let Some(converted) = to_seven_bit(&content) {
-        eight_bit_body = !converted[body_offset(&converted)..].is_ascii();
+    let body_is_ascii = content[body_offset(&content)..].is_ascii();
+    if !body_is_ascii && let Some(converted) = to_seven_bit(&content) {
         content = converted.into();
     }
     Ok(Completed {
-        eight_bit: smtputf8 || eight_bit_body,
-        smtputf8,
+        eight_bit: !content.is_ascii(),
         content,
         bcc: seen.bcc,
         message_id,

@@ -464,7 +464,7 @@ fn internationalized_addresses_are_written_in_utf_8() {
     assert!(
         complete(content.into(), &Domain::parse("b").unwrap(), 0)
             .unwrap()
-            .smtputf8
+            .eight_bit
     );
 }
 

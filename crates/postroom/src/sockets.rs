@@ -121,8 +121,10 @@ mod tests {
     #[test]
     fn a_socket_belongs_to_a_service_by_name_or_by_port() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let mut listen = Listen::default();
-        listen.imap = vec![at(8443), at(443)];
+        let listen = Listen {
+            imap: vec![at(8443), at(443)],
+            ..Listen::default()
+        };
         for (name, port, expected) in [
             ("imaps", 8443, "imaps"),
             ("postroom.socket", 8443, "imap"),
