@@ -5,6 +5,7 @@ None for the usual reply, a text to reply with, or an action: `CLOSE`, `SILENT`,
 line of 10 MB), and for "tls" `GARBAGE` (no handshake). What was taken is counted by Message-ID, also when the reply to it is then lost.
 """
 
+import base64
 import email
 import socket
 import ssl
@@ -24,9 +25,12 @@ class Taken:
 
 
 class Remote:
-    """Serves until closed; `taken` grows. `tls` is an ssl context for STARTTLS."""
+    """Serves until closed; `taken` grows. `tls` is an ssl context for STARTTLS, or for all connections with `implicit_tls`. With
+    `login`, a user and a password, it takes mail after AUTH PLAIN alone, and `logins` has what came."""
 
-    def __init__(self, address=("127.0.0.1", 0), script=None, tls=None, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 52428800")):
+    def __init__(self, address=("127.0.0.1", 0), script=None, tls=None, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 52428800"),
+                 implicit_tls=False, login=None):
+        self.implicit_tls, self.login, self.logins = implicit_tls, login, []
         self.listener = socket.create_server(address)
         self.address = self.listener.getsockname()
         self.script, self.tls, self.extensions = script or (lambda phase, session: None), tls, extensions
@@ -58,11 +62,13 @@ class Remote:
 class Session:
     def __init__(self, remote, client, peer):
         self.remote, self.socket, self.peer, self.tls = remote, client, peer, False
-        self.buffer, self.sender, self.recipients, self.verbs = b"", None, [], []
+        self.buffer, self.sender, self.recipients, self.verbs, self.is_in = b"", None, [], [], remote.login is None
 
     def run(self):
         self.socket.settimeout(120)
         try:
+            if self.remote.implicit_tls:
+                self.socket, self.tls = self.remote.tls.wrap_socket(self.socket, server_side=True), True
             if self.say(self.wish("connect"), "220 remote.example ESMTP"):
                 while self.command(self.line()):
                     pass
@@ -104,7 +110,7 @@ class Session:
         self.verbs.append(line)
         if verb == "EHLO":
             offers = [*self.remote.extensions, *(["STARTTLS"] if self.remote.tls and not self.tls else [])]
-            lines = ["remote.example", *offers]
+            lines = ["remote.example", *offers, *(["AUTH PLAIN"] if self.remote.login and self.tls else [])]
             return self.say(self.wish("ehlo"), "\r\n".join(f"250{'-' if at + 1 < len(lines) else ' '}{text}" for at, text in enumerate(lines)))
         if verb == "STARTTLS":
             if not self.say(self.wish("starttls"), "220 go ahead"):
@@ -115,6 +121,15 @@ class Session:
                 return False
             self.socket = self.remote.tls.wrap_socket(self.socket, server_side=True)
             self.tls, self.buffer = True, b""
+            return True
+        if verb == "AUTH":
+            told = tuple(base64.b64decode(line.split(" ")[2]).decode().split("\0")[1:])
+            self.remote.logins.append(told)
+            self.is_in = told == self.remote.login
+            self.socket.sendall(b"235 2.7.0 OK\r\n" if self.is_in else b"535 5.7.8 " + line.encode() + b" is wrong\r\n")
+            return True
+        if verb == "MAIL" and not self.is_in:
+            self.socket.sendall(b"530 5.7.0 Authentication required\r\n")
             return True
         if verb == "MAIL":
             self.sender, self.recipients = path(line), []

@@ -176,7 +176,7 @@ impl Session<'_> {
                 RecipientResult::Accepted(reply) => assert!(self.ended && (200..300).contains(&reply.code)),
                 RecipientResult::Unknown { .. } => assert!(self.ended),
                 RecipientResult::Refused { reply, .. } => assert!((400..600).contains(&reply.code)),
-                RecipientResult::Unsupported { .. } | RecipientResult::Lost { .. } => {}
+                RecipientResult::Unsupported { .. } | RecipientResult::Unfit { .. } | RecipientResult::Lost { .. } => {}
             }
         }
         // The next line may begin after content that was cut off: then the connection is closed.
