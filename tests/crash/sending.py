@@ -112,7 +112,7 @@ def settle(server):
         api.request(server, "POST", "/postroom/v1/queue/flush", {}, server.ready["operator_key"])
         return not unsettled(server)
 
-    wait_until(done, "the queue to be empty", 120, pause=0.5)
+    wait_until(done, "the queue to be empty", 600, pause=1)
 
 
 def uncertain(server, inbox):
@@ -167,7 +167,11 @@ def run():
     chosen = options(("--kills", 8, "how many times the server is killed"), ("--record", False, "put the result into RESULTS.md"))
     begun, chance = time.monotonic(), random.Random(chosen.seed)
 
+    calm = threading.Event()
+
     def script(phase, _session):
+        if calm.is_set():
+            return None
         if phase in ("data", "dot") and chance.random() < 0.2:
             time.sleep(0.2)  # a kill may come now
         return CLOSE if phase == "dot" and chance.random() < 0.03 else None
@@ -185,6 +189,7 @@ def run():
             sending.end()
             server.fsck()
             server.relaunch()
+        calm.set()
         settle(server)
         promised, doubtful, twice = verify(sending, server, remote)
         done = f"{promised:,} messages that got 250, {doubtful} with an uncertain attempt, {twice} of them taken twice"

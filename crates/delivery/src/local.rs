@@ -1,6 +1,7 @@
 //! Mail for inboxes here: intake delivers it, and the same commit settles it in the queue.
 
 use crate::delivery::{Delivery, STORE_PAUSE};
+use crate::standing;
 use postroom_intake::Settled;
 use postroom_queue::{Contact, Job, Outcome, QueueError, Reason, Turn};
 
@@ -30,17 +31,21 @@ async fn deliver(delivery: &Delivery, mut job: Job) -> Result<(), QueueError> {
         host: "local".into(),
         ..Contact::default()
     };
+    let barred = standing::barred(&delivery.identity, job.sender).await;
     for item in std::mem::take(&mut job.items) {
         let id = item.id;
         job.items = vec![item];
         let attempt = delivery.queue.open_attempt(&job, &contact).await?;
-        let outcome = match delivery.intake.deliver_queued(&job, &attempt, id).await {
-            Ok(Settled::Delivered | Settled::Gone) => None,
-            Ok(Settled::Refused(outcome)) => Some(outcome),
-            Err(error) => {
-                tracing::warn!(msg = %job.message, %error, "cannot deliver here");
-                Some(trouble())
-            }
+        let outcome = match &barred {
+            Some(outcome) => Some(outcome.clone()),
+            None => match delivery.intake.deliver_queued(&job, &attempt, id).await {
+                Ok(Settled::Delivered | Settled::Gone) => None,
+                Ok(Settled::Refused(outcome)) => Some(outcome),
+                Err(error) => {
+                    tracing::warn!(msg = %job.message, %error, "cannot deliver here");
+                    Some(trouble())
+                }
+            },
         };
         let outcomes: Vec<_> = outcome.map(|outcome| (id, outcome)).into_iter().collect();
         delivery.queue.close_attempt(attempt, &contact, &outcomes).await?;

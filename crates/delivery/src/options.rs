@@ -11,7 +11,7 @@ pub struct Options {
     pub hostname: String,
     /// Connections to other servers at one time, in all. Default 100. The waits are those of RFC 5321 §4.5.3.2. While no
     /// more than a quarter is free, a new connection waits less: 10 s to be made, 30 s for TLS, the greeting and each
-    /// reply, 60 s for each block of content and for the final reply. So servers that accept and stay silent hold most
+    /// reply, 60 s for each block of content; the final reply has its full time. So servers that accept and stay silent hold most
     /// of them for a while, but never keep all other mail from going out.
     pub connections: usize,
     /// How long a connection waits for more mail to the same server. Default 5 s.

@@ -35,8 +35,8 @@ impl Patiences {
             greeting_timeout: half_minute,
             command_timeout: half_minute,
             handshake_timeout: half_minute.min(options.handshake_timeout),
+            // Not that for the reply to the final dot: who gives up there sends twice (RFC 5321 §4.5.3.2.6).
             data_timeout: half_minute,
-            final_timeout: minute,
             ..client.clone()
         };
         Self {

@@ -11,9 +11,8 @@ use postroom_mailstore::{MAX_PREFIX_OCTETS, ThreadChoice};
 use postroom_message::{CompleteError, Completed, complete, count_received, summarize};
 use postroom_queue::NewRecipient;
 use postroom_types::{BlobId, Domain, EmailId, InboxId, ReversePath, Summary, ThreadId};
-use std::sync::Arc;
 
-/// Signing reads all of a message: what is larger than this is not done between two other tasks' turns.
+/// Completing and signing read all of a message: what is larger than this is not done between two other tasks' turns.
 const QUICK_OCTETS: usize = 256 << 10;
 
 /// A submission, ready to be taken.
@@ -47,8 +46,13 @@ impl Intake {
         }
         let now_ms = self.now_ms();
         let content = self.without_forgeries(&content);
-        let completed = complete(content, inbox.primary.domain(), now_ms.div_euclid(1000)).map_err(malformed)?;
+        let completed = completed(content, inbox.primary.domain().clone(), now_ms.div_euclid(1000)).await?;
         check_authors(&inbox, &completed)?;
+        // Made 7-bit it may be larger: better refused now than by the next server.
+        let octets = completed.content.len() as u64;
+        if octets > self.options.max_message_octets {
+            return Err(SubmitError::TooBig { octets });
+        }
         let hops = count_received(&completed.content);
         if hops > self.options.max_received {
             return Err(SubmitError::Loop { hops });
@@ -102,16 +106,8 @@ impl Intake {
             self.warn_unsigned(domain);
             return Ok(Vec::new());
         };
-        let signed = if content.len() <= QUICK_OCTETS {
-            signer.sign(content)
-        } else {
-            let (signer, content) = (Arc::clone(&signer), content.clone());
-            match tokio::task::spawn_blocking(move || signer.sign(&content)).await {
-                Ok(signed) => signed,
-                // The runtime is shutting down.
-                Err(_) => return Err(SubmitError::Unavailable),
-            }
-        };
+        let (octets, content) = (content.len(), content.clone());
+        let signed = worked(octets, move || signer.sign(&content)).await?;
         signed.map_err(|error| {
             tracing::error!(%domain, %error, "cannot sign");
             SubmitError::Unavailable
@@ -134,6 +130,22 @@ impl Intake {
             signatures
         }
     }
+}
+
+async fn completed(content: Bytes, domain: Domain, now_seconds: i64) -> Result<Completed, SubmitError> {
+    let octets = content.len();
+    let work = move || complete(content, &domain, now_seconds);
+    worked(octets, work).await?.map_err(malformed)
+}
+
+/// Does work that grows with a message: where that is large, beside the executor.
+async fn worked<T: Send + 'static>(octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SubmitError> {
+    if octets <= QUICK_OCTETS {
+        return Ok(work());
+    }
+    // An error says that the runtime is shutting down.
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| SubmitError::Unavailable)
 }
 
 fn malformed(error: CompleteError) -> SubmitError {

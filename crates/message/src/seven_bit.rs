@@ -1,8 +1,8 @@
 //! 8-bit bodies made 7-bit, so that every server takes them and nobody on the way has to convert what is signed
 //! (RFC 6376 §5.3, RFC 6152 §3).
 //!
-//! What always holds: each part decodes to what it decoded to before; what is signed or encrypted (RFC 1847, RFC 8551),
-//! header fields with octets above 127, preambles and epilogues stay byte for byte; the work is linear in the size.
+//! What always holds: each part decodes to what it decoded to before; what is signed or encrypted (RFC 1847, RFC 8551,
+//! enclosed messages with DKIM signatures), header fields with octets above 127, preambles and epilogues stay byte for byte; the work is linear in the size.
 
 use crate::decode::transfer_decode;
 use crate::encode::{add_base64_lines, add_quoted_printable};
@@ -12,8 +12,11 @@ use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The message with every leaf encoded that has octets above 127 and may be encoded: text as quoted-printable, the rest
-/// as base64. `None` if there is nothing to change. Lines end in CRLF, and an empty one ends the header section.
+/// Text up to this size is quoted-printable in any case.
+const SHORT_OCTETS: usize = 4 << 10;
+
+/// The message with every leaf encoded that has octets above 127 and may be encoded: text as quoted-printable, unless that
+/// would be larger than base64, the rest as base64. `None` if there is nothing to change. Lines end in CRLF, and an empty one ends the header section.
 pub(crate) fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
     let mut walk = Walk {
         content,
@@ -45,8 +48,8 @@ struct Edit {
 enum Change {
     /// A header section gets another Content-Transfer-Encoding.
     Header(Label),
-    /// A body in this encoding gets quoted-printable if it is text, else base64.
-    Body { encoding: Vec<u8>, text: bool },
+    /// A body in this encoding gets quoted-printable or base64.
+    Body { encoding: Vec<u8>, quoted: bool },
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +70,7 @@ impl Walk<'_> {
             _ if is_sealed(part) => {}
             PartBody::Leaf => self.leaf(part, message),
             PartBody::Multipart(children) => children.iter().for_each(|child| self.part(child, false)),
+            PartBody::Message(inner) if self.is_signed(&inner.1) => {}
             PartBody::Message(inner) => self.part(&inner.1, true),
         }
         self.keep(offset(part.end_offset));
@@ -92,6 +96,12 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether an enclosed message carries signatures of its own, which whoever gets it may want to verify.
+    fn is_signed(&self, message: &Part) -> bool {
+        let header = &self.content[offset(message.header_offset)..offset(message.body_offset)];
+        fields(header).any(|field| field.is("DKIM-Signature") || field.is("ARC-Seal"))
+    }
+
     fn leaf(&mut self, part: &Part, message: bool) {
         let place = offset(part.body_offset)..offset(part.end_offset);
         let body = &self.content[place.clone()];
@@ -104,7 +114,8 @@ impl Walk<'_> {
         };
         let text = is_one_of(&part.media_type, &["text"]);
         let utf8 = text && std::str::from_utf8(&decoded).is_ok();
-        let encoding = if text { "quoted-printable" } else { "base64" };
+        let quoted = text && !is_better_in_base64(&decoded);
+        let encoding = if quoted { "quoted-printable" } else { "base64" };
         self.relabel(
             part,
             Label {
@@ -117,7 +128,7 @@ impl Walk<'_> {
         let encoding = part.encoding.clone();
         self.edits.push(Edit {
             place,
-            to: Change::Body { encoding, text },
+            to: Change::Body { encoding, quoted },
         });
     }
 
@@ -136,6 +147,13 @@ fn offset(octets: u64) -> usize {
 
 fn is_one_of(value: &[u8], names: &[&str]) -> bool {
     names.iter().any(|name| value.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Text of which a person could read little in quoted-printable, and which that would make larger than base64 does. What is
+/// short stays as it looks most like itself.
+fn is_better_in_base64(text: &[u8]) -> bool {
+    let raised = text.iter().filter(|octet| !octet.is_ascii()).count();
+    text.len() > SHORT_OCTETS && raised * 6 > text.len()
 }
 
 /// Whatever changes a signed part breaks its signature (RFC 1847 §2.1).
@@ -160,8 +178,13 @@ fn apply(content: &[u8], edits: &[Edit]) -> Vec<u8> {
         let old = &content[place.clone()];
         match to {
             Change::Header(label) => add_header(&mut out, old, *label),
-            Change::Body { encoding, text } => {
-                add_body(&mut out, &transfer_decode(encoding, old), *text, from == content.len());
+            Change::Body { encoding, quoted } => {
+                add_body(
+                    &mut out,
+                    &transfer_decode(encoding, old),
+                    *quoted,
+                    from == content.len(),
+                );
             }
         }
     }
@@ -200,8 +223,8 @@ fn add_header(out: &mut Vec<u8>, header: &[u8], label: Label) {
 }
 
 /// `last`: the message ends here, so the body has to end its last line; elsewhere the line end belongs to the delimiter.
-fn add_body(out: &mut Vec<u8>, decoded: &[u8], text: bool, last: bool) {
-    if !text {
+fn add_body(out: &mut Vec<u8>, decoded: &[u8], quoted: bool, last: bool) {
+    if !quoted {
         let start = out.len();
         add_base64_lines(out, decoded);
         if !last {

@@ -289,3 +289,48 @@ proptest! {
         prop_assert_eq!(completed(&once).0, once);
     }
 }
+
+/// What quoted-printable would make three times as large goes as base64; what is short stays readable.
+#[test]
+fn text_in_another_script_is_not_blown_up() {
+    let check = |text: &str, expected: &str| {
+        let content = format!(
+            "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\r\n{text}"
+        );
+        let octets = content.len();
+        let converted = complete(content.into(), &Domain::parse("b").unwrap(), 0)
+            .unwrap()
+            .content;
+        let converted = String::from_utf8(converted.to_vec()).unwrap();
+        assert!(
+            converted.contains(&format!("Content-Transfer-Encoding: {expected}\r\n")),
+            "{converted:.400}"
+        );
+        assert!(
+            octets < 4096 || converted.len() < octets * 3 / 2,
+            "{octets} became {}",
+            converted.len()
+        );
+    };
+    check("Привет, мир\r\n", "quoted-printable");
+    check(&"Привет, мир, как дела сегодня утром\r\n".repeat(500), "base64");
+    check(
+        &"Grüße aus München, es regnet hier schon wieder\r\n".repeat(500),
+        "quoted-printable",
+    );
+}
+
+/// Whoever gets an enclosed message may want to verify its signatures.
+#[test]
+fn an_enclosed_signed_message_stays() {
+    for (field, stays) in [("DKIM-Signature: v=1", true), ("X-Other: v=1", false)] {
+        let inner = format!("{field}\r\nFrom: c@d\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{fc}\u{df}e\r\n");
+        let content = format!(
+            "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{inner}"
+        );
+        let completed = complete(content.into(), &Domain::parse("b").unwrap(), 0).unwrap();
+        assert_eq!(completed.content.ends_with(inner.as_bytes()), stays, "{field}");
+        assert_eq!(completed.eight_bit, stays, "{field}");
+    }
+}

@@ -177,7 +177,7 @@ pub(crate) fn positive(text: &str) -> Reason {
     }
 }
 
-/// Marks an item of an unwritten attempt as delivered.
+/// Marks an item as delivered.
 pub(crate) fn add_settled(
     builder: &mut CommitBuilder,
     attempt: &OpenAttempt,
@@ -185,9 +185,11 @@ pub(crate) fn add_settled(
     (old, row): (Value, ItemRow),
     end: &End,
 ) {
+    // An attempt at a domain that has become ours meanwhile is written already.
+    let number = row.attempts + u32::from(!attempt.is_stored);
     let new = ItemRow {
         state: ItemState::Delivered,
-        attempts: row.attempts + 1,
+        attempts: number,
         changed_at: end.at,
         reason: end.reason.clone(),
         contact: end.contact.clone(),
