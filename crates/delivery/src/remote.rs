@@ -1,13 +1,20 @@
 //! One destination's jobs, one after the other, over as few connections as can be.
 //!
 //! What always holds: an attempt is open, durably, before a connection is made or used for it, and it is closed with an
-//! outcome for each of its recipients. Refusals of one message by one server are closed together. What a closing attempt writes and what the next opening writes go to disk together.
+//! outcome for each of its recipients. What a closing attempt writes and what the next opening writes go to disk together.
+//! Refusals of one message by one server are closed together, unless that would keep them waiting.
 
 use crate::courier::{Courier, Ended};
 use crate::delivery::{Delivery, Permit, STORE_PAUSE};
 use crate::line::{Line, Opened};
 use postroom_queue::{Contact, OpenAttempt, Outcome, Turn};
 use postroom_types::Domain;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a refusal waits to be told together with the next one.
+const REFUSALS_WAIT: Duration = Duration::from_secs(2);
 
 /// An attempt to be closed, and how.
 struct Closing {
@@ -53,7 +60,14 @@ pub(crate) async fn serve(delivery: &Delivery, turn: Turn, domain: Domain, permi
             open(delivery, &mut line, &contact)
         );
         let Some(opened) = opened else { break };
-        let end = courier.deliver(&opened).await;
+        let end = {
+            let mut delivered = pin!(courier.deliver(&opened));
+            match timeout(REFUSALS_WAIT, &mut delivered).await {
+                Ok(end) => end,
+                // What is known should not be lost with this server.
+                Err(_) => tokio::join!(close(delivery, refused.take()), delivered).1,
+            }
+        };
         let attempt = opened.attempt;
         let closing = Closing { attempt, end };
         ended = match &mut refused {

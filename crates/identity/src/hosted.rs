@@ -42,7 +42,21 @@ impl Identity {
     /// Whether this server answers for the domain.
     #[must_use]
     pub fn is_local(&self, domain: &Domain) -> bool {
-        self.is_configured(domain) || self.hosted.is_added(domain)
+        self.hosted_form(domain).is_some()
+    }
+
+    /// The name under which the domain is ours, if it is: as given, or with A-labels (RFC 5890 §2.3.2.1), as
+    /// internationalized domains are added.
+    pub(crate) fn hosted_form(&self, domain: &Domain) -> Option<Domain> {
+        let is_ours = |domain: &Domain| self.is_configured(domain) || self.hosted.is_added(domain);
+        if is_ours(domain) {
+            return Some(domain.clone());
+        }
+        if domain.as_str().is_ascii() {
+            return None;
+        }
+        let encoded = Domain::parse(&idna::domain_to_ascii(domain.as_str()).ok()?).ok()?;
+        is_ours(&encoded).then_some(encoded)
     }
 
     /// Whether the domain is in the server's configuration: it cannot be removed, and is open to all organizations.

@@ -25,9 +25,12 @@ impl Identity {
     /// # Errors
     /// Those of the store.
     pub async fn resolve(&self, address: &EmailAddress) -> Result<Resolution, IdentityError> {
-        if !self.is_local(address.domain()) {
+        let Some(domain) = self.hosted_form(address.domain()) else {
             return Ok(Resolution::NotLocal);
-        }
+        };
+        let Ok(address) = EmailAddress::from_parts(address.local_part(), domain) else {
+            return Ok(Resolution::NoSuchMailbox);
+        };
         let folded = address.folded();
         let base = folded.subaddress().map_or_else(|| folded.clone(), |(base, _)| base);
         let found = if ROLES.contains(&base.local_part()) {

@@ -268,3 +268,18 @@ async fn the_zone_file_says_what_the_records_say() {
         assert!(identity.signer(&domain(other)).await.unwrap().is_none(), "{other}");
     }
 }
+
+/// An internationalized domain is added with A-labels, and meant by both forms.
+#[tokio::test]
+async fn both_forms_of_an_internationalized_domain() {
+    let identity = identity().await;
+    let organization = tenant(&identity, "A").await.organization.id;
+    identity.add_domain(&domain("xn--bcher-kva.test"), None).await.unwrap();
+    assert!(identity.is_local(&domain("bücher.test")) && !identity.is_local(&domain("büche.test")));
+    let mut wish = wanted(organization, Some("zoe"));
+    wish.domain = Some("xn--bcher-kva.test".into());
+    let inbox = made(identity.create_inbox(&wish).await.unwrap()).inbox.id;
+    for text in ["zoe@bücher.test", "Zoe+tag@BÜCHER.test", "zoe@xn--bcher-kva.test"] {
+        assert_eq!(inbox_of(&identity, text).await, Some(inbox), "{text}");
+    }
+}

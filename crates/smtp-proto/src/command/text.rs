@@ -41,6 +41,11 @@ impl Server {
             // Rather now than after the message was sent for nothing.
             return self.close_with(&Reply::SHUTTING_DOWN);
         }
+        // 354 and nothing else tells a client to go on (RFC 5321 §4.3.2), so a yes has no words of its own here.
+        let answer = match answer {
+            Answer::AcceptWith(_) => Answer::Accept,
+            answer => answer,
+        };
         if !self.verdict(answer, Reply::SEND_MESSAGE) {
             return State::Rcpt(envelope);
         }
