@@ -83,7 +83,8 @@ pub(crate) struct DevArgs {
     /// Domain of the inboxes [default: example.test, or what DIR was made with]
     #[arg(long)]
     pub(crate) domain: Option<String>,
-    /// Ports are this plus the usual number: 2025 SMTP, 2143 IMAP, 2993 IMAP over TLS, 2080 HTTP
+    /// Ports are this plus the usual number: 2025 SMTP, 2587 submission, 2465 submission over TLS, 2143 IMAP, 2993 IMAP over
+    /// TLS, 2080 HTTP
     #[arg(long, value_name = "PORT", default_value_t = 2000)]
     pub(crate) base_port: u16,
     /// Print exactly one line of JSON when ready

@@ -219,16 +219,18 @@ fn announce(json: bool, remembered: &Remembered, at: &Endpoints) -> Outcome<()> 
     let Endpoints {
         api,
         smtp_in,
+        submission,
+        submissions,
         imap,
         imaps,
         ca,
-        ..
     } = at;
     println!(
         "postroom is ready.
 
   HTTP API   {api}
-  SMTP in    {smtp_in}  (STARTTLS)
+  SMTP in    {smtp_in} (STARTTLS)
+  Submission {submission} (STARTTLS), {submissions} (TLS)
   IMAP       {imap} (STARTTLS), {imaps} (TLS)
   CA         {ca}
 
@@ -243,6 +245,9 @@ Try:
   curl -s {api}/v1/inboxes -H 'X-API-Key: {tenant_key}' -H 'Content-Type: application/json' -d '{{\"username\":\"scout\"}}'
   swaks --server {smtp_in} --tls --from you@example.net --to {address}
   curl -s --cacert {ca} -u {address}:{password} 'imaps://{imaps}/INBOX;MAILINDEX=1'
+  swaks --server {submission} --tls --auth PLAIN --auth-user {address} --auth-password {password} --from {address} --to you@example.net
+
+Mail to other domains is caught, not sent: GET {api}/postroom/v1/captured, or `postroom message captured`.
 ",
         ca = ca.display()
     );
