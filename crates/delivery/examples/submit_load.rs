@@ -4,9 +4,9 @@
 //! the users in turn; message n goes to `rN@dN.DOMAIN` with N counting up to RECIPIENT-DOMAINS. The certificate is not
 //! looked at. Prints `SECONDS ACCEPTED MEDIAN_MS P99_MS`, the latter from the final dot to its 250.
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use postroom_testkit::anyone::client_config;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -29,12 +29,6 @@ struct Plan {
 
 fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone))
-        .with_no_client_auth();
     let plan = Arc::new(Plan {
         address: words[0].clone(),
         messages: words[2].parse()?,
@@ -46,7 +40,7 @@ fn main() -> Outcome<()> {
             .map(|pair| (pair[0].clone(), pair[1].clone()))
             .collect(),
         next: AtomicUsize::new(0),
-        tls: Arc::new(tls),
+        tls: client_config()?,
     });
     let sessions: Vec<_> = (0..words[1].parse::<usize>()?)
         .map(|number| Session::open(&plan, number))
@@ -162,45 +156,4 @@ fn message(plan: &Plan, number: usize, user: &str, recipient: &str) -> Vec<u8> {
     }
     text.push_str(".\r\n");
     text.into_bytes()
-}
-
-/// Takes any certificate: this is a load, on loopback.
-#[derive(Debug)]
-struct Anyone;
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }

@@ -59,7 +59,8 @@ where
             }
             None => session.conclude().await,
         },
-        Some(Stop::Close) => part(stream).await,
+        // No machine that dials wants compression.
+        Some(Stop::Close | Stop::Compress(_)) => part(stream).await,
         None => session.conclude().await,
     }
     session.answerer
@@ -98,7 +99,7 @@ impl<A: Answerer<Machine: Machine<News = Unsent>>> Session<A> {
         self.out.clear();
         // Reads nothing and swallows what is written, so the machine hears no more than the end.
         let mut nowhere = tokio::io::empty();
-        while let Some(Stop::StartTls) = self.talk(&mut nowhere).await {
+        while let Some(Stop::StartTls | Stop::Compress(_)) = self.talk(&mut nowhere).await {
             self.machine.handle(Input::Eof, now());
         }
     }

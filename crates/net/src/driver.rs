@@ -1,6 +1,7 @@
 //! One connection: bytes in, actions out.
 
 use crate::answerer::Answerer;
+use crate::compressed::Compressed;
 use crate::limits::Limits;
 use crate::tls::TlsConfig;
 use bytes::{Bytes, BytesMut};
@@ -47,6 +48,8 @@ pub(crate) fn now() -> Instant {
 pub(crate) enum Stop {
     Close,
     StartTls,
+    /// With the beginning of what comes compressed.
+    Compress(Bytes),
 }
 
 /// What one connection needs besides its stream.
@@ -90,7 +93,8 @@ impl<A: Answerer> Session<A> {
                 let stream = handshake(&tls, tcp, handshake_timeout, &self.shutdown).await?;
                 self.serve_tls(stream).await
             }
-            _ => farewell(tcp).await,
+            (Stop::Compress(unread), _) => self.serve_compressed(tcp, unread).await,
+            (Stop::StartTls | Stop::Close, _) => farewell(tcp).await,
         }
     }
 
@@ -98,8 +102,27 @@ impl<A: Answerer> Session<A> {
     pub(crate) async fn serve_tls(mut self, mut stream: TlsStream<TcpStream>) -> io::Result<()> {
         let binding = channel_binding(stream.get_ref().1);
         self.machine.handle(Input::TlsUp(binding), now());
-        self.converse(&mut stream).await?;
-        farewell(stream).await
+        match self.converse(&mut stream).await? {
+            Stop::Compress(unread) => self.serve_compressed(stream, unread).await,
+            Stop::StartTls | Stop::Close => farewell(stream).await,
+        }
+    }
+
+    /// Serves the rest of a connection that is compressed from here on. In a box, so that those that never are do not
+    /// keep room for it.
+    fn serve_compressed<'a, S: AsyncRead + AsyncWrite + Unpin + Send + 'a>(
+        mut self,
+        stream: S,
+        unread: Bytes,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'a>>
+    where
+        A: 'a,
+    {
+        Box::pin(async move {
+            let mut stream = Compressed::new(stream, unread);
+            self.converse(&mut stream).await?;
+            farewell(stream.into_inner()).await
+        })
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Stop> {
@@ -123,6 +146,10 @@ impl<A: Answerer> Session<A> {
                 Action::StartTls => {
                     self.flush(stream).await?;
                     return Ok(Some(Stop::StartTls));
+                }
+                Action::Compress(unread) => {
+                    self.flush(stream).await?;
+                    return Ok(Some(Stop::Compress(unread)));
                 }
                 Action::Close => {
                     self.flush(stream).await?;

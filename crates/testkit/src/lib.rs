@@ -13,6 +13,7 @@
 //! | `BLOB: 7 0+512` | the machine streams 512 octets from offset 0 of the blob with this number (hexadecimal) |
 //! | `B: "…"` | the machine hands on these bytes of a body; several such lines add up |
 //! | `BODYEND` | the body is complete |
+//! | `COMPRESS` | what follows is compressed by the driver; the file shows it as it is |
 //! | `Q: …` / `A: …` | a question, and its answer; several `A:` lines are one answer |
 //! | `N: …` | news |
 //! | `T: +5m` | time passes (`s`, `m`, `h`) |
@@ -30,6 +31,8 @@
 //! stretch sent at once. A stretch ends where the peer has to wait: at `T:`, `N:`, `TLS`, `SYNC`, `E:` and `SHUTDOWN`.
 //! Whatever the machine does and the file does not expect is a failure.
 
+#[cfg(feature = "remote")]
+pub mod anyone;
 mod escape;
 mod output;
 mod play;

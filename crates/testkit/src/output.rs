@@ -13,6 +13,7 @@ pub(crate) enum Output {
     Asked(String),
     Blob(BlobSpan),
     StartTls,
+    Compress,
     Close,
 }
 
@@ -28,6 +29,7 @@ pub(crate) fn render(output: &Output, side: Side) -> String {
         Output::Asked(question) => format!("Q: {question}"),
         Output::Blob(span) => format!("BLOB: {}", render_span(span)),
         Output::StartTls => "TLS".to_owned(),
+        Output::Compress => "COMPRESS".to_owned(),
         Output::Close => "X:".to_owned(),
     }
 }

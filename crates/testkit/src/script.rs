@@ -16,6 +16,7 @@ pub(crate) enum Step {
     Blob(String),
     Body(Vec<u8>),
     BodyEnd,
+    Compress,
     Question(String),
     Answer(String),
     News(String),
@@ -106,6 +107,7 @@ impl Script {
             "BLOB" => Step::Blob(rest.trim().to_owned()),
             "B" => Step::Body(unescape(rest)?),
             "BODYEND" => Step::BodyEnd,
+            "COMPRESS" => Step::Compress,
             "Q" => Step::Question(rest.to_owned()),
             "A" => {
                 if let Some((_, Step::Answer(before))) = self.steps.last_mut() {

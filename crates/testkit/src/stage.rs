@@ -83,6 +83,7 @@ impl<'a, D: Dialect> Stage<'a, D> {
                 &format!("Q: {text}"),
                 |output| matches!(output, Output::Asked(question) if question == text),
             ),
+            Step::Compress => self.expect("COMPRESS", |output| matches!(output, Output::Compress)),
             Step::Close => self.expect("X:", |output| matches!(output, Output::Close)),
             Step::Answer(text) => {
                 let question = self.question.take().ok_or("no question is open")?;
@@ -191,6 +192,13 @@ impl<'a, D: Dialect> Stage<'a, D> {
                 Action::BodyEnd => self.outputs.push_back(Output::BodyEnd),
                 Action::SendBlob(span) => self.outputs.push_back(Output::Blob(span)),
                 Action::StartTls => self.outputs.push_back(Output::StartTls),
+                Action::Compress(unread) => {
+                    // Nothing is compressed here, so what was not read is plain and is handed in again.
+                    for byte in unread.iter().rev() {
+                        self.pending.push_front(*byte);
+                    }
+                    self.outputs.push_back(Output::Compress);
+                }
                 Action::Close => {
                     self.closed = true;
                     self.outputs.push_back(Output::Close);

@@ -13,6 +13,8 @@ use std::time::Instant;
 /// - After [`Action::Ask`] it reads nothing from the peer until it has handed in the [`Input::Answer`]; what the
 ///   machine was given before stays in its own (bounded) buffer. News and ticks wait too; a shutdown does not.
 /// - After [`Action::StartTls`] it drops what it has read and not handed in, negotiates, and gives [`Input::TlsUp`].
+/// - After [`Action::Compress`] it sends what was said before as it is, and goes on with compressed octets; what the
+///   machine gives back with it is the beginning of them.
 /// - After [`Action::Close`] it flushes, closes, and calls the machine no more.
 pub trait Machine {
     /// What only the outside knows: "is this mailbox ours?", "is this password right?"
@@ -78,6 +80,10 @@ pub enum Action<Q> {
     SendBlob(BlobSpan),
     /// Begin TLS.
     StartTls,
+    /// From the next octet on, what is sent and received is compressed with DEFLATE (RFC 4978, RFC 1951). At most once.
+    ///
+    /// With what the machine was given and has not read.
+    Compress(Bytes),
     /// Say nothing more and close.
     Close,
 }
