@@ -2,6 +2,8 @@
 
 mod verbs;
 
+use crate::Outcome;
+use crate::config::Config;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 pub(crate) use verbs::{
@@ -30,8 +32,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Check the data of a server that is not running
+    /// Check the data of a server that is not running; ends with 0 if all is well, 1 if not, 2 if it could not look
     Fsck(FsckArgs),
+    /// Copy the data of a server, running or not, into a folder; a further backup there copies only what is new
+    Backup(BackupArgs),
+    /// Make a data folder of a backup
+    Restore(RestoreArgs),
     /// Print the version
     Version {
         /// Print JSON
@@ -99,9 +105,62 @@ pub(crate) struct ConfigArg {
     pub(crate) file: PathBuf,
 }
 
+/// Which data folder: given, or named by a configuration.
+#[derive(Debug, Args)]
+pub(crate) struct DataArg {
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file that names the data folder
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "data",
+        default_value = "/etc/postroom/postroom.toml"
+    )]
+    config: PathBuf,
+}
+
+impl DataArg {
+    /// The folder.
+    pub(crate) fn folder(&self) -> Outcome<PathBuf> {
+        match &self.data {
+            Some(data) => Ok(data.clone()),
+            None => Ok(Config::load(&self.config)?.data_dir),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct FsckArgs {
-    /// The data folder
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Make the index anew from snapshot and journal first
+    #[arg(long)]
+    pub(crate) rebuild_index: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The folder of the backup: new, or with an earlier backup of the same data
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The folder of the backup
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The new data folder; it must be empty or not there
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Print JSON

@@ -14,7 +14,8 @@ use secret::credential;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use values::{addresses, count, host_name, number_u32, path, port, word};
+use std::time::Duration;
+use values::{addresses, count, duration, host_name, number_u32, path, port, span, word};
 
 pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) dns: Dns,
     pub(crate) store: Store,
+    pub(crate) imap: Imap,
     pub(crate) outbound: Outbound,
     /// Whether what is submitted over SMTP is also put into Sent.
     pub(crate) save_sent: SaveSent,
@@ -78,6 +80,20 @@ pub(crate) struct Dns {
 pub(crate) struct Store {
     pub(crate) cache_octets: u64,
     pub(crate) min_free_octets: u64,
+    pub(crate) journal_file_octets: u64,
+    pub(crate) snapshot_octets: u64,
+    pub(crate) upkeep_every: Duration,
+    pub(crate) deleted_bodies_keep: Duration,
+}
+
+/// What IMAP offers.
+#[derive(Clone, Debug)]
+pub(crate) struct Imap {
+    /// LITERAL- instead of LITERAL+.
+    pub(crate) literal_minus: bool,
+    pub(crate) compress: bool,
+    pub(crate) open_octets: u64,
+    pub(crate) search_octets: u64,
 }
 
 /// Bounds.
@@ -178,10 +194,8 @@ impl Config {
                 verify: reader.take("dns.verify", true, "true", boolean),
                 servers: reader.take("dns.servers", Vec::new(), "[]", addresses),
             },
-            store: Store {
-                cache_octets: reader.take("store.cache", 64 << 20, "\"64 MiB\"", octets),
-                min_free_octets: reader.take("store.min_free", 512 << 20, "\"512 MiB\"", octets),
-            },
+            store: Store::read(reader),
+            imap: Imap::read(reader),
             outbound: Outbound::read(reader),
             save_sent: reader.take("save_sent", SaveSent::Auto, "\"auto\"", |value| {
                 word(value, &[("auto", SaveSent::Auto), ("never", SaveSent::Never)])
@@ -205,9 +219,31 @@ impl Config {
 
 impl Default for Store {
     fn default() -> Self {
+        Self::read(&mut Reader::new(""))
+    }
+}
+
+impl Store {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let hour = Duration::from_secs(3600);
         Self {
-            cache_octets: 64 << 20,
-            min_free_octets: 512 << 20,
+            cache_octets: reader.take("store.cache", 64 << 20, "\"64 MiB\"", octets),
+            min_free_octets: reader.take("store.min_free", 512 << 20, "\"512 MiB\"", octets),
+            journal_file_octets: reader.take("store.journal_file", 256 << 20, "\"256 MiB\"", octets),
+            snapshot_octets: reader.take("store.snapshot", 256 << 20, "\"256 MiB\"", octets),
+            upkeep_every: reader.take("store.upkeep_every", 6 * hour, "\"6 h\"", span),
+            deleted_bodies_keep: reader.take("store.deleted_bodies_keep", hour, "\"1 h\"", duration),
+        }
+    }
+}
+
+impl Default for Imap {
+    fn default() -> Self {
+        Self {
+            literal_minus: false,
+            compress: true,
+            open_octets: 64 << 20,
+            search_octets: 64 << 20,
         }
     }
 }
@@ -268,6 +304,19 @@ impl Public {
             imap_port: reader.take("public.imap_port", 993, "993", port),
             smtp_host: reader.take("public.smtp_host", hostname.to_owned(), "\"mail.example.org\"", text),
             smtp_port: reader.take("public.smtp_port", 587, "587", port),
+        }
+    }
+}
+
+impl Imap {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            literal_minus: reader.take("imap.literals", false, "\"plus\"", |value| {
+                word(value, &[("plus", false), ("minus", true)])
+            }),
+            compress: reader.take("imap.compress", true, "true", boolean),
+            open_octets: reader.take("imap.open_mailboxes", 64 << 20, "\"64 MiB\"", octets),
+            search_octets: reader.take("imap.search_cache", 64 << 20, "\"64 MiB\"", octets),
         }
     }
 }

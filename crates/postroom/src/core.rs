@@ -39,7 +39,11 @@ impl Core {
         let shared: SharedStore = store.clone();
         let mailstore = Arc::new(Mailstore::new(
             Arc::clone(&shared),
-            postroom_mailstore::Options::default(),
+            postroom_mailstore::Options {
+                open_messages: usize::try_from(config.imap.open_octets / 32)?,
+                column_octets: usize::try_from(config.imap.search_octets)?,
+                ..postroom_mailstore::Options::default()
+            },
         ));
         let (default_domain, hosted) = config.domains.split_first().ok_or("no domain to answer for")?;
         let mut options = postroom_identity::Options {
@@ -126,9 +130,15 @@ async fn ensure_operator_key(identity: &Identity, operator: OrganizationId, data
 
 async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
     let folder = config.data_dir.join("store");
+    crate::format::check(&config.data_dir)?;
+    let store = &config.store;
     let options = postroom_store_sled::Options {
-        cache_octets: config.store.cache_octets,
-        min_free_octets: config.store.min_free_octets,
+        cache_octets: store.cache_octets,
+        min_free_octets: store.min_free_octets,
+        roll_octets: store.journal_file_octets,
+        snapshot_octets: store.snapshot_octets,
+        tidy_every: Some(store.upkeep_every),
+        blob_grace: store.deleted_bodies_keep,
         boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
         ..postroom_store_sled::Options::default()
     };
@@ -140,5 +150,7 @@ async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
         );
         crate::systemd::replaying(progress);
     };
-    Ok(tokio::task::spawn_blocking(move || SledStore::open(&folder, options, progress)).await??)
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&folder, options, progress)).await??;
+    crate::format::note(&config.data_dir)?;
+    Ok(store)
 }

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::certificates::{self, write_private};
 use crate::cli::DevArgs;
-use crate::config::{Config, Dns, Limits, Listen, Log, Outbound, Public, Store};
+use crate::config::{Config, Dns, Imap, Limits, Listen, Log, Outbound, Public, Store};
 use crate::core::Mode;
 use crate::server::Server;
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, KeyScope};
@@ -99,6 +99,7 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
             servers: Vec::new(),
         },
         store: Store::default(),
+        imap: Imap::default(),
         outbound: Outbound {
             capture: true,
             ..Outbound::default()

@@ -1,47 +1,206 @@
 //! `postroom fsck`: checks the data of a server that is not running.
+//!
+//! From the bottom up: the journal, the index made of it, the bodies; then what each inbox, the accounts and the queue
+//! keep twice. Nothing is repaired, but what a start does anyway; `--rebuild-index` makes the index anew.
 
 use crate::Outcome;
 use crate::cli::FsckArgs;
-use postroom_mailstore::Mailstore;
-use postroom_store::SharedStore;
-use postroom_store_sled::{Options, SledStore};
+use crate::progress::Bar;
+use postroom_identity::Identity;
+use postroom_mailstore::{MailError, Mailstore};
+use postroom_queue::Queue;
+use postroom_store::{SharedStore, StoreError};
+use postroom_store_sled::{OpenError, Options, SledStore, check_journal};
+use postroom_types::{Domain, InboxId};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Checks every inbox and prints what is wrong; fails if anything is.
-pub(crate) async fn run(args: &FsckArgs) -> Outcome<()> {
-    let folder = args.data.join("store");
-    if !folder.is_dir() {
-        return Err(format!("{} holds no store", args.data.display()).into());
-    }
-    let options = Options {
-        boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
-        ..Options::default()
-    };
-    let store = tokio::task::spawn_blocking(move || SledStore::open(&folder, options, |_| {})).await??;
-    let shared: SharedStore = store.clone();
-    let mailstore = Mailstore::new(Arc::clone(&shared), postroom_mailstore::Options::default());
-    let mut problems = Vec::new();
-    let mut inboxes = 0_u64;
-    for inbox in mailstore.inboxes().await? {
-        inboxes += 1;
-        let found = mailstore.check_consistency(inbox).await?;
-        problems.extend(found.into_iter().map(|problem| format!("inbox {inbox}: {problem}")));
-    }
-    store.close().await?;
-    let ok = problems.is_empty();
-    match args.json {
-        true => println!(
-            "{}",
-            serde_json::json!({ "ok": ok, "inboxes": inboxes, "problems": problems })
-        ),
-        false => {
-            problems.iter().for_each(|problem| println!("{problem}"));
-            println!("{inboxes} inboxes checked, {} problems", problems.len());
+/// What was found; printed at the end.
+#[derive(Default, serde::Serialize)]
+struct Report {
+    ok: bool,
+    inboxes: u64,
+    problems: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Checks everything and prints what is wrong: 0 if nothing is, 1 if something is, 2 if it could not look.
+pub(crate) async fn run(args: &FsckArgs) -> ExitCode {
+    match look(args).await {
+        Ok(report) => {
+            print(&report, args.json);
+            if report.ok {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(1)
+            }
+        }
+        Err(error) => {
+            eprintln!("postroom: {error}");
+            ExitCode::from(2)
         }
     }
-    if ok {
-        Ok(())
-    } else {
-        Err("the data is not consistent".into())
+}
+
+async fn look(args: &FsckArgs) -> Outcome<Report> {
+    let data = args.data.folder()?;
+    let folder = data.join("store");
+    if !folder.is_dir() {
+        return Err(format!("{} holds no store", data.display()).into());
     }
+    crate::format::check(&data)?;
+    let mut report = Report::default();
+    report.journal(&folder).await?;
+    if args.rebuild_index {
+        SledStore::discard_index(&folder).map_err(in_use)?;
+    }
+    if let Some(store) = report.open(&folder).await? {
+        report.store(&store).await?;
+        report.mail(&store).await?;
+        store.close().await?;
+    }
+    report.ok = report.problems.is_empty();
+    Ok(report)
+}
+
+impl Report {
+    /// Every record and every snapshot, before the store is opened, which would cut what is torn.
+    async fn journal(&mut self, folder: &Path) -> Outcome<()> {
+        let folder = folder.to_path_buf();
+        let mut bar = Bar::new();
+        let check = move || check_journal(&folder, |progress| bar.show("reading the journal", progress));
+        match tokio::task::spawn_blocking(check).await? {
+            Ok(checked) => {
+                self.problems.extend(checked.faults);
+                self.notes.extend(checked.notes);
+            }
+            Err(error @ OpenError::Corrupt { .. }) => self.problems.push(error.to_string()),
+            Err(error) => return Err(in_use(error)),
+        }
+        Ok(())
+    }
+
+    /// The store; `None` if it does not open, which is then a problem.
+    async fn open(&mut self, folder: &Path) -> Outcome<Option<Arc<SledStore>>> {
+        let options = Options {
+            boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
+            min_free_octets: 0,
+            tidy_every: None,
+            ..Options::default()
+        };
+        let folder = folder.to_path_buf();
+        let mut bar = Bar::new();
+        let open = move || SledStore::open(&folder, options, |progress| bar.show("replaying the journal", progress));
+        match tokio::task::spawn_blocking(open).await? {
+            Ok(store) => Ok(Some(store)),
+            Err(error @ (OpenError::Corrupt { .. } | OpenError::Index(_))) => {
+                let problem = format!("the store does not open: {error}; nothing above it was checked");
+                self.problems.push(problem);
+                Ok(None)
+            }
+            Err(error) => Err(in_use(error)),
+        }
+    }
+
+    async fn store(&mut self, store: &SledStore) -> Outcome<()> {
+        let mut bar = Bar::new();
+        let checked = store.check(move |what, progress| bar.show(what, progress)).await?;
+        if checked.faults.iter().any(|fault| fault.starts_with("index")) {
+            self.notes
+                .push("`postroom fsck --rebuild-index` makes the index anew from the journal".into());
+        }
+        self.problems.extend(checked.faults);
+        self.notes.extend(checked.notes);
+        Ok(())
+    }
+
+    async fn mail(&mut self, store: &Arc<SledStore>) -> Outcome<()> {
+        let shared: SharedStore = store.clone();
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&shared),
+            postroom_mailstore::Options::default(),
+        ));
+        let inboxes = mailstore.inboxes().await?;
+        let mut bar = Bar::new();
+        for (done, inbox) in inboxes.iter().enumerate() {
+            bar.count("checking inboxes", done as u64, inboxes.len() as u64);
+            let found = match mailstore.check_consistency(*inbox).await {
+                Err(MailError::Store(error @ StoreError::Corrupt(_))) => vec![format!("{error}; not checked further")],
+                found => found?,
+            };
+            self.problems
+                .extend(found.into_iter().map(|problem| format!("inbox {inbox}: {problem}")));
+        }
+        bar.count("checking inboxes", inboxes.len() as u64, inboxes.len() as u64);
+        self.inboxes = inboxes.len() as u64;
+        self.accounts(&shared, &mailstore, inboxes).await?;
+        // Neither is asked for anything that depends on the domain.
+        let domain = Domain::parse("localhost.localdomain")?;
+        let queue = Queue::new(shared, postroom_queue::Options::new(domain.to_string(), domain));
+        let found = queue.check_consistency().await?;
+        self.problems
+            .extend(found.into_iter().map(|problem| format!("queue: {problem}")));
+        Ok(())
+    }
+
+    /// Each account has its mailboxes; mailboxes without an account wait to be purged.
+    async fn accounts(
+        &mut self,
+        store: &SharedStore,
+        mailstore: &Arc<Mailstore>,
+        inboxes: Vec<InboxId>,
+    ) -> Outcome<()> {
+        let options = postroom_identity::Options::new(Domain::parse("localhost.localdomain")?);
+        let identity = Identity::new(Arc::clone(store), Arc::clone(mailstore), options);
+        let mut without: BTreeSet<InboxId> = inboxes.into_iter().collect();
+        for organization in identity.organizations().await? {
+            let mut after = None;
+            loop {
+                let page = identity.inboxes(organization.id, None, after, 200).await?;
+                for inbox in page.inboxes {
+                    if !without.remove(&inbox.id) {
+                        let problem = format!("inbox {}: {} has no mailboxes", inbox.id, inbox.canonical);
+                        self.problems.push(problem);
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        // The operator's own is in no list.
+        for inbox in without {
+            let is_known = identity.inbox(inbox).await.is_ok();
+            if !is_known && mailstore.count(inbox).await.is_ok() {
+                let problem = format!("inbox {inbox}: it has mailboxes, but is nobody's account");
+                self.problems.push(problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_use(error: OpenError) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        OpenError::Locked(folder) => format!(
+            "{} is in use: is the server running? fsck needs it stopped; `postroom backup` does not",
+            folder.display()
+        )
+        .into(),
+        error => error.into(),
+    }
+}
+
+fn print(report: &Report, json: bool) {
+    if json {
+        let line = serde_json::to_string(report).expect("texts and numbers serialize");
+        println!("{line}");
+        return;
+    }
+    report.problems.iter().for_each(|problem| println!("{problem}"));
+    report.notes.iter().for_each(|note| println!("note: {note}"));
+    println!("{} inboxes checked, {} problems", report.inboxes, report.problems.len());
 }

@@ -3,14 +3,17 @@
 //! The only crate that names a store backend, knows TOML, and reads the command line. What it does is wiring: it opens
 //! the store, builds mailstore, identity and intake on it, and gives each socket its listener.
 
+mod backup;
 mod certificates;
 mod cli;
 mod client;
 mod config;
 mod core;
 mod dev;
+mod format;
 mod fsck;
 mod log;
+mod progress;
 mod serve;
 mod server;
 mod sockets;
@@ -35,24 +38,27 @@ fn main() -> ExitCode {
     // A read of standard input or a name lookup may hang in a thread of the runtime; nothing acknowledged depends on it.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&*error),
     }
 }
 
-async fn run(command: Command) -> Outcome<()> {
+async fn run(command: Command) -> Outcome<ExitCode> {
     match command {
+        Command::Fsck(args) => return Ok(fsck::run(&args).await),
+        Command::Backup(args) => backup::run(&args).await,
+        Command::Restore(args) => backup::run_restore(&args).await,
         Command::Dev(args) => dev::run(&args).await,
         Command::Serve { config } => serve::run(&config.file).await,
         Command::CheckConfig { config } => serve::check(&config.file),
-        Command::Fsck(args) => fsck::run(&args).await,
         Command::Version { json } => version(json),
         Command::Org { api, verb } => client::org(&api, &verb).await,
         Command::Inbox { api, verb } => client::inbox(&api, &verb).await,
         Command::Message { api, verb } => client::message(&api, &verb).await,
         Command::Domain { api, verb } => client::domain(&api, &verb).await,
         Command::Queue { api, verb } => client::queue(&api, &verb).await,
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn version(json: bool) -> Outcome<()> {

@@ -105,6 +105,12 @@ pub(crate) fn captured(item: ItemId) -> Key {
 
 pub(crate) const CAPTURED: &[u8] = b"qc";
 
+pub(crate) const ATTEMPTS: &[u8] = b"qh";
+
+pub(crate) const REPORTS: &[u8] = b"qr";
+
+pub(crate) const DUE: &[u8] = b"qd";
+
 pub(crate) fn lease(shard: u8) -> Key {
     vec![b'q', b'l', shard]
 }

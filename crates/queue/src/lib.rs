@@ -15,6 +15,7 @@ mod agenda;
 mod attempt;
 mod bounce;
 mod capture;
+mod check;
 mod claim;
 mod close;
 mod codec;

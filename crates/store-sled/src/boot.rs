@@ -4,6 +4,7 @@
 //! - An index that is not trusted is moved aside before anything is recorded that would make a later start trust it.
 //! - On return the index shows the whole journal, and all of the journal is on disk.
 
+mod formats;
 mod start;
 
 use crate::Options;
@@ -62,6 +63,7 @@ pub(crate) fn boot(
         }
     };
     let running = Running::now(folder, options.boot_id.as_deref())?;
+    formats::check(folder, &files)?;
     let continues = identity
         .as_ref()
         .is_some_and(|identity| running.continues(&identity.running));
@@ -86,7 +88,9 @@ pub(crate) fn boot(
     let last = *start.files.last().expect("there is a first file");
     let journal = Journal::resume(&folder.journal(), store, last, end.octets, options.roll_octets)?;
     let orphans = remove_orphans(&folder.bodies(), &index)?;
-    remove_if_there(&folder.index_aside()).map_err(at(folder.index_aside()))?;
+    for path in [folder.index_aside(), folder.index_compared()] {
+        remove_if_there(&path).map_err(at(path))?;
+    }
     tracing::info!(lsn = end.next.0 - 1, orphans, "store open");
     Ok(Booted {
         store,
@@ -94,6 +98,26 @@ pub(crate) fn boot(
         index,
         next: end.next,
     })
+}
+
+/// An index made of snapshot and journal alone, in another folder: what the one in use must look like.
+pub(crate) fn build_apart(
+    folder: &Folder,
+    store: [u8; 16],
+    options: &Options,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Index, OpenError> {
+    let snapshots = snapshot::list(&folder.snapshots()).map_err(at(folder.snapshots()))?;
+    let mut start = Start {
+        folder,
+        options,
+        store,
+        files: list(&folder.journal())?,
+        snapshot: snapshots.last().copied().unwrap_or_default(),
+        progress,
+    };
+    Ok(start.build(path)?.0)
 }
 
 /// A new store. A crash in between leaves either nothing that counts, or a journal without an identity.
@@ -134,7 +158,7 @@ fn drop_unfinished(folder: &Folder) -> Result<(), OpenError> {
 }
 
 /// The store that a journal file says it belongs to.
-fn store_of(path: &Path) -> Result<[u8; 16], OpenError> {
+pub(crate) fn store_of(path: &Path) -> Result<[u8; 16], OpenError> {
     let mut bytes = vec![0; FILE_HEADER_OCTETS as usize];
     let read = fs::File::open(path)
         .and_then(|file| read_full_at(&file, &mut bytes, 0))
@@ -154,7 +178,7 @@ fn is_end(mark: &CleanMark, store: [u8; 16], files: &[Lsn], folder: &Folder) -> 
     mark.id == store && files.last() == Some(&mark.file) && octets.is_ok_and(|octets| octets == mark.octets)
 }
 
-fn move_aside(folder: &Folder) -> Result<(), OpenError> {
+pub(crate) fn move_aside(folder: &Folder) -> Result<(), OpenError> {
     if !folder.index().exists() {
         return Ok(());
     }

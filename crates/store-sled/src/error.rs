@@ -21,7 +21,7 @@ pub enum OpenError {
         what: String,
     },
     /// Written by a later version.
-    #[error("{file} has format {found}, this version knows up to {known}")]
+    #[error("{file} was written by a later version: its format is {found}, this version knows up to {known}")]
     Format {
         /// Which file.
         file: PathBuf,

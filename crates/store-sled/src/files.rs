@@ -40,6 +40,11 @@ impl Folder {
         self.0.join("index.aside")
     }
 
+    /// Where an index is built to be compared with the one there is.
+    pub(crate) fn index_compared(&self) -> PathBuf {
+        self.0.join("index.compared")
+    }
+
     /// Makes what is missing, durably.
     pub(crate) fn create(&self) -> Result<(), OpenError> {
         let parent = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());

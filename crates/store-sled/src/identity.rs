@@ -12,6 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 const IDENTITY: &str = "store.id";
+const IDENTITY_TITLE: &str = "postroom store ";
+const IDENTITY_FORMAT: u32 = 1;
 const CLEAN: &str = "clean";
 
 /// A store's name and the place it ran at.
@@ -69,7 +71,9 @@ pub(crate) fn read_identity(folder: &Folder) -> Result<Option<Identity>, OpenErr
     let Some(text) = read(folder.path(), IDENTITY)? else {
         return Ok(None);
     };
-    let fields = Fields::parse(&text, "postroom store 1");
+    let file = folder.path().join(IDENTITY);
+    refuse_later(&file, &text, IDENTITY_TITLE, IDENTITY_FORMAT)?;
+    let fields = Fields::parse(&text, &format!("{IDENTITY_TITLE}{IDENTITY_FORMAT}"));
     let identity = fields.and_then(|fields| {
         let boot = fields.get("boot").filter(|boot| !boot.is_empty()).map(str::to_owned);
         let running = Running {
@@ -82,7 +86,6 @@ pub(crate) fn read_identity(folder: &Folder) -> Result<Option<Identity>, OpenErr
             running,
         })
     });
-    let file = folder.path().join(IDENTITY);
     identity.map(Some).ok_or(OpenError::Corrupt {
         file,
         offset: 0,
@@ -94,7 +97,7 @@ pub(crate) fn read_identity(folder: &Folder) -> Result<Option<Identity>, OpenErr
 pub(crate) fn write_identity(folder: &Folder, identity: &Identity) -> Result<(), OpenError> {
     let Running { device, inode, boot } = &identity.running;
     let (id, boot) = (hex(&identity.id), boot.as_deref().unwrap_or_default());
-    let text = format!("postroom store 1\nid={id}\ndevice={device}\ninode={inode}\nboot={boot}\n");
+    let text = format!("{IDENTITY_TITLE}{IDENTITY_FORMAT}\nid={id}\ndevice={device}\ninode={inode}\nboot={boot}\n");
     replace_file(folder.path(), IDENTITY, &text).map_err(at(folder.path().join(IDENTITY)))
 }
 
@@ -126,6 +129,22 @@ pub(crate) fn write_clean_mark(folder: &Folder, mark: &CleanMark) -> io::Result<
         hex(id)
     );
     replace_file(folder.path(), CLEAN, &text)
+}
+
+/// Refuses a text whose title says that it is of a later format.
+pub(crate) fn refuse_later(file: &Path, text: &str, title: &str, known: u32) -> Result<(), OpenError> {
+    let found = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix(title)?.parse().ok());
+    match found {
+        Some(found) if found > known => Err(OpenError::Format {
+            file: file.to_path_buf(),
+            found,
+            known,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn read(folder: &Path, name: &str) -> Result<Option<String>, OpenError> {

@@ -10,7 +10,7 @@ mod location;
 mod upkeep;
 
 pub(crate) use location::{At, Location};
-pub(crate) use upkeep::{BlobRow, RawRow};
+pub(crate) use upkeep::{BlobRow, RawRow, blob_of_row};
 
 use crate::error::index_error;
 use crate::hot::Hot;

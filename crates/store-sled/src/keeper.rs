@@ -57,6 +57,11 @@ impl Keeper {
         }
     }
 
+    /// The store's name.
+    pub(crate) fn store(&self) -> [u8; 16] {
+        self.store
+    }
+
     /// Ends a round soon, and all later ones at once.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);

@@ -15,9 +15,11 @@
 //! snapshot/       the index as it was at the lsn in the name
 //! ```
 
+mod backup;
 mod blobs;
 mod boot;
 mod calls;
+mod check;
 mod committer;
 mod error;
 mod files;
@@ -32,7 +34,9 @@ mod replay;
 mod snapshot;
 mod state;
 
+pub use backup::{BackedUp, BackupError, Beside, Restored, backup, restore};
 pub use boot::Progress;
+pub use check::{Checked, check_journal};
 pub use error::OpenError;
 pub use keeper::Tidied;
 pub use options::Options;

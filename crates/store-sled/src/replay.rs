@@ -51,6 +51,14 @@ impl JournalFile {
         }
     }
 
+    /// A copy of such a file, under another name.
+    pub(crate) fn at(path: PathBuf, store: [u8; 16], first: Lsn, is_last: bool) -> Self {
+        Self {
+            path,
+            ..Self::new(Path::new(""), store, first, is_last)
+        }
+    }
+
     /// Reads all records. A torn tail of the last file ends it.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8; 8] = b"prSnapsh";
+pub(crate) const MAGIC: &[u8; 8] = b"prSnapsh";
 const UNFINISHED: &str = "unfinished";
 /// Pairs of one block.
 const BLOCK_ROWS: usize = 500;

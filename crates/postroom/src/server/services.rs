@@ -89,6 +89,8 @@ impl Server {
             hostname: config.hostname.clone(),
             starttls: tls.is_some(),
             append_limit_octets: config.limits.message_octets,
+            literal_minus: config.imap.literal_minus,
+            compress: config.imap.compress,
             ..postroom_imap_proto::Options::default()
         };
         let service = Arc::new(postroom_imap::Service::new(

@@ -2,6 +2,7 @@
 
 mod agenda;
 mod capture;
+mod check;
 mod cost;
 mod leases;
 mod local;

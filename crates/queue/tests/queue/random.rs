@@ -74,8 +74,14 @@ impl Run {
     /// Stops wherever it is, and begins anew on the same store.
     async fn crash(&mut self) {
         self.stop().await;
+        self.is_consistent().await;
         self.queue = Arc::new(Queue::new(self.shared(), self.options.clone()));
         self.start().await;
+    }
+
+    async fn is_consistent(&self) {
+        let faults = self.queue.check_consistency().await.unwrap();
+        assert!(faults.is_empty(), "seed {}: {faults:?}", self.seed);
     }
 
     async fn stop(&mut self) {
@@ -257,6 +263,7 @@ async fn run(seed: u64, is_hostile: bool, steps: u64) -> Vec<(String, u8, u32)> 
     let all = run.settle().await;
     while run.queue.maintain(100).await.unwrap() {}
     run.stop().await;
+    run.is_consistent().await;
     check(&run, &all).await;
     nothing_is_left(&run).await;
     let end = |recipient: &RecipientStatus| (recipient.address.to_string(), recipient.state as u8, recipient.attempts);

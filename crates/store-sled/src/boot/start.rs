@@ -12,6 +12,7 @@ use crate::snapshot;
 use postroom_store::StoreError;
 use postroom_types::Lsn;
 use std::fs;
+use std::path::Path;
 
 /// A start that is under way.
 pub(super) struct Start<'a> {
@@ -50,7 +51,12 @@ impl Start<'_> {
             Err(why) => tracing::warn!(why, "the index does not open"),
         }
         move_aside(self.folder)?;
-        let index = self.open_index().map_err(OpenError::Index)?;
+        self.build(&self.folder.index())
+    }
+
+    /// A new index made of snapshot and journal, and the journal's end.
+    pub(super) fn build(&mut self, path: &Path) -> Result<(Index, End), OpenError> {
+        let index = self.open_at(path).map_err(OpenError::Index)?;
         self.load_snapshot(&index)?;
         let end = self.replay(&index, self.snapshot)?;
         Ok((index, end))
@@ -74,12 +80,11 @@ impl Start<'_> {
     }
 
     fn open_index(&self) -> Result<Index, String> {
-        Index::open(
-            &self.folder.index(),
-            &self.store,
-            self.options.cache_octets,
-            self.options.hot_octets,
-        )
+        self.open_at(&self.folder.index())
+    }
+
+    fn open_at(&self, path: &Path) -> Result<Index, String> {
+        Index::open(path, &self.store, self.options.cache_octets, self.options.hot_octets)
     }
 
     /// Applies what comes after `applied`. The last file is read in any case, to find its end.

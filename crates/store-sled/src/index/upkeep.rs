@@ -19,6 +19,12 @@ pub(crate) struct BlobRow {
 /// A pair as it lies in the index.
 pub(crate) type RawRow = (Vec<u8>, Vec<u8>);
 
+/// The blob that a pair tells of, if it does.
+pub(crate) fn blob_of_row(key: &[u8], value: &[u8]) -> Option<(BlobId, Location)> {
+    let id = key.strip_prefix(&[BLOB])?.try_into().ok()?;
+    Some((BlobId(id), decode_location(value)?.0))
+}
+
 impl Index {
     /// Some blobs in the order of their ids, after this one.
     pub(crate) fn blobs_after(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobRow>, StoreError> {

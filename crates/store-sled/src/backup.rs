@@ -1,0 +1,140 @@
+//! Backups of a store that may be open and busy, and restoring them.
+//!
+//! What always holds:
+//! - A backup is the store as it was at one lsn: the newest snapshot, the journal from before it up to the last whole
+//!   record there was when the journal's end was read, and the large bodies that these name. What was acknowledged before
+//!   the backup began is in it. Nothing is asked of the process that has the store open, and its lock is not taken.
+//! - What upkeep removes meanwhile (a snapshot, a journal file, a body that was forgotten) makes the round begin anew with
+//!   what there is then; what was copied stays copied.
+//! - `manifest` names every file with its length and SHA-256. It is replaced, in one step, once all that the new one
+//!   names is on disk; what only the old one named goes after that. A file is only ever added to beyond the length that
+//!   the manifest knows. So a backup that breaks off leaves the one before it as it was.
+//!
+//! ```text
+//! backup.id    which store this is a backup of
+//! lock         held while a backup is made, shared while one is restored
+//! manifest     the newest whole backup
+//! journal/ snapshot/ bodies/    copies; the last journal file grows with the next backup
+//! beside/      small files of the data folder beside the store, named by their SHA-256
+//! ```
+
+mod hold;
+mod manifest;
+mod octets;
+mod restore;
+mod round;
+mod source;
+mod target;
+
+pub use restore::{Restored, restore};
+
+use crate::Progress;
+use crate::error::OpenError;
+use crate::files::Folder;
+use crate::identity::read_identity;
+use postroom_types::Lsn;
+use round::Round;
+use source::Halt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use target::Target;
+
+/// Rounds that are begun until one is not overtaken by the store's upkeep.
+const ROUNDS: u32 = 8;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why there is no backup, or no restored store.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is nothing to back up.
+    #[error("{0} holds no store")]
+    NoStore(PathBuf),
+    /// The folder holds something else, which is not touched.
+    #[error("{0} is not empty, and not a backup")]
+    NotABackup(PathBuf),
+    /// The folder is a backup of another store.
+    #[error("{0} is a backup of another store")]
+    AnotherStore(PathBuf),
+    /// The folder is being written or read by another process.
+    #[error("{0} is in use by another backup or restore")]
+    Busy(PathBuf),
+    /// Nothing is restored over what is there.
+    #[error("{0} is not empty")]
+    NotEmpty(PathBuf),
+    /// A file is not what was written.
+    #[error("{file} is damaged: {what}")]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The store's upkeep overtook every round.
+    #[error("files of the store went faster than they could be copied; try again later")]
+    Changing,
+    /// A file cannot be read or written, the store is corrupt, or one of the two was written by a later version.
+    #[error(transparent)]
+    Files(#[from] OpenError),
+}
+
+/// A backup that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackedUp {
+    /// The last commit that is in it.
+    pub lsn: Lsn,
+    /// Files it consists of.
+    pub files: usize,
+    /// Their octets.
+    pub octets: u64,
+    /// Octets of these that were copied this time.
+    pub copied_octets: u64,
+    /// Files that were removed, since only older backups needed them.
+    pub removed_files: usize,
+}
+
+/// A small file of the data folder that goes along: its name there, and where it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Relative to the data folder, for example `certs/ca.pem`; `store` is taken.
+    pub name: String,
+    /// Where to read it; it may be missing.
+    pub path: PathBuf,
+}
+
+/// Backs up a store, which may be open in another process, into a folder that is new or holds an earlier backup of it.
+/// Blocks. On return all of it is on disk.
+///
+/// # Errors
+/// See [`BackupError`]; the earlier backup is as it was.
+pub fn backup(
+    store: &Path,
+    beside: &[Beside],
+    to: &Path,
+    progress: impl FnMut(Progress),
+) -> Result<BackedUp, BackupError> {
+    let folder = Folder::new(store);
+    let no_store = || BackupError::NoStore(store.to_path_buf());
+    let identity = read_identity(&folder)?.ok_or_else(no_store)?;
+    let mut target = Target::open(to, identity.id, progress)?;
+    let mut rounds = 0;
+    loop {
+        let round = Round {
+            folder: &folder,
+            store: identity.id,
+            beside,
+            target: &mut target,
+        };
+        match round.run() {
+            Ok((lsn, names)) => return target.finish(lsn, &names),
+            Err(Halt::Failed(error)) => return Err(error),
+            Err(Halt::Again(error)) => {
+                rounds += 1;
+                if rounds == ROUNDS {
+                    return Err(error);
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}

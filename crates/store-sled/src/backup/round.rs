@@ -1,0 +1,291 @@
+//! One try to copy the store as it is now.
+
+use super::manifest::{Entry, is_below};
+use super::octets::{cut, is_same, sum};
+use super::source::{Halt, Source};
+use super::target::Target;
+use super::{BackupError, Beside};
+use crate::Progress;
+use crate::blobs::own_path;
+use crate::error::{OpenError, at};
+use crate::files::Folder;
+use crate::index::{At, RawRow, blob_of_row};
+use crate::journal::{FILE_HEADER_OCTETS, file_path, list};
+use crate::record::{Op, Place};
+use crate::replay::{End, JournalFile};
+use crate::snapshot;
+use postroom_types::{BlobId, Lsn};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Octets at the journal's end that are looked at again: more than a group of commits has.
+const LAST_OCTETS: u64 = 32 << 20;
+
+/// The large bodies that can be found, with the numbers, lengths and CRCs of their files.
+type OwnBodies = BTreeMap<BlobId, (u64, u64, u32)>;
+
+/// One try.
+pub(super) struct Round<'a, P> {
+    pub(super) folder: &'a Folder,
+    pub(super) store: [u8; 16],
+    pub(super) beside: &'a [Beside],
+    pub(super) target: &'a mut Target<P>,
+}
+
+impl<P: FnMut(Progress)> Round<'_, P> {
+    /// Copies what is not there yet; the lsn that was reached, and the names of all files of the backup.
+    pub(super) fn run(mut self) -> Result<(Lsn, BTreeSet<String>), Halt> {
+        // In this order: all that a snapshot shows is in the journal by the time the journal's end is read, and bodies
+        // are looked for once it is known which.
+        let mut names = BTreeSet::new();
+        let mut own = OwnBodies::new();
+        let lsns = snapshot::list(&self.folder.snapshots()).map_err(at(self.folder.snapshots()))?;
+        let covered = lsns.last().copied().unwrap_or_default();
+        if covered != Lsn(0) {
+            names.insert(self.snapshot(covered, &mut own)?);
+        }
+        let (lsn, last) = self.journal(covered, &mut own, &mut names)?;
+        self.bodies(own, &mut names)?;
+        for beside in self.beside {
+            names.extend(self.small(beside)?);
+        }
+        self.check_end(&last)?;
+        Ok((lsn, names))
+    }
+
+    fn snapshot(&mut self, lsn: Lsn, own: &mut OwnBodies) -> Result<String, Halt> {
+        let path = snapshot::path_of(&self.folder.snapshots(), lsn);
+        let file = file_name(&path);
+        let name = format!("store/snapshot/{file}");
+        let stored = format!("snapshot/{file}");
+        if self.target.have(&name).is_none() {
+            let source = Source::open(path.clone())?;
+            self.target.expect(source.octets);
+            let (_, entry) = self.target.copy(source.as_pair(), source.octets, stored)?;
+            self.target.keep(&name, entry);
+        }
+        let mut visit = |rows: Vec<RawRow>| {
+            for (key, value) in &rows {
+                if let Some((id, location)) = blob_of_row(key, value)
+                    && let At::Own(number) = location.at
+                {
+                    own.insert(id, (number, location.octets, location.crc));
+                }
+            }
+            Ok(())
+        };
+        match snapshot::read(&self.target.place("snapshot"), self.store, lsn, &mut visit) {
+            Ok(()) => Ok(name),
+            Err(error @ OpenError::Corrupt { .. }) => {
+                self.target.distrust(&name);
+                Err(Halt::Again(of_source(error, &path)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Copies the journal up to its last whole record; the lsn of that, and the file it is in.
+    fn journal(
+        &mut self,
+        covered: Lsn,
+        own: &mut OwnBodies,
+        names: &mut BTreeSet<String>,
+    ) -> Result<(Lsn, Source), Halt> {
+        let folder = self.folder.journal();
+        let files = list(&folder)?;
+        let Some((newest, older)) = files.split_last() else {
+            return Err(BackupError::NoStore(self.folder.path().to_path_buf()).into());
+        };
+        if files[0].0 > covered.0 + 1 {
+            return Err(Halt::Again(BackupError::Changing));
+        }
+        let mut next = files[0];
+        for (first, following) in older.iter().zip(&files[1..]) {
+            let source = Source::open(file_path(&folder, *first))?;
+            let name = self.copy_journal(&source, false)?;
+            // What a replay from the snapshot does not read need not be read here.
+            next = match following.0 <= covered.0 + 1 {
+                true => *following,
+                false => self.read_journal(&name, (*first, &source), next, false, own)?.next,
+            };
+            names.insert(name);
+        }
+        let source = Source::open(file_path(&folder, *newest))?;
+        let name = self.copy_journal(&source, true)?;
+        let end = self.read_journal(&name, (*newest, &source), next, true, own)?;
+        // A file whose header was just being written has nothing in it.
+        if end.octets >= FILE_HEADER_OCTETS {
+            names.insert(name);
+        }
+        Ok((Lsn(end.next.0 - 1), source))
+    }
+
+    /// Copies what is not there yet of a file; the last one may have grown, or even have been cut.
+    fn copy_journal(&mut self, source: &Source, is_last: bool) -> Result<String, Halt> {
+        let name = journal_name(source);
+        let octets = source.octets;
+        let known = self.target.have(&name).cloned();
+        if let Some(entry) = &known
+            && entry.octets == octets
+            && !is_last
+        {
+            return Ok(name);
+        }
+        if let Some(entry) = known.filter(|entry| entry.octets <= octets) {
+            self.target.expect(octets - entry.octets);
+            if self.target.grow(source.as_pair(), octets, &entry)? {
+                if octets > entry.octets {
+                    let sha256 = sum(&self.target.place(&entry.stored), octets)?;
+                    self.target.keep(
+                        &name,
+                        Entry {
+                            octets,
+                            sha256,
+                            ..entry
+                        },
+                    );
+                }
+                return Ok(name);
+            }
+        }
+        let stored = self.target.free_name("journal", file_name(&source.path));
+        self.target.expect(octets);
+        let (_, entry) = self.target.copy(source.as_pair(), octets, stored)?;
+        self.target.keep(&name, entry);
+        Ok(name)
+    }
+
+    /// Reads the copy of a file, which checks it, and cuts off what is not a whole record.
+    fn read_journal(
+        &mut self,
+        name: &str,
+        (first, source): (Lsn, &Source),
+        expected: Lsn,
+        is_last: bool,
+        own: &mut OwnBodies,
+    ) -> Result<End, Halt> {
+        if first != expected {
+            return Err(Halt::Again(BackupError::Changing));
+        }
+        let entry = self.target.have(name).cloned().expect("it was copied");
+        let place = self.target.place(&entry.stored);
+        let copy = JournalFile::at(place.clone(), self.store, first, is_last);
+        let mut visit = |record: crate::replay::Record| {
+            record.ops.iter().for_each(|op| note(op, own));
+            Ok(())
+        };
+        let end = match copy.read(&mut visit) {
+            Ok(end) => end,
+            Err(error @ OpenError::Corrupt { .. }) => {
+                self.target.distrust(name);
+                return Err(Halt::Again(of_source(error, &source.path)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if end.octets < entry.octets {
+            cut(&place, end.octets)?;
+            let octets = end.octets;
+            let sha256 = sum(&place, octets)?;
+            self.target.keep(
+                name,
+                Entry {
+                    octets,
+                    sha256,
+                    ..entry
+                },
+            );
+        }
+        Ok(end)
+    }
+
+    fn bodies(&mut self, own: OwnBodies, names: &mut BTreeSet<String>) -> Result<(), Halt> {
+        for (id, (number, octets, crc)) in own {
+            let path = own_path(&self.folder.bodies(), id, number);
+            let stored = format!("bodies/{}", file_name(&path));
+            let name = format!("store/{stored}");
+            if self.target.have(&name).is_none() {
+                let source = Source::open(path)?;
+                self.target.expect(octets);
+                let (found, entry) = self.target.copy(source.as_pair(), octets, stored)?;
+                if found != crc || source.octets != octets {
+                    let what = "a body is not what was written".into();
+                    let file = source.path;
+                    return Err(BackupError::Damaged { file, what }.into());
+                }
+                self.target.keep(&name, entry);
+            }
+            names.insert(name);
+        }
+        Ok(())
+    }
+
+    fn small(&mut self, beside: &Beside) -> Result<Option<String>, Halt> {
+        let Beside { name, path } = beside;
+        if !is_below(name) || name.contains(['\n', '\t']) || name.starts_with("store/") {
+            let what = "its name cannot be kept".into();
+            return Err(BackupError::Damaged {
+                file: path.clone(),
+                what,
+            }
+            .into());
+        }
+        match fs::read(path) {
+            Ok(bytes) => self.target.keep_small(name, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(path)(error).into()),
+        }
+        Ok(Some(name.clone()))
+    }
+
+    /// A group that could not be written whole is cut off again and answered with "not done": it must not be in here.
+    fn check_end(&self, last: &Source) -> Result<(), Halt> {
+        let Some(entry) = self.target.have(&journal_name(last)) else {
+            return Ok(());
+        };
+        let place = self.target.place(&entry.stored);
+        let copy = File::open(&place).map_err(at(&place))?;
+        let range = entry.octets.saturating_sub(LAST_OCTETS)..entry.octets;
+        match is_same((&place, &copy), last.as_pair(), range)? {
+            true => Ok(()),
+            false => Err(Halt::Again(BackupError::Changing)),
+        }
+    }
+}
+
+/// The name of a journal file in the data folder.
+fn journal_name(source: &Source) -> String {
+    format!("store/journal/{}", file_name(&source.path))
+}
+
+/// What an operation does to the large bodies.
+fn note(op: &Op, own: &mut OwnBodies) {
+    match op {
+        Op::Body {
+            id, place, octets, crc, ..
+        } => match place {
+            Place::Own(number) => _ = own.insert(*id, (*number, *octets, *crc)),
+            Place::Inline(_) => _ = own.remove(id),
+        },
+        Op::Forget(id) => _ = own.remove(id),
+        Op::Put(..) | Op::Delete(_) | Op::Witness { .. } | Op::Unwitness { .. } => {}
+    }
+}
+
+/// What is wrong with a fresh copy is wrong with the source.
+fn of_source(error: OpenError, path: &Path) -> BackupError {
+    BackupError::Files(match error {
+        OpenError::Corrupt { offset, what, .. } => OpenError::Corrupt {
+            file: path.to_path_buf(),
+            offset,
+            what,
+        },
+        other => other,
+    })
+}
+
+/// The names of the store's files are made here, of digits and letters.
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}

@@ -1,0 +1,105 @@
+//! Is what is on disk what it should be? For `fsck`; nothing may be committed meanwhile.
+//!
+//! What always holds: nothing is repaired here, and nothing is changed but a folder for an index to compare with.
+
+mod index;
+mod journal;
+
+pub use journal::check_journal;
+
+use crate::error::OpenError;
+use crate::files::Folder;
+use crate::{Progress, SledStore, boot};
+use postroom_store::StoreError;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Faults of one kind that are told one by one; of the others, how many there are.
+const TOLD: usize = 50;
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What is wrong, as sentences.
+    pub faults: Vec<String>,
+    /// What is worth knowing and not wrong.
+    pub notes: Vec<String>,
+}
+
+impl Checked {
+    fn fault(&mut self, fault: impl fmt::Display) {
+        self.faults.push(fault.to_string());
+    }
+
+    fn note(&mut self, note: impl fmt::Display) {
+        self.notes.push(note.to_string());
+    }
+
+    /// Adds faults of one kind.
+    fn add(&mut self, kind: Kind) {
+        let Kind { what, told, count } = kind;
+        self.faults.extend(told);
+        if count > TOLD {
+            self.faults.push(format!("{what}: {count} in all"));
+        }
+    }
+}
+
+/// Faults of one kind.
+struct Kind {
+    what: &'static str,
+    told: Vec<String>,
+    count: usize,
+}
+
+impl Kind {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            told: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, fault: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.told.len() < TOLD {
+            self.told.push(format!("{}: {}", self.what, fault()));
+        }
+    }
+}
+
+impl SledStore {
+    /// Compares the index with what snapshot and journal make of it, and reads every body that a key keeps alive. Blocks
+    /// a thread of the runtime's pool, for minutes if the store is large; `progress` is told what is being done.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store is closed, and those of the index that is built to compare with.
+    pub async fn check(
+        &self,
+        progress: impl FnMut(&'static str, Progress) + Send + 'static,
+    ) -> Result<Checked, StoreError> {
+        let check = index::Check {
+            folder: self.folder.clone(),
+            store: self.keeper.store(),
+            options: self.options.clone(),
+            index: self.index()?,
+            bodies: Arc::clone(&self.bodies),
+        };
+        let check = tokio::task::spawn_blocking(move || check.run(progress));
+        let ended = |_| Err(StoreError::Unavailable("the check ended early".into()));
+        check.await.unwrap_or_else(ended)
+    }
+
+    /// Puts the index of a store that is not open out of the way, so that the next opening builds it anew from snapshot
+    /// and journal.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] if the store is open; [`OpenError::Io`].
+    pub fn discard_index(folder: &Path) -> Result<(), OpenError> {
+        let folder = Folder::new(folder);
+        let _lock = folder.lock()?;
+        boot::move_aside(&folder)
+    }
+}

@@ -1,0 +1,173 @@
+//! The index against what snapshot and journal make, and the bodies that it names.
+
+use super::{Checked, Kind};
+use crate::blobs::Bodies;
+use crate::boot::build_apart;
+use crate::files::{Folder, free_octets, remove_if_there};
+use crate::identity::hex;
+use crate::index::{BlobRow, Index, RawRow};
+use crate::{Options, Progress};
+use postroom_store::StoreError;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Rows read in one step.
+const STEP: usize = 500;
+
+/// What is needed to check an open store.
+pub(super) struct Check {
+    pub(super) folder: Folder,
+    pub(super) store: [u8; 16],
+    pub(super) options: Options,
+    pub(super) index: Arc<Index>,
+    pub(super) bodies: Arc<Bodies>,
+}
+
+impl Check {
+    pub(super) fn run(&self, mut progress: impl FnMut(&'static str, Progress)) -> Result<Checked, StoreError> {
+        let mut checked = Checked::default();
+        self.compare(&mut checked, &mut |told| {
+            progress("building an index to compare with", told)
+        })?;
+        self.read_bodies(&mut checked, &mut |told| progress("reading bodies", told))?;
+        Ok(checked)
+    }
+
+    /// Builds another index and compares the two, row by row.
+    fn compare(&self, checked: &mut Checked, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+        let path = self.folder.index_compared();
+        let remove = || remove_if_there(&path).map_err(|error| unavailable(&error));
+        remove()?;
+        let free = free_octets(self.folder.path()).unwrap_or(u64::MAX);
+        if free < self.index.octets().saturating_mul(2) {
+            checked.fault("index: not compared with the journal, since there is no space for another one");
+            return Ok(());
+        }
+        let built = build_apart(&self.folder, self.store, &self.options, &path, progress);
+        let built = built.map_err(|error| unavailable(&error))?;
+        let mut rows = (Rows::new(&self.index), Rows::new(&built));
+        let mut kind = Kind::new("index");
+        loop {
+            let order = match (rows.0.first()?, rows.1.first()?) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((one, _)), Some((other, _))) => one.cmp(other),
+            };
+            match order {
+                Ordering::Less => kind.add(|| format!("{} is not of the journal", name(rows.0.first_key()))),
+                Ordering::Greater => kind.add(|| format!("{} is missing", name(rows.1.first_key()))),
+                Ordering::Equal if rows.0.first()? != rows.1.first()? => {
+                    kind.add(|| format!("{} has another value than in the journal", name(rows.0.first_key())));
+                }
+                Ordering::Equal => {}
+            }
+            if order.is_le() {
+                rows.0.pass();
+            }
+            if order.is_ge() {
+                rows.1.pass();
+            }
+        }
+        checked.add(kind);
+        drop(built);
+        remove()
+    }
+
+    /// Reads what is alive, against its CRC, and counts what is not.
+    fn read_bodies(&self, checked: &mut Checked, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+        let mut told = Progress {
+            done_octets: 0,
+            total_octets: 0,
+        };
+        self.each_blob(&mut |row| {
+            told.total_octets += row.location.octets;
+            Ok(())
+        })?;
+        let mut kind = Kind::new("body");
+        let (mut dead, mut dead_octets, mut read) = (0_u64, 0, 0_u64);
+        self.each_blob(&mut |row| {
+            if read.is_multiple_of(1000) {
+                progress(told);
+            }
+            read += 1;
+            told.done_octets += row.location.octets;
+            if !self.index.is_alive(row.id)? {
+                dead += 1;
+                dead_octets += row.location.octets;
+            } else if let Err(error) = self.bodies.read(row.id, &row.location, 0..u64::MAX) {
+                kind.add(|| format!("{}: {error}", hex(&row.id.0)));
+            }
+            Ok(())
+        })?;
+        progress(told);
+        checked.add(kind);
+        if dead > 0 {
+            checked.note(format!(
+                "{dead} bodies of {dead_octets} octets belong to nobody any more and go with the server's upkeep"
+            ));
+        }
+        Ok(())
+    }
+
+    fn each_blob(&self, visit: &mut dyn FnMut(BlobRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let rows = self.index.blobs_after(after, STEP)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            rows.into_iter().try_for_each(&mut *visit)?;
+        }
+    }
+}
+
+/// The rows of an index in their order, read page by page.
+struct Rows<'a> {
+    index: &'a Index,
+    page: std::vec::IntoIter<RawRow>,
+    after: Option<Vec<u8>>,
+    is_over: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn new(index: &'a Index) -> Self {
+        Self {
+            index,
+            page: Vec::new().into_iter(),
+            after: None,
+            is_over: false,
+        }
+    }
+
+    /// The first row that was not passed.
+    fn first(&mut self) -> Result<Option<&RawRow>, StoreError> {
+        if self.page.as_slice().is_empty() && !self.is_over {
+            let rows = self.index.rows_after(self.after.as_deref(), STEP)?;
+            self.is_over = rows.is_empty();
+            self.after = rows.last().map(|(key, _)| key.clone());
+            self.page = rows.into_iter();
+        }
+        Ok(self.page.as_slice().first())
+    }
+
+    /// Its key; empty if there is none.
+    fn first_key(&self) -> &[u8] {
+        self.page.as_slice().first().map_or(&[], |(key, _)| key)
+    }
+
+    fn pass(&mut self) {
+        self.page.next();
+    }
+}
+
+/// A row's name, for people: what is ASCII as it is.
+fn name(key: &[u8]) -> String {
+    match key.split_first() {
+        Some((space, key)) => format!("{} row {}", char::from(*space), key.escape_ascii()),
+        None => "a row".to_owned(),
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string().into())
+}
