@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""mbsync (isync): pulls all mailboxes into Maildirs, byte-exact, then pushes flags, a new message and a deletion."""
+"""mbsync (isync): pulls all mailboxes into Maildirs, byte-exact, then pushes flags, a new message and a deletion; then syncs
+again and again while mail comes and another client changes, moves and expunges, and in the end both sides are the same."""
 
 import mailbox
 import os
 import re
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import api
 import corpus
 import scenario
+import smtp
 from fixture import filled_inbox, same_as_sent, stored_contents
 from imap import Imap
 from scenario import check, command, equal
@@ -99,11 +104,78 @@ def one_run(server, kind, service):
     equal(len(local_messages(os.path.join(maildir, "INBOX"))), len(whole), "local messages after a third run")
 
 
+def churn(server):
+    """Both sides change while mbsync runs; afterwards they must agree, and nothing is lost."""
+    inbox = api.create_inbox(server, "churn")
+    maildir = os.path.join(server.folder, "churn")
+    os.mkdir(maildir)
+    config = maildir + ".rc"
+    with open(config, "w") as file:
+        file.write(CONFIG.format(port=server.address("imaps")[1], user=inbox.address, password=inbox.password, kind="IMAPS", ca=server.ready["ca"],
+                                 maildir=maildir))
+    sync = ["mbsync", "-q", "-c", config, "-a"]
+    subjects = [f"churn {number}" for number in range(60)]
+    stop, moved = threading.Event(), set()
+
+    def deliver():
+        for subject in subjects:
+            smtp.deliver(server, [inbox.address], corpus.octets(corpus.plain(inbox.address, subject)))
+            time.sleep(0.05)
+        stop.set()
+
+    def change():
+        """Sets flags, moves every seventh message away and expunges some of those moved."""
+        with Imap(server, inbox.address, inbox.password) as session:
+            session.select()
+            while not stop.is_set():
+                for uid in session.uids():
+                    if uid % 7 == 0:
+                        session.command(f"UID MOVE {uid} Archive")
+                        moved.add(uid)
+                    elif uid % 3 == 0:
+                        session.command(f"UID STORE {uid} +FLAGS.SILENT (\\Flagged)")
+                time.sleep(0.05)
+
+    def repeat():
+        while not stop.is_set():
+            command(sync, expect=None)
+            folder = os.path.join(maildir, "INBOX")
+            if os.path.isdir(folder):
+                box = mailbox.Maildir(folder, factory=None, create=False)
+                for key in list(box.keys())[:2]:
+                    try:
+                        message = box[key]
+                        message.add_flag("S")
+                        box[key] = message
+                    except (KeyError, FileNotFoundError):
+                        pass  # mbsync renamed it meanwhile
+
+    scenario.threads([deliver, change, repeat], 100)
+    command(sync)
+    command(sync)
+    sides = {}
+    for name in ("INBOX", "Archive"):
+        stored = stored_contents(server, inbox, name)
+        local = local_messages(os.path.join(maildir, name))
+        equal(len(local), len(stored), f"messages of {name} on both sides")
+        with Imap(server, inbox.address, inbox.password) as session:
+            session.select(name)
+            there = {re.search(rb"Subject: (.*?)\r", text)[1]: marks for marks, text in session.fetch("1:*", "BODY.PEEK[HEADER]").values()} if stored else {}
+        for text, path in local.items():
+            subject = re.search(rb"Subject: (.*?)\n", text)[1]
+            marks = path.rsplit(":2,", 1)[1] if ":2," in path else ""
+            equal(("F" in marks, "S" in marks), ("\\flagged" in there[subject], "\\seen" in there[subject]), f"flags of {subject!r} here and there")
+        sides[name] = set(there)
+    equal({subject.decode() for subject in sides["INBOX"] | sides["Archive"]}, set(subjects), "messages at the end")
+    check(moved and not sides["INBOX"] & sides["Archive"], "a moved message is in both mailboxes, or none was moved")
+
+
 def run():
     with Server() as server:
+        churn(server)
         one_run(server, "IMAPS", "imaps")
         one_run(server, "STARTTLS", "imap")
 
 
 if __name__ == "__main__":
-    scenario.main(run, 120)
+    scenario.main(run, 200)

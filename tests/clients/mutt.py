@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mutt in batch mode (keys pushed, a pseudo-terminal nobody looks at): reads, flags, copies out, saves, deletes."""
+"""mutt and neomutt in batch mode (keys pushed, a pseudo-terminal nobody looks at): reads, flags, copies out, saves, deletes."""
 
 import mailbox
 import os
@@ -23,10 +23,10 @@ set beep=no use_envelope_from=no mail_check=0
 """
 
 
-def mutt(server, config, keys):
+def mutt(program, server, config, keys):
     """Runs mutt until it quits by itself."""
     own, other = pty.openpty()
-    process = spawn(["mutt", "-n", "-F", config, "-e", f'push "{keys}<quit>"'], stdin=other, stdout=other, stderr=other,
+    process = spawn([program, "-n", "-F", config, "-e", f'push "{keys}<quit>"'], stdin=other, stdout=other, stderr=other,
                     env={**os.environ, "TERM": "vt100", "HOME": server.folder, "LINES": "24", "COLUMNS": "80"})
     os.close(other)
     os.set_blocking(own, False)
@@ -41,21 +41,22 @@ def mutt(server, config, keys):
         return process.poll() is not None
 
     try:
-        wait_until(ended, "mutt to quit", 40)
+        wait_until(ended, f"{program} to quit", 40)
     except scenario.Failure:
-        say("mutt's screen:", screen[-2000:])
+        say("its screen:", screen[-2000:])
         raise
     os.close(own)
-    check(process.returncode == 0, f"mutt ended with {process.returncode}: {screen[-2000:]!r}")
+    check(process.returncode == 0, f"{program} ended with {process.returncode}: {screen[-2000:]!r}")
 
 
-def one_run(server, name, url):
+def one_run(program, server, name, url):
+    name = f"{program}-{name}"
     inbox, contents = filled_inbox(server, name)
     config = os.path.join(server.folder, name + ".muttrc")
     copies = os.path.join(server.folder, name + ".mbox")
     with open(config, "w") as file:
         file.write(CONFIG.format(user=inbox.address, password=inbox.password, ca=server.ready["ca"], url=url))
-    mutt(server, config,
+    mutt(program, server, config,
          f"<tag-pattern>~A<enter><tag-prefix><copy-message>{copies}<enter><untag-pattern>~A<enter>"
          "<first-entry><flag-message><search>~s dots<enter><save-message>=Archive<enter>"
          "<search>~s long-lines<enter><delete-message><sync-mailbox>")
@@ -75,8 +76,9 @@ def one_run(server, name, url):
 
 def run():
     with Server() as server:
-        one_run(server, "tls", f"imaps://localhost:{server.address('imaps')[1]}")
-        one_run(server, "starttls", f"imap://localhost:{server.address('imap')[1]}")
+        for program in ("mutt", "neomutt"):
+            one_run(program, server, "tls", f"imaps://localhost:{server.address('imaps')[1]}")
+            one_run(program, server, "starttls", f"imap://localhost:{server.address('imap')[1]}")
 
 
 if __name__ == "__main__":
