@@ -1,7 +1,8 @@
 //! Values that were read or written lately, so that most reads need no blocking thread (tens of µs each).
 //!
-//! What always holds: a value found here is at least as new as what the index shows. The committer writes here after
-//! it wrote the index; what a reader found in the index is kept only if no commit came here in between.
+//! What always holds: a value found here is at least as new as what the index shows, so who has seen one value of a
+//! commit sees no older value of another. The committer takes the keys out before it writes the index, and puts them here
+//! after it; what a reader found in the index is kept only if no commit was or came here meanwhile.
 
 use postroom_store::{Key, Value};
 use std::collections::HashMap;
@@ -26,14 +27,16 @@ pub(crate) struct Hot {
 struct Shard {
     /// Commits that wrote here.
     writes: u64,
+    /// Keys that are being written to the index now.
+    expected: usize,
     young: HashMap<Key, Option<Value>>,
     old: HashMap<Key, Option<Value>>,
     young_octets: usize,
 }
 
-/// The state of a key's shard before the index was read.
+/// The state of a key's shard before the index was read; `None` if it was being written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket(Option<u64>);
 
 impl Hot {
     pub(crate) fn new(octets: usize) -> Self {
@@ -56,23 +59,31 @@ impl Hot {
                 shard.put(key, value.clone(), self.generation_octets);
                 Ok(value)
             }
-            None => Err(Ticket(shard.writes)),
+            None => Err(Ticket((shard.expected == 0).then_some(shard.writes))),
         }
     }
 
     /// Keeps what a reader found in the index after it took the ticket.
     pub(crate) fn learn(&self, key: &[u8], value: &Option<Value>, ticket: Ticket) {
         let mut shard = self.shard(key);
-        if shard.writes == ticket.0 {
+        if ticket.0 == Some(shard.writes) {
             shard.put(key.to_vec(), value.clone(), self.generation_octets);
         }
     }
 
-    /// Keeps what the committer wrote, after the index shows it.
+    /// The committer is about to write this key: until [`write`](Self::write) it is read from the index.
+    pub(crate) fn expect(&self, key: &[u8]) {
+        let mut shard = self.shard(key);
+        shard.writes += 1;
+        shard.expected += 1;
+        shard.young.remove(key);
+        shard.old.remove(key);
+    }
+
+    /// Keeps what the committer wrote, after the index shows it. Each call follows one of [`expect`](Self::expect).
     pub(crate) fn write(&self, key: Key, value: Option<Value>) {
         let mut shard = self.shard(&key);
-        shard.writes += 1;
-        shard.old.remove(&key);
+        shard.expected -= 1;
         shard.put(key, value, self.generation_octets);
     }
 
@@ -101,14 +112,19 @@ mod tests {
         hot.get(key).ok()
     }
 
+    fn commit(hot: &Hot, key: &[u8], value: Option<Value>) {
+        hot.expect(key);
+        hot.write(key.to_vec(), value);
+    }
+
     #[test]
     fn what_was_read_before_a_write_is_not_kept_after_it() {
         let hot = Hot::new(1 << 20);
         let ticket = hot.get(b"k").expect_err("nothing yet");
-        hot.write(b"k".to_vec(), Some(vec![2]));
+        commit(&hot, b"k", Some(vec![2]));
         hot.learn(b"k", &Some(vec![1]), ticket);
         assert_eq!(known(&hot, b"k"), Some(Some(vec![2])));
-        hot.write(b"k".to_vec(), None);
+        commit(&hot, b"k", None);
         assert_eq!(known(&hot, b"k"), Some(None), "known to be missing");
 
         let ticket = hot.get(b"other").expect_err("nothing yet");
@@ -117,10 +133,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_known_of_a_key_while_the_index_is_written() {
+        let hot = Hot::new(1 << 20);
+        commit(&hot, b"k", Some(vec![1]));
+        hot.expect(b"k");
+        let ticket = hot.get(b"k").expect_err("the index may be ahead of this");
+        hot.learn(b"k", &Some(vec![1]), ticket);
+        assert!(
+            known(&hot, b"k").is_none(),
+            "what was read meanwhile may be old already"
+        );
+        hot.write(b"k".to_vec(), Some(vec![2]));
+        hot.learn(b"k", &Some(vec![1]), ticket);
+        assert_eq!(known(&hot, b"k"), Some(Some(vec![2])));
+    }
+
+    #[test]
     fn it_keeps_its_bound_and_what_is_used() {
         let hot = Hot::new(1 << 20);
         for n in 0..50_000u32 {
-            hot.write(n.to_be_bytes().to_vec(), Some(vec![0; 50]));
+            commit(&hot, &n.to_be_bytes(), Some(vec![0; 50]));
             assert!(known(&hot, &0u32.to_be_bytes()).is_some(), "used all the time, at {n}");
         }
         let entries: usize = hot

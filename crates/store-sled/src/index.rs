@@ -192,13 +192,23 @@ impl Index {
         } = entry;
         while ops.len() > SLICE {
             let rest = ops.split_off(SLICE);
-            self.db.apply_batch(batch(&ops, file, bodies_at))?;
-            self.remember(ops);
+            self.apply_ops(batch(&ops, file, bodies_at), ops)?;
             ops = rest;
         }
         let mut last = batch(&ops, file, bodies_at);
         last.insert(APPLIED, &lsn.0.to_be_bytes());
-        self.db.apply_batch(last)?;
+        self.apply_ops(last, ops)
+    }
+
+    fn apply_ops(&self, batch: sled::Batch, ops: Vec<Op>) -> Result<(), sled::Error> {
+        for op in &ops {
+            match op {
+                Op::Put(key, _) | Op::Delete(key) => self.hot.expect(key),
+                Op::Body { .. } | Op::Witness { .. } | Op::Forget(_) | Op::Unwitness { .. } => {}
+            }
+        }
+        // If this fails, the store is done for, and nothing is read from it any more.
+        self.db.apply_batch(batch)?;
         self.remember(ops);
         Ok(())
     }
