@@ -72,13 +72,14 @@ impl List {
             // The oldest form: `address (Name)`.
             None => (phrase(&pending).1, &pending[..]),
         };
-        let (mailbox, host) = addr_spec(address);
+        let (route, mailbox, host) = addr_spec(address);
         if mailbox.is_empty() && host.is_none() && name.is_empty() {
             return;
         }
         // A host that is missing is empty, not NIL: NIL would mark the start of a group.
         let entry = AddressEntry {
             name: (!name.is_empty()).then_some(name),
+            route: (!route.is_empty()).then_some(route),
             mailbox: Some(mailbox),
             host: Some(host.unwrap_or_default()),
         };
@@ -104,24 +105,28 @@ fn phrase(tokens: &[Token]) -> (Vec<u8>, Vec<u8>) {
     (words, comment)
 }
 
-/// Local-part and domain. A route (`@a,@b:`) is dropped (RFC 5322 §4.4).
-fn addr_spec(tokens: &[Token]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let route_end = tokens
-        .iter()
-        .position(|token| *token == Token::Special(b':'))
-        .map_or(0, |colon| colon + 1);
-    let tokens = &tokens[route_end..];
-    let join = |tokens: &[Token]| -> Vec<u8> {
-        let texts = tokens.iter().filter_map(|token| match token {
-            Token::Atom(text) | Token::Quoted(text) => Some(text.as_slice()),
-            Token::Comment(_) | Token::Special(_) => None,
-        });
-        texts.flatten().copied().collect()
-    };
+/// Route, local-part and domain. The route (`@a,@b:`) is what stands before the colon (RFC 5322 §4.4).
+fn addr_spec(tokens: &[Token]) -> (Vec<u8>, Vec<u8>, Option<Vec<u8>>) {
+    let colon = tokens.iter().position(|token| *token == Token::Special(b':'));
+    let route = join(&tokens[..colon.unwrap_or(0)], true);
+    let tokens = &tokens[colon.map_or(0, |colon| colon + 1)..];
     match tokens.iter().rposition(|token| *token == Token::Special(b'@')) {
-        Some(at) => (join(&tokens[..at]), Some(join(&tokens[at + 1..]))),
-        None => (join(tokens), None),
+        Some(at) => (route, join(&tokens[..at], false), Some(join(&tokens[at + 1..], false))),
+        None => (route, join(tokens, false), None),
     }
+}
+
+/// The texts of tokens one after the other, with the specials between them if wanted.
+fn join(tokens: &[Token], specials: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for token in tokens {
+        match token {
+            Token::Atom(text) | Token::Quoted(text) => out.extend_from_slice(text),
+            Token::Special(byte) if specials => out.push(*byte),
+            Token::Special(_) | Token::Comment(_) => {}
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -136,7 +141,18 @@ mod tests {
         };
         parse_address_list(value.as_bytes())
             .iter()
-            .map(|entry| format!("{}|{}|{}", text(&entry.name), text(&entry.mailbox), text(&entry.host)))
+            .map(|entry| {
+                let route = entry
+                    .route
+                    .as_ref()
+                    .map_or(String::new(), |_| format!("{}|", text(&entry.route)));
+                format!(
+                    "{}|{route}{}|{}",
+                    text(&entry.name),
+                    text(&entry.mailbox),
+                    text(&entry.host)
+                )
+            })
             .collect()
     }
 
@@ -156,7 +172,7 @@ mod tests {
                 "undisclosed-recipients:;",
                 &["NIL|undisclosed-recipients|NIL", "NIL|NIL|NIL"],
             ),
-            ("<@one,@two:a@b>", &["NIL|a|b"]),
+            ("<@one,@two:a@b>", &["NIL|@one,@two|a|b"]),
             ("\"a b\"@c", &["NIL|a b|c"]),
             ("a@[127.0.0.1]", &["NIL|a|[127.0.0.1]"]),
             ("nobody", &["NIL|nobody|"]),

@@ -6,6 +6,8 @@
 //! that was not meant to be one.
 
 mod address_list;
+mod address_text;
+mod base_subject;
 mod budget;
 mod complete;
 mod compose;
@@ -15,11 +17,15 @@ mod describe;
 mod dsn;
 mod encode;
 mod field_writer;
+mod fold;
 mod header;
 mod lexer;
 mod mime_value;
+mod references;
 mod reply;
 mod report;
+mod search_text;
+mod sent_date;
 mod seven_bit;
 mod sign;
 mod structure;
@@ -28,21 +34,28 @@ mod text;
 mod verify;
 
 pub use address_list::parse_address_list;
+pub use address_text::{address_text, display_text};
+pub use base_subject::{BaseSubject, base_subject};
 pub use complete::{CompleteError, Completed, complete};
 pub use compose::{ComposeError, Mailbox, Outgoing, OutgoingAttachment, compose};
 pub use decode::decode_words;
 pub use dsn::{Dsn, DsnAction, DsnRecipient, compose_dsn};
+pub use fold::fold;
 pub use header::{Field, body_offset, count_received, fields, remove_fields, unfold};
+pub use references::{normal_message_id, references_of_ancestors};
 pub use reply::{
     forward_attachments, forward_html, forward_subject, forward_text, quote_html, quote_text, references_for,
     reply_subject,
 };
 pub use report::{Report, ReportKind, parse_report};
+pub use search_text::{
+    RawMessage, SearchText, Standing, fold_standing, parse_search_text, search_octets, search_text, standing,
+};
+pub use sent_date::{SentDate, sent_date};
+pub use seven_bit::without_nul;
 pub use sign::{DkimAlgorithm, DkimKey, SignError, Signer};
 pub use summary::summarize;
-pub use text::{
-    Attachment, attachments, body_text, date_day, decoded_body, header_text, header_values, html_text, leaf, plain_text,
-};
+pub use text::{Attachment, attachments, decoded_body, header_values, html_text, leaf, plain_text};
 pub use verify::{
     Disposition, DkimVerdict, DmarcVerdict, MechanismResult, SmtpPeer, SpfVerdict, VERIFY_DEADLINE, Verdict, Verifier,
     VerifierError, is_authentication_results_of, without_blank_tail,

@@ -3,7 +3,7 @@
 use crate::compose::OutgoingAttachment;
 use crate::decode::guarded;
 use crate::header::{fields, unfold};
-use crate::summary::message_ids;
+use crate::references::message_ids;
 use crate::text::{attachments, decoded_body, header_values, html_text, leaf, plain_text};
 use bytes::Bytes;
 use mail_parser::decoders::html::html_to_text;

@@ -5,8 +5,8 @@
 
 use crate::decode::{decode_words, guarded};
 use crate::header::{body_offset, fields, unfold};
+use crate::references::message_ids;
 use crate::structure;
-use crate::summary::message_ids;
 use crate::text::{decoded_body, leaf};
 use postroom_types::{Part, PartBody};
 

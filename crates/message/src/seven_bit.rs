@@ -1,5 +1,5 @@
 //! 8-bit bodies made 7-bit, so that every server takes them and nobody on the way has to convert what is signed
-//! (RFC 6376 §5.3, RFC 6152 §3).
+//! (RFC 6376 §5.3, RFC 6152 §3); and bodies with NUL made such as can be kept.
 //!
 //! What always holds: each part decodes to what it decoded to before; what is signed or encrypted (RFC 1847, RFC 8551,
 //! enclosed messages with DKIM signatures), header fields with octets above 127, preambles and epilogues stay byte for byte; the work is linear in the size.
@@ -18,8 +18,51 @@ const SHORT_OCTETS: usize = 4 << 10;
 /// The message with every leaf encoded that has octets above 127 and may be encoded: text as quoted-printable, unless that
 /// would be larger than base64, the rest as base64. `None` if there is nothing to change. Lines end in CRLF, and an empty one ends the header section.
 pub(crate) fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
+    encode(content, Goal::SevenBit)
+}
+
+/// The message with every leaf encoded that holds NUL, as a client may append one (RFC 3516 §4.4) and most readers cannot
+/// take one: text as quoted-printable, unless that would be larger than base64, the rest as base64. Each part decodes to
+/// what it decoded to before. `None` if a NUL stands where it cannot be encoded: in a header, or in what is signed.
+#[must_use]
+pub fn without_nul(content: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if Goal::NoNul.is_met_by(content) {
+        return Some(Cow::Borrowed(content));
+    }
+    let encoded = encode(content, Goal::NoNul)?;
+    Goal::NoNul.is_met_by(&encoded).then_some(Cow::Owned(encoded))
+}
+
+/// What no leaf shall have afterwards.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// Octets above 127.
+    SevenBit,
+    /// NUL.
+    NoNul,
+}
+
+impl Goal {
+    fn is_met_by(self, stretch: &[u8]) -> bool {
+        match self {
+            Self::SevenBit => stretch.is_ascii(),
+            Self::NoNul => memchr::memchr(0, stretch).is_none(),
+        }
+    }
+
+    /// What a composite part is labelled of which everything meets the goal.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::NoNul => "8bit",
+        }
+    }
+}
+
+fn encode(content: &[u8], goal: Goal) -> Option<Vec<u8>> {
     let mut walk = Walk {
         content,
+        goal,
         at: 0,
         kept: 0,
         edits: Vec::new(),
@@ -33,9 +76,10 @@ pub(crate) fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
 
 struct Walk<'a> {
     content: &'a [u8],
+    goal: Goal,
     /// Up to here the content has been looked at.
     at: usize,
-    /// How many stretches with octets above 127 stay.
+    /// How many stretches stay that do not meet the goal.
     kept: usize,
     edits: Vec<Edit>,
 }
@@ -74,13 +118,13 @@ impl Walk<'_> {
             PartBody::Message(inner) => self.part(&inner.1, true),
         }
         self.keep(offset(part.end_offset));
-        let became_ascii = self.kept == kept && self.edits.len() > edits;
+        let became_good = self.kept == kept && self.edits.len() > edits;
         // A server that goes by the labels would convert it again, and break the signature.
-        if became_ascii && is_one_of(&part.encoding, &["8bit", "binary"]) && !matches!(part.body, PartBody::Leaf) {
+        if became_good && is_one_of(&part.encoding, &["8bit", "binary"]) && !matches!(part.body, PartBody::Leaf) {
             self.relabel(
                 part,
                 Label {
-                    encoding: "7bit",
+                    encoding: self.goal.label(),
                     message: false,
                     utf8: false,
                 },
@@ -91,7 +135,7 @@ impl Walk<'_> {
     /// What lies before `end` and was not looked at stays as it is.
     fn keep(&mut self, end: usize) {
         if let Some(stretch) = self.content.get(self.at..end) {
-            self.kept += usize::from(!stretch.is_ascii());
+            self.kept += usize::from(!self.goal.is_met_by(stretch));
             self.at = end;
         }
     }
@@ -106,7 +150,7 @@ impl Walk<'_> {
         let place = offset(part.body_offset)..offset(part.end_offset);
         let body = &self.content[place.clone()];
         // RFC 2045 §6.4: composite types cannot be encoded, not even where they could not be looked into.
-        if body.is_ascii() || is_one_of(&part.media_type, &["multipart", "message"]) {
+        if self.goal.is_met_by(body) || is_one_of(&part.media_type, &["multipart", "message"]) {
             return;
         }
         let Some(decoded) = decoded(&part.encoding, body) else {
@@ -208,7 +252,8 @@ fn add_header(out: &mut Vec<u8>, header: &[u8], label: Label) {
             }
         }
     }
-    let end = header.len().saturating_sub(b"\r\n".len()).max(from);
+    let empty_line = if header.ends_with(b"\r\n") { 2 } else { 1 };
+    let end = header.len().saturating_sub(empty_line).max(from);
     out.extend_from_slice(&header[from..end]);
     if label.message && !versioned {
         out.extend_from_slice(b"MIME-Version: 1.0\r\n");

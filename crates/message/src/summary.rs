@@ -1,16 +1,13 @@
 //! Everything computed when a message enters.
 
 use crate::decode::{decode_words, guarded};
-use crate::header::{body_offset, fields, unfold};
+use crate::header::body_offset;
+use crate::references::{Named, message_ids, named};
 use crate::structure;
 use crate::text::preview;
 use mail_parser::DateTime;
 use postroom_types::{Part, Summary};
 
-/// Most Message-IDs kept of In-Reply-To and References.
-const MAX_ANCESTORS: usize = 32;
-/// Longest Message-ID used for threading; RFC 5322 §2.1.1 keeps lines to 998 octets.
-const MAX_MESSAGE_ID_OCTETS: usize = 998;
 /// Longest decoded subject kept, in characters.
 const MAX_SUBJECT_CHARS: usize = 1_000;
 
@@ -31,10 +28,12 @@ fn parse(content: &[u8]) -> Summary {
     let subject_text = envelope.subject.as_deref().map(decode_words).unwrap_or_default();
     let date = envelope.date.as_deref().and_then(|date| std::str::from_utf8(date).ok());
     let message_ids = envelope.message_id.as_deref().map(message_ids).unwrap_or_default();
+    let Named { ancestors, references } = named(content);
     Summary {
         subject_text: subject_text.chars().take(MAX_SUBJECT_CHARS).collect(),
         preview: preview(content, &root),
-        ancestors: ancestors(content),
+        ancestors,
+        references,
         message_id: <[String; 1]>::try_from(message_ids).ok().map(|[only]| only),
         sent_at: date
             .and_then(DateTime::parse_rfc822)
@@ -60,41 +59,6 @@ fn opaque(content: &[u8]) -> Summary {
     }
 }
 
-/// In-Reply-To, then References newest first, without doubles.
-fn ancestors(content: &[u8]) -> Vec<String> {
-    let of = |name: &str| -> Vec<String> {
-        fields(content)
-            .filter(|field| field.is(name))
-            .flat_map(|field| message_ids(&unfold(field.value)))
-            .collect()
-    };
-    let mut found = of("In-Reply-To");
-    found.extend(of("References").into_iter().rev());
-    let mut ancestors: Vec<String> = Vec::new();
-    for id in found {
-        if ancestors.len() < MAX_ANCESTORS && !ancestors.contains(&id) {
-            ancestors.push(id);
-        }
-    }
-    ancestors
-}
-
-/// The `<…>` of a value, without the angle brackets (RFC 5322 §3.6.4). White space within is a fold gone wrong.
-pub(crate) fn message_ids(value: &[u8]) -> Vec<String> {
-    let mut ids = Vec::new();
-    let mut rest = value;
-    while let Some(open) = memchr::memchr(b'<', rest) {
-        rest = &rest[open + 1..];
-        let Some(close) = memchr::memchr(b'>', rest) else { break };
-        let id: String = String::from_utf8_lossy(&rest[..close]).split_whitespace().collect();
-        if !id.is_empty() && id.len() <= MAX_MESSAGE_ID_OCTETS {
-            ids.push(id);
-        }
-        rest = &rest[close + 1..];
-    }
-    ids
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +74,7 @@ mod tests {
         assert_eq!(summary.envelope.subject.as_deref(), Some(&b"=?utf-8?q?caf=C3=A9?="[..]));
         assert_eq!(summary.message_id.as_deref(), Some("one@example.net"));
         assert_eq!(summary.ancestors, ["zero@x", "b@x", "a@x"]);
+        assert_eq!(summary.references, ["a@x", "b@x", "zero@x"]);
         assert_eq!(summary.sent_at, Some(1_057_982_437));
         assert_eq!(summary.preview, "Hello, you there");
         assert_eq!(summary.envelope.sender, None);

@@ -2,7 +2,6 @@
 
 use crate::decode::{charset_decode, decode_words, guarded, transfer_decode, without_controls};
 use crate::header::{fields, unfold};
-use mail_parser::DateTime;
 use mail_parser::decoders::html::html_to_text;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
@@ -36,14 +35,14 @@ fn body<'a>(content: &'a [u8], part: &Part, at_most: u64) -> &'a [u8] {
     range.and_then(|(from, to)| content.get(from..to)).unwrap_or_default()
 }
 
-fn param<'a>(params: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
+pub(crate) fn param<'a>(params: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
     params
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
         .map(|(_, value)| value.as_slice())
 }
 
-fn is_type(part: &Part, media_type: &str, subtype: &str) -> bool {
+pub(crate) fn is_type(part: &Part, media_type: &str, subtype: &str) -> bool {
     part.media_type.eq_ignore_ascii_case(media_type.as_bytes())
         && (subtype == "*" || part.subtype.eq_ignore_ascii_case(subtype.as_bytes()))
 }
@@ -240,17 +239,8 @@ pub fn header_values(content: &[u8], name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The day that a Date field names, without regard to its time and zone (RFC 3501 §6.4.4, SENTON), in days since
-/// 1970-01-01. `None` if it does not parse.
-#[must_use]
-pub fn date_day(value: &[u8]) -> Option<i64> {
-    let date = guarded(|| DateTime::parse_rfc822(std::str::from_utf8(value).ok()?))??;
-    date.is_valid().then(|| date.to_timestamp_local().div_euclid(86_400))
-}
-
 /// A whole header section as text, a line for each field, for SEARCH TEXT.
-#[must_use]
-pub fn header_text(content: &[u8]) -> String {
+pub(crate) fn header_text(content: &[u8]) -> String {
     let line = |field: crate::header::Field<'_>| {
         let name = String::from_utf8_lossy(field.name).into_owned();
         format!("{name}: {}\n", decode_words(&unfold(field.value)))
@@ -258,27 +248,41 @@ pub fn header_text(content: &[u8]) -> String {
     fields(content).map(line).collect()
 }
 
-/// All text of the body, for SEARCH BODY: text parts decoded, and the headers of attached messages.
-#[must_use]
-pub fn body_text(content: &[u8], root: &Part) -> String {
-    let mut out = String::new();
-    add_text(content, root, &mut out);
-    out
-}
-
-fn add_text(content: &[u8], part: &Part, out: &mut String) {
+/// Adds all text of a part, for SEARCH BODY: text parts decoded, and the headers of enclosed messages. `content` is the
+/// message from octet `base` on, within which the part lies.
+pub(crate) fn add_text(content: &[u8], base: usize, part: &Part, out: &mut String) {
     match &part.body {
-        PartBody::Multipart(children) => children.iter().for_each(|child| add_text(content, child, out)),
+        PartBody::Multipart(children) => children.iter().for_each(|child| add_text(content, base, child, out)),
         PartBody::Message(inner) => {
-            let from = usize::try_from(inner.1.header_offset).unwrap_or(usize::MAX);
-            out.push_str(&header_text(content.get(from..).unwrap_or_default()));
-            add_text(content, &inner.1, out);
+            let header = between(content, base, inner.1.header_offset, inner.1.body_offset);
+            out.push_str(&header_text(header));
+            add_text(content, base, &inner.1, out);
         }
         PartBody::Leaf if is_type(part, "text", "*") => {
-            out.push_str(&part_text(content, part, u64::MAX));
+            let body = between(content, base, part.body_offset, part.end_offset);
+            let decoded = transfer_decode(&part.encoding, body);
+            let charset = param(&part.params, "charset").unwrap_or_default();
+            out.push_str(&charset_decode(charset, &decoded));
             out.push('\n');
         }
         PartBody::Leaf => {}
+    }
+}
+
+/// These octets of a message of which `content` is what comes from octet `base` on.
+fn between(content: &[u8], base: usize, from: u64, to: u64) -> &[u8] {
+    let place = |offset: u64| usize::try_from(offset).ok()?.checked_sub(base);
+    let range = place(from).zip(place(to));
+    range.and_then(|(from, to)| content.get(from..to)).unwrap_or_default()
+}
+
+/// How many octets [`add_text`] has to decode.
+pub(crate) fn text_octets(part: &Part) -> u64 {
+    match &part.body {
+        PartBody::Multipart(children) => children.iter().map(text_octets).sum(),
+        PartBody::Message(inner) => inner.1.body_offset.saturating_sub(inner.1.header_offset) + text_octets(&inner.1),
+        PartBody::Leaf if is_type(part, "text", "*") => part.octets(),
+        PartBody::Leaf => 0,
     }
 }
 
@@ -333,7 +337,8 @@ mod tests {
     #[test]
     fn search_sees_decoded_text() {
         let root = summarize(MIXED).root;
-        let text = body_text(MIXED, &root);
+        let mut text = String::new();
+        add_text(MIXED, 0, &root, &mut text);
         for word in ["café", "note", "inner", "inside", "&eacute;"] {
             assert!(text.contains(word), "{word} in {text}");
         }
@@ -343,18 +348,6 @@ mod tests {
         );
         assert_eq!(header_values(MIXED, "subject"), ["résumé"]);
         assert!(header_text(MIXED).starts_with("Subject: résumé\n"));
-    }
-
-    #[test]
-    fn days_of_dates() {
-        for (date, day) in [
-            ("Thu, 01 Jan 1970 00:30:00 +0200", Some(0)),
-            ("Thu, 01 Jan 1970 23:30:00 -0500", Some(0)),
-            ("Fri, 2 Jan 1970 00:00:00 GMT", Some(1)),
-            ("rubbish", None),
-        ] {
-            assert_eq!(date_day(date.as_bytes()), day, "{date}");
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod meaning;
 
 use meaning::meaning;
-use postroom_message::{complete, fields, plain_text, summarize};
+use postroom_message::{complete, decoded_body, fields, leaf, plain_text, summarize, without_nul};
 use postroom_types::Domain;
 use proptest::prelude::*;
 
@@ -332,5 +332,60 @@ fn an_enclosed_signed_message_stays() {
         let completed = complete(content.into(), &Domain::parse("b").unwrap(), 0).unwrap();
         assert_eq!(completed.content.ends_with(inner.as_bytes()), stays, "{field}");
         assert_eq!(completed.eight_bit, stays, "{field}");
+    }
+}
+
+#[test]
+fn parts_with_nul_are_encoded() {
+    let cases: [(&str, Option<&str>); 8] = [
+        ("Subject: x\r\n\r\nplain\r\n", Some("Subject: x\r\n\r\nplain\r\n")),
+        (
+            "Content-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\n\r\u{e9}",
+            Some("Content-Type: image/x\r\nContent-Transfer-Encoding: base64\r\nMIME-Version: 1.0\r\n\r\nAAoNw6k=\r\n"),
+        ),
+        // Short text stays readable; lines may end as they do elsewhere.
+        (
+            "Subject: x\n\na\0b\r\n",
+            Some(
+                "Subject: x\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Transfer-Encoding: quoted-printable\r\n\na=00b\r\n",
+            ),
+        ),
+        (
+            "MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ncaf\u{e9}\r\n--b\r\n\
+             Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\r\n--b--\r\n",
+            Some(
+                "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ncaf\u{e9}\r\n--b\r\n\
+                 Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nAA==\r\n--b--\r\n",
+            ),
+        ),
+        // Where it cannot be encoded.
+        ("Subject: \0\r\n\r\nx", None),
+        (
+            "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\0\r\n--b--\r\n",
+            None,
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n\0\r\n--b\r\n\r\nx\r\n--b--\r\n",
+            None,
+        ),
+        ("Content-Transfer-Encoding: x-uuencode\r\n\r\n\0", None),
+    ];
+    for (content, expected) in cases {
+        let made = without_nul(content.as_bytes()).map(|made| String::from_utf8(made.into_owned()).unwrap());
+        assert_eq!(made.as_deref(), expected, "{content:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn encoded_parts_decode_to_what_they_were(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let content = [&b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n"[..], &body].concat();
+        let made = without_nul(&content).unwrap();
+        prop_assert!(!made.contains(&0));
+        let root = summarize(&made).root;
+        let part = leaf(&root, 0).unwrap();
+        let decoded = decoded_body(&made, part).into_owned();
+        prop_assert_eq!(decoded, body);
     }
 }

@@ -1,4 +1,4 @@
-//! Mailboxes with a role (RFC 6154 §2).
+//! Mailboxes with a role (RFC 6154 §2, RFC 8457 §2).
 
 /// What a mailbox is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,11 +13,20 @@ pub enum SpecialUse {
     Sent,
     /// `\Trash`
     Trash,
+    /// `\Important` (RFC 8457)
+    Important,
 }
 
 impl SpecialUse {
-    /// All of them, in the order of RFC 6154.
-    pub const ALL: [Self; 5] = [Self::Archive, Self::Drafts, Self::Junk, Self::Sent, Self::Trash];
+    /// All of them, in the order of RFC 6154, then RFC 8457.
+    pub const ALL: [Self; 6] = [
+        Self::Archive,
+        Self::Drafts,
+        Self::Junk,
+        Self::Sent,
+        Self::Trash,
+        Self::Important,
+    ];
 
     /// The attribute as LIST shows it.
     #[must_use]
@@ -28,6 +37,7 @@ impl SpecialUse {
             Self::Junk => "\\Junk",
             Self::Sent => "\\Sent",
             Self::Trash => "\\Trash",
+            Self::Important => "\\Important",
         }
     }
 }

@@ -17,6 +17,9 @@ pub struct Summary {
     pub preview: String,
     /// Message-IDs of In-Reply-To then References (newest first), without angle brackets; at most 32.
     pub ancestors: Vec<String>,
+    /// Message-IDs of References alone, in their order (oldest first), or of In-Reply-To (its first) if there is no
+    /// References field with one: the parents of RFC 5256 §3 (REFERENCES). Without angle brackets; at most 32, the newest.
+    pub references: Vec<String>,
     /// The Message-ID without angle brackets, if there is exactly one usable.
     pub message_id: Option<String>,
     /// The Date field as seconds since 1970 UTC, if it parses.
@@ -55,6 +58,8 @@ pub struct Envelope {
 pub struct AddressEntry {
     /// Display name, raw (quotes removed, encoded words kept).
     pub name: Option<Vec<u8>>,
+    /// Source route of the oldest mail, `@a,@b` (RFC 3501 §7.4.2, `addr-adl`; RFC 5322 §4.4, `obs-route`).
+    pub route: Option<Vec<u8>>,
     /// Local-part, or the group's name.
     pub mailbox: Option<Vec<u8>>,
     /// Domain.
