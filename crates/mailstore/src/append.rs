@@ -6,7 +6,7 @@ use crate::model::{FlagMode, MailboxRef, Origin, Placing, ThreadChoice};
 use crate::rows::{MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, NewMessage, Placed};
 use postroom_store::scan_prefix;
-use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, MessageFlags, Uid};
+use postroom_types::{EmailId, Flag, Flags, InboxId, InternalDate, MailboxId, MessageFlags, Uid};
 
 impl Mailstore {
     /// Appends a message to a mailbox by name, durable on return. Always a message of its own, but for one case: a
@@ -22,7 +22,7 @@ impl Mailstore {
         mailbox: &str,
         message: &NewMessage,
         flags: MessageFlags,
-        internal_date: i64,
+        internal_date: InternalDate,
     ) -> Result<Placed, MailError> {
         let id = self.mailbox_id(inbox, mailbox).await?;
         if self.inbox_row(inbox).await?.role_of(id) == Some(Role::Sent)
@@ -31,7 +31,7 @@ impl Mailstore {
             // The copy was made as read; whether it is still is for its owner to say.
             let mut marks = flags;
             marks.remove(&MessageFlags::system(Flags::NONE.with(Flag::Seen)));
-            self.store_flags(inbox, id, &[placed.uid], FlagMode::Add, &marks)
+            self.store_flags(inbox, id, &[placed.uid], FlagMode::Add, &marks, None)
                 .await?;
             return Ok(placed);
         }

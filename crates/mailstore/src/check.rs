@@ -7,7 +7,7 @@ mod rows;
 
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane, mailbox_lane};
-use crate::rows::{FlagsRow, InboxRow, MessageRow};
+use crate::rows::{Arrival, FlagsRow, InboxRow, MessageRow, TextPlace, read_text};
 use crate::{MailError, Mailstore};
 use postroom_store::{CounterRecord, scan_prefix};
 use postroom_types::{EmailId, Flag, InboxId, MailboxId, ModSeq, Uid};
@@ -78,6 +78,11 @@ impl Mailstore {
                 let good = summary.is_some_and(|bytes| crate::rows::read_summary(&bytes).is_ok());
                 faults.check(good, || format!("message {id}: its long summary does not read"));
             }
+            if let TextPlace::Blob(blob, octets) = row.text {
+                let text = self.store.blob(blob, 0..u64::MAX).await?;
+                let good = text.is_some_and(|text| text.len() as u64 == octets && read_text(&text).is_ok());
+                faults.check(good, || format!("message {id}: its search text does not read"));
+            }
         }
         Ok(())
     }
@@ -101,6 +106,11 @@ fn check_inbox(found: &Found, row: &InboxRow, counters: &CounterRecord, faults: 
         });
     }
     faults.check(found.tree.is_some(), || "the inbox has no tree row".into());
+    let mut uses = BTreeSet::new();
+    for (id, mailbox) in &found.mailboxes {
+        let alone = mailbox.special_use.is_none_or(|special_use| uses.insert(special_use));
+        faults.check(alone, || format!("mailbox {id}: another one has its special use"));
+    }
     let mut uid_validities = BTreeSet::new();
     for (id, mailbox) in &found.mailboxes {
         let number = mailbox.uid_validity;
@@ -165,6 +175,9 @@ fn check_mailboxes(found: &Found, faults: &mut Faults) {
     for id in found.highest.keys().filter(|id| !known(id)) {
         faults.add(format!("highest modseq of no mailbox: {id}"));
     }
+    for id in found.floors.keys().filter(|id| !known(id)) {
+        faults.add(format!("expunge floor of no mailbox: {id}"));
+    }
     for (id, uid) in &found.expunged {
         faults.check(known(id), || format!("expunges of no mailbox: {id}"));
         faults.check(!found.flags.contains_key(&(*id, *uid)), || {
@@ -198,7 +211,7 @@ fn check_mailbox(found: &Found, id: MailboxId, counters: &CounterRecord, highest
 }
 
 fn check_placements(found: &Found, faults: &mut Faults) {
-    for ((mailbox, uid), FlagsRow { email_id, .. }) in &found.flags {
+    for ((mailbox, uid), FlagsRow { email_id, arrival, .. }) in &found.flags {
         let here = format!("mailbox {mailbox} UID {uid}");
         let known = found.mailboxes.contains_key(mailbox) || found.condemned.contains(mailbox);
         faults.check(known, || format!("{here}: no such mailbox"));
@@ -217,6 +230,13 @@ fn check_placements(found: &Found, faults: &mut Faults) {
                             && row.summary_blob == meta.summary_blob
                     });
                 faults.check(same, || format!("{here}: the metadata row is that of another message"));
+                let doubled = |arrival: &Arrival| (arrival.internal_date, arrival.size_octets);
+                let same = arrival
+                    .as_ref()
+                    .is_none_or(|arrival| doubled(arrival) == (meta.internal_date, meta.size_octets));
+                faults.check(same, || {
+                    format!("{here}: date or size are not those of the metadata row")
+                });
             }
         }
     }

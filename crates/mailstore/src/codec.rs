@@ -18,6 +18,13 @@ impl Writer {
         Self(bytes)
     }
 
+    /// A value in a later version of its format.
+    pub(crate) fn version(version: u8, capacity: usize) -> Self {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.push(version);
+        Self(bytes)
+    }
+
     /// How many octets there are so far: the offset of what comes next.
     pub(crate) fn octets(&self) -> usize {
         self.0.len()
@@ -96,6 +103,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a value of a kind that has several versions, up to `newest`; and which it is.
+    pub(crate) fn versions(bytes: &'a [u8], what: &'static str, newest: u8) -> Result<(u8, Self), Corrupt> {
+        let mut reader = Self { rest: bytes, what };
+        let version = reader.u8()?;
+        if (FORMAT..=newest).contains(&version) {
+            Ok((version, reader))
+        } else {
+            Err(reader.corrupt())
+        }
+    }
+
     pub(crate) fn corrupt(&self) -> Corrupt {
         Corrupt(self.what)
     }
@@ -167,6 +185,11 @@ impl<'a> Reader<'a> {
                 self.raw(octets).map(Some)
             }
         }
+    }
+
+    /// All that is left.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Nothing may be left.

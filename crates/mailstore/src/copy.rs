@@ -3,25 +3,26 @@
 use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::codec::{Corrupt, Reader, Writer};
-use crate::relocate::{Mover, Movers, distances, pair_up, place_again};
+use crate::once::OnceRow;
+use crate::relocate::{Mover, Movers, distances, distinct, pair_up, place_again};
+use crate::rows::MessageRow;
 use crate::{Copied, MailError, Mailstore, keys};
-use postroom_store::{CommitBuilder, Key, MAX_COMMIT_OPERATIONS, Patch, PatchPlace, PatchSource};
+use postroom_store::{CommitBuilder, Key, MAX_BULK_OCTETS, MAX_COMMIT_OPERATIONS, Value};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
 
-/// Most messages of one COPY.
-const MAX_MESSAGES: usize = 20_000;
-/// Most octets of their rows, below what a bulk commit holds.
-const MAX_ROW_OCTETS: usize = 60 * 1024 * 1024;
-
-/// Where the last UID stands in a once-row.
-const ONCE_LAST_UID: usize = 9;
+/// Most messages of one COPY; their rows are bounded too.
+const MAX_MESSAGES: usize = 100_000;
+/// Messages read at once, after which it is seen whether their rows become too many.
+const READ_PIECE: usize = 2000;
+/// Most octets of the rows of one COPY; the rest of a bulk commit is for the others it writes.
+const MAX_ROW_OCTETS: usize = MAX_BULK_OCTETS - (1 << 20);
 
 impl Mailstore {
     /// Copies messages to another mailbox (or the same), with their flags and dates; all that are still there, or none.
     ///
     /// # Errors
-    /// [`MailError::Limit`] (more than 20,000 messages, or a message with too many placements),
+    /// [`MailError::Limit`] (more than 100,000 messages or, if their headers are long, some 20,000; or a message with too
+    /// many placements),
     /// [`MailError::NoSuchMailbox`], [`MailError::NoSuchInbox`], [`MailError::Unavailable`]; the store's own.
     pub async fn copy(
         &self,
@@ -35,27 +36,31 @@ impl Mailstore {
         }
         self.check_mailbox(inbox, source).await?;
         let uid_validity = self.mailbox_state(inbox, target).await?.row.uid_validity;
+        let uids = &distinct(uids);
+        let copied = |pairs: Vec<(Uid, Uid)>| Copied {
+            uid_validity,
+            gone: uids.len() - pairs.len(),
+            pairs,
+        };
         let once = keys::once(inbox, EmailId::new());
         let mut tried: Vec<Vec<Uid>> = Vec::new();
         let mut attempts = Attempts::new();
         loop {
             attempts.next().await?;
             if let Some(pairs) = self.copied_before(&once, &tried).await? {
-                return Ok(Copied { uid_validity, pairs });
+                return Ok(copied(pairs));
             }
-            let Some(movers) = self.movers(inbox, source, uids).await? else {
+            let Some(movers) = self.copies(inbox, source, uids).await? else {
                 continue;
             };
             let sources: Vec<Uid> = movers.placements.iter().map(|mover| mover.uid).collect();
             if sources.is_empty() {
-                let pairs = Vec::new();
-                return Ok(Copied { uid_validity, pairs });
+                return Ok(copied(Vec::new()));
             }
             let (builder, uid_operation) = self.plan_copy(inbox, target, movers, &once, tried.len())?;
             match self.try_commit(builder.build()).await? {
                 Tried::Done(receipt) => {
-                    let pairs = pair_up(sources.into_iter(), receipt.numbers[uid_operation]);
-                    return Ok(Copied { uid_validity, pairs });
+                    return Ok(copied(pair_up(sources.into_iter(), receipt.numbers[uid_operation])));
                 }
                 Tried::Unknown => tried.push(sources),
                 Tried::Conflict(_) => {
@@ -66,6 +71,24 @@ impl Mailstore {
         }
     }
 
+    /// Reads all that is copied, unless it is too much for one commit; `None` if it does not fit together.
+    async fn copies(&self, inbox: InboxId, source: MailboxId, uids: &[Uid]) -> Result<Option<Movers>, MailError> {
+        let mut all = Movers::default();
+        let mut octets = 0;
+        for piece in uids.chunks(READ_PIECE) {
+            let Some(movers) = self.movers(inbox, source, piece).await? else {
+                return Ok(None);
+            };
+            octets += row_octets(&movers);
+            if octets > MAX_ROW_OCTETS {
+                return Err(MailError::Limit("too many messages"));
+            }
+            all.placements.extend(movers.placements);
+            all.messages.extend(movers.messages);
+        }
+        Ok(Some(all))
+    }
+
     /// The result of an earlier try whose outcome was unknown, if it was done.
     async fn copied_before(&self, once: &Key, tried: &[Vec<Uid>]) -> Result<Option<Vec<(Uid, Uid)>>, MailError> {
         if tried.is_empty() {
@@ -74,9 +97,9 @@ impl Mailstore {
         let Some(value) = self.store.get(once).await? else {
             return Ok(None);
         };
-        let OnceRow { last_uid, attempt, .. } = OnceRow::read(&value)?;
-        let sources = usize::try_from(attempt).ok().and_then(|attempt| tried.get(attempt));
-        Ok(sources.map(|sources| pair_up(sources.iter().copied(), last_uid)))
+        let OnceRow { number, attempt, .. } = OnceRow::read(&value)?;
+        let sources = tried.get(attempt);
+        Ok(sources.map(|sources| pair_up(sources.iter().copied(), number)))
     }
 
     fn plan_copy(
@@ -103,11 +126,6 @@ impl Mailstore {
             change.builder.require(key.clone(), old.clone());
             change.builder.put_patched(key, value, patches);
         }
-        let message_octets: usize = messages.values().map(|(value, _)| value.len() + 64).sum();
-        let row_octets = |mover: &Mover| mover.flags_value.len() + mover.meta.len() + 128;
-        if message_octets + placements.iter().map(row_octets).sum::<usize>() > MAX_ROW_OCTETS {
-            return Err(MailError::Limit("too many messages"));
-        }
         let mut delta = Delta::default();
         let count = placements.len();
         for (index, mover) in placements.into_iter().enumerate() {
@@ -119,17 +137,7 @@ impl Mailstore {
             change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta);
         }
         change.count_mailbox(target, delta);
-        let row = OnceRow {
-            at: self.now(),
-            last_uid: 0,
-            attempt: attempt as u64,
-        };
-        let patch = Patch {
-            source: PatchSource::Counter(uid_operation),
-            minus: 0,
-            place: PatchPlace::Value(ONCE_LAST_UID),
-        };
-        change.put_new_patched(once.clone(), row.write(), vec![patch]);
+        OnceRow::add(&mut change, once, self.now(), uid_operation, attempt);
         let mut builder = change.finish();
         if builder.operations() > MAX_COMMIT_OPERATIONS {
             builder.bulk();
@@ -138,30 +146,14 @@ impl Mailstore {
     }
 }
 
-/// Says that a COPY was done, and with what result.
-pub(crate) struct OnceRow {
-    pub(crate) at: i64,
-    last_uid: u64,
-    attempt: u64,
-}
-
-impl OnceRow {
-    fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::value(32);
-        writer.i64(self.at);
-        writer.u64(self.last_uid);
-        writer.varint(self.attempt);
-        writer.finish()
-    }
-
-    pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "once row")?;
-        let row = Self {
-            at: reader.i64()?,
-            last_uid: reader.u64()?,
-            attempt: reader.varint()?,
-        };
-        reader.end()?;
-        Ok(row)
-    }
+/// Octets of the keys and values that a copy writes, at most.
+fn row_octets(movers: &Movers) -> usize {
+    /// Lengths of a message key, and of the keys of a placement.
+    const KEYS: (usize, usize) = (33, 42);
+    /// A placement in a message row.
+    const PLACEMENT: usize = 24;
+    let message = |(value, _): &(Value, MessageRow)| KEYS.0 + value.len();
+    let placement = |mover: &Mover| PLACEMENT + 2 * KEYS.1 + mover.flags.write().len() + mover.meta.len();
+    let messages: usize = movers.messages.values().map(message).sum();
+    messages + movers.placements.iter().map(placement).sum::<usize>()
 }

@@ -3,16 +3,23 @@
 //! What always holds: the message row, put under Absent, is the once-key, so a delivery repeated after an unknown
 //! outcome finds its own row and stores nothing.
 
+mod many;
 mod plan;
 mod write;
 
 use crate::attempts::{Attempts, Tried};
 use crate::keys;
-use crate::rows::{MessageRow, SummaryPlace};
+use crate::rows::{MessageRow, SummaryPlace, TextPlace};
 use crate::{MAX_PLACINGS, MAX_PREFIX_OCTETS, MAX_VERDICT_OCTETS, MailError, Mailstore, NewMessage, Placed, Placing};
+use bytes::Bytes;
+use postroom_message::{RawMessage, search_octets};
 use postroom_store::{CommitBuilder, Key, Value};
-use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid, UidValidity};
+use postroom_types::{BlobId, EmailId, MailboxId, Part, ThreadId, Uid, UidValidity};
 use sha2::{Digest, Sha256};
+use std::sync::{Arc, OnceLock};
+
+/// Octets of text that are decoded while others wait.
+const TEXT_IN_PLACE: u64 = 32 << 10;
 
 /// What all inboxes of a delivery share.
 struct Shared<'a> {
@@ -22,6 +29,8 @@ struct Shared<'a> {
     message_id: Option<[u8; 16]>,
     summary: SummaryPlace,
     summary_blob: Option<(BlobId, Vec<u8>)>,
+    /// Where the search text is to be, and what it is; made when the message turns out to be new.
+    text: OnceLock<(TextPlace, Option<Bytes>)>,
 }
 
 /// What is to be done in one inbox.
@@ -35,13 +44,15 @@ enum Plan {
         home: MailboxId,
         thread_id: ThreadId,
         index: IndexChange,
+        /// The inbox is full already.
+        over_quota: bool,
     },
     /// One more placement of a message that is there.
     Another {
         mailbox: MailboxId,
         uid_validity: UidValidity,
         old: Value,
-        row: MessageRow,
+        row: Box<MessageRow>,
         email_id: EmailId,
         meta: Value,
     },
@@ -58,6 +69,7 @@ impl Plan {
 struct Kept {
     body: bool,
     summary: bool,
+    text: bool,
 }
 
 /// What becomes of the Message-ID row.
@@ -105,9 +117,11 @@ impl Mailstore {
             let mut plans = Vec::with_capacity(placings.len());
             for placing in &placings {
                 let mut plan = self.plan(&shared, placing).await?;
-                if let Plan::There(placed) = &mut plan {
+                match &mut plan {
                     // What is there under the id asked for was put there by this very call.
-                    placed.duplicate &= !(uncertain && placed.email_id == placing.email_id);
+                    Plan::There(placed) => placed.duplicate &= !(uncertain && placed.email_id == placing.email_id),
+                    Plan::New { over_quota: true, .. } => return Err(MailError::OverQuota(placing.inbox)),
+                    Plan::New { .. } | Plan::Another { .. } => {}
                 }
                 plans.push(plan);
             }
@@ -124,7 +138,11 @@ impl Mailstore {
             let mut kept = Kept {
                 body: message.shared_body.is_some(),
                 summary: false,
+                text: false,
             };
+            if plans.iter().any(|plan| matches!(plan, Plan::New { .. })) {
+                shared.prepare_text().await;
+            }
             for (placing, plan) in placings.iter().zip(&plans) {
                 let operation;
                 (builder, operation) = self.add(builder, &shared, placing, plan, &mut kept)?;
@@ -147,7 +165,7 @@ impl Mailstore {
     pub async fn has_duplicate(&self, message: &NewMessage, placing: &Placing) -> Result<bool, MailError> {
         match self.plan(&Shared::new(message), placing).await {
             Ok(plan) => Ok(matches!(plan, Plan::There(_))),
-            Err(MailError::OverQuota(_) | MailError::NoSuchInbox(_) | MailError::NoSuchMailbox) => Ok(false),
+            Err(MailError::NoSuchInbox(_) | MailError::NoSuchMailbox) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -163,8 +181,35 @@ impl<'a> Shared<'a> {
             message_id: message.summary.message_id.as_deref().map(message_id_hash),
             summary,
             summary_blob,
+            text: OnceLock::new(),
         }
     }
+
+    /// Makes the search text where others do not wait for it, if it is long.
+    async fn prepare_text(&self) {
+        let message = self.message;
+        if self.text.get().is_some() || search_octets(&message.summary.root) <= TEXT_IN_PLACE {
+            return;
+        }
+        let (prefix, body) = (message.prefix.clone(), message.body.clone());
+        let summary = Arc::clone(&message.summary);
+        let make = move || text_of(&prefix, &body, &summary.root);
+        // A text that cannot be made is decoded when it is searched.
+        let made = tokio::task::spawn_blocking(make).await;
+        self.text.get_or_init(|| made.unwrap_or((TextPlace::Nowhere, None)));
+    }
+
+    fn text(&self) -> &(TextPlace, Option<Bytes>) {
+        let NewMessage {
+            prefix, body, summary, ..
+        } = self.message;
+        self.text.get_or_init(|| text_of(prefix, body, &summary.root))
+    }
+}
+
+fn text_of(prefix: &[u8], body: &[u8], root: &Part) -> (TextPlace, Option<Bytes>) {
+    let (place, text) = TextPlace::of(RawMessage { prefix, body }, root);
+    (place, text.map(Bytes::from))
 }
 
 /// Hash of a Message-ID without angle brackets, as it stands in keys.

@@ -21,6 +21,12 @@ pub enum MailError {
     /// The operation is not possible on this thing, for example deleting INBOX.
     #[error("cannot: {0}")]
     Cannot(&'static str),
+    /// This special use cannot be given: another mailbox has it, for life or now (RFC 6154 §3).
+    #[error("a mailbox cannot have this special use")]
+    SpecialUse,
+    /// The message that was to be replaced is not there (any more). Nothing was written.
+    #[error("no such message")]
+    NoSuchMessage,
     /// The mailbox has children and cannot be deleted.
     #[error("mailbox has children")]
     HasChildren,

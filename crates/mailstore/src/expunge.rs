@@ -4,6 +4,7 @@ use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta, signed};
 use crate::rows::{FlagsRow, IndexRow, MessageRow};
+use crate::shared::Leaving;
 use crate::{MailError, Mailstore, PIECE, keys};
 use postroom_store::{CommitBuilder, Key, Value};
 use postroom_types::{EmailId, Flag, InboxId, MailboxId, Uid};
@@ -13,13 +14,23 @@ use std::collections::{BTreeMap, BTreeSet};
 const COMMIT_PIECE: usize = 100;
 
 /// One message of which placements go.
-struct Removal {
+pub(crate) struct Removal {
     email_id: EmailId,
     old: Value,
     row: MessageRow,
     placements: Vec<(Uid, Value, FlagsRow)>,
     /// The Message-ID row if it names this message.
-    index: Option<(Key, Value)>,
+    pub(crate) index: Option<(Key, Value)>,
+}
+
+impl Removal {
+    /// Octets that the inbox no longer has.
+    pub(crate) fn octets_gone(&self) -> u64 {
+        match self.row.placements.len() > self.placements.len() {
+            true => 0,
+            false => self.row.size_octets(),
+        }
+    }
 }
 
 impl Mailstore {
@@ -83,6 +94,7 @@ impl Mailstore {
             let Some(removals) = self.removals(inbox, rows).await? else {
                 continue;
             };
+            self.keep_ghosts(inbox, mailbox, || Ok(leaving(&removals))).await?;
             let counted = self.store.get(&keys::mailbox_counters(inbox, mailbox)).await?.is_some();
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             remove(&mut change, inbox, mailbox, removals, counted);
@@ -98,7 +110,7 @@ impl Mailstore {
     }
 
     /// The message rows that belong to these placements; `None` if one is gone, so the placements are stale.
-    async fn removals(
+    pub(crate) async fn removals(
         &self,
         inbox: InboxId,
         rows: Vec<(Uid, Value, FlagsRow)>,
@@ -146,7 +158,20 @@ impl Mailstore {
     }
 }
 
-fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, removals: Vec<Removal>, counted: bool) {
+pub(crate) fn leaving(removals: &[Removal]) -> Vec<Leaving> {
+    let of = |removal: &Removal| {
+        let content = removal.row.clone().content();
+        let leave = move |(uid, _, flags): &(Uid, Value, FlagsRow)| Leaving {
+            uid: *uid,
+            flags: flags.clone(),
+            content: content.clone(),
+        };
+        removal.placements.iter().map(leave).collect::<Vec<_>>()
+    };
+    removals.iter().flat_map(of).collect()
+}
+
+pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, removals: Vec<Removal>, counted: bool) {
     let mut delta = Delta::default();
     let mut uids = Vec::new();
     let mut gone = Vec::new();

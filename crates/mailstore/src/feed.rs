@@ -1,9 +1,9 @@
 //! The feed: what happened in an inbox, in order, and its upkeep.
 
-use crate::changes::read_expunged;
-use crate::copy::OnceRow;
 use crate::keys;
+use crate::once::OnceRow;
 use crate::rows::FeedRow;
+use crate::shared::read_expunged;
 use crate::{FeedEntry, MailError, Mailstore};
 use postroom_store::{Key, prefix_end, scan, scan_prefix};
 use postroom_types::{InboxId, MailboxId, ModSeq};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Rows removed in one commit of the upkeep.
 const TRIM_PIECE: usize = 500;
-/// How long the result of a COPY is kept; nobody asks for it longer than the COPY runs.
+/// How long a once-row is kept; nobody asks for it longer than what it belongs to runs.
 const ONCE_KEEP: Duration = Duration::from_secs(86_400);
 
 impl Mailstore {
@@ -64,12 +64,34 @@ impl Mailstore {
         // In order of time, so the first young row ends it, and the feed stays without gap.
         let mut left = self.trim(keys::kind(inbox, b'j'), budget, true, is_old).await?;
         let expunged_until = older_than(now, self.options.expunged_keep);
-        let is_old = |value: &[u8]| Ok(read_expunged(value)?.0 < expunged_until);
-        left = self.trim(keys::kind(inbox, b'x'), left, false, is_old).await?;
+        left = self.trim_all_expunged(inbox, left, expunged_until).await?;
         let once_until = older_than(now, ONCE_KEEP);
         let is_old = |value: &[u8]| Ok(OnceRow::read(value)?.at < once_until);
         left = self.trim(keys::kind(inbox, b'o'), left, false, is_old).await?;
         Ok(left > 0)
+    }
+
+    /// Removes old expunge rows, mailbox by mailbox; what is left of the budget.
+    async fn trim_all_expunged(&self, inbox: InboxId, budget: usize, until: i64) -> Result<usize, MailError> {
+        let mut left = budget;
+        for mailbox in self.tree(inbox).await?.rows.keys() {
+            let mut more = true;
+            while more && left > 0 {
+                let mut old = Vec::new();
+                let mut rows = scan_prefix(&*self.store, &keys::expunged_prefix(inbox, *mailbox));
+                // In order of time.
+                while old.len() < TRIM_PIECE.min(left)
+                    && let Some((key, value)) = rows.next().await?
+                    && read_expunged(&value)?.0 < until
+                {
+                    old.push(key);
+                }
+                left -= old.len();
+                more = old.len() == TRIM_PIECE;
+                more &= self.trim_expunged(inbox, *mailbox, old).await?;
+            }
+        }
+        Ok(left)
     }
 
     /// Removes old rows of one kind; what is left of the budget.

@@ -6,15 +6,26 @@
 use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
+use crate::once::OnceRow;
+use crate::relocate::distinct;
 use crate::rows::FlagsRow;
-use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, keys};
+use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, Stored, keys};
 use postroom_store::{CommitBuilder, Value};
-use postroom_types::{InboxId, MailboxId, MessageFlags, ModSeq, Uid};
+use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ModSeq, Uid};
 
+/// Messages of one commit. Others wait while it is written, some 25 µs a message; and each sync of the disk is waited for.
+const COMMIT_PIECE: usize = 100;
 /// Most keywords of one message.
 const MAX_KEYWORDS: usize = 100;
 /// Most octets of the keywords of one message together.
 const MAX_KEYWORD_OCTETS: usize = 3000;
+
+/// What STORE asks for.
+struct FlagsChange<'a> {
+    mode: FlagMode,
+    flags: &'a MessageFlags,
+    unchanged_since: Option<ModSeq>,
+}
 
 /// One flags row that changes.
 pub(crate) struct Reflag {
@@ -25,11 +36,12 @@ pub(crate) struct Reflag {
 }
 
 impl Mailstore {
-    /// Changes flags of at most [`PIECE`] messages and returns the flags of each that is still there, ascending.
+    /// Changes flags of at most [`PIECE`] messages. With `unchanged_since`, only of those whose modseq is not above it;
+    /// whether it is and the change are one (RFC 7162 §3.1.3).
     ///
     /// # Errors
     /// [`MailError::Limit`] (too many messages or keywords), [`MailError::NoSuchMailbox`], [`MailError::NoSuchInbox`],
-    /// [`MailError::Unavailable`]; the store's own.
+    /// [`MailError::Unavailable`] (some may be done); the store's own.
     pub async fn store_flags(
         &self,
         inbox: InboxId,
@@ -37,33 +49,74 @@ impl Mailstore {
         uids: &[Uid],
         mode: FlagMode,
         flags: &MessageFlags,
-    ) -> Result<Vec<FlagsAt>, MailError> {
+        unchanged_since: Option<ModSeq>,
+    ) -> Result<Stored, MailError> {
         if uids.len() > PIECE {
             return Err(MailError::Limit("too many messages"));
         }
+        let change = FlagsChange {
+            mode,
+            flags,
+            unchanged_since,
+        };
+        let mut stored = Stored::default();
+        for piece in distinct(uids).chunks(COMMIT_PIECE) {
+            let Stored { now, modified } = self.store_piece(inbox, mailbox, piece, &change).await?;
+            stored.now.extend(now);
+            stored.modified.extend(modified);
+        }
+        Ok(stored)
+    }
+
+    async fn store_piece(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        asked: &FlagsChange<'_>,
+    ) -> Result<Stored, MailError> {
+        // A change that is done for whoever comes first must not take itself for somebody else's.
+        let once = asked.unchanged_since.map(|_| keys::once(inbox, EmailId::new()));
+        let mut tried: Vec<(Stored, Vec<Reflag>)> = Vec::new();
         let mut attempts = Attempts::new();
         loop {
             attempts.next().await?;
-            let rows = self.flags_rows(inbox, mailbox, uids).await?;
-            let reflags = plan(&rows, mode, flags)?;
-            let mut now: Vec<FlagsAt> = rows
-                .into_iter()
-                .map(|(uid, _, row)| (uid, row.flags, row.modseq))
-                .collect();
+            if let (Some(once), false) = (&once, tried.is_empty())
+                && let Some(value) = self.store.get(once).await?
+            {
+                let OnceRow { number, attempt, .. } = OnceRow::read(&value)?;
+                if attempt < tried.len() {
+                    let (mut stored, reflags) = tried.swap_remove(attempt);
+                    tell_new(&mut stored.now, reflags, ModSeq(number));
+                    return Ok(stored);
+                }
+            }
+            let mut rows = self.flags_rows(inbox, mailbox, uids).await?;
+            let mut stored = Stored::default();
+            if let Some(since) = asked.unchanged_since {
+                let modified = rows.extract_if(.., |(_, _, row)| row.modseq > since);
+                stored.modified = modified.map(|(uid, ..)| uid).collect();
+            }
+            let reflags = plan(&rows, asked.mode, asked.flags)?;
+            let now = rows.into_iter().map(|(uid, _, row)| (uid, row.flags, row.modseq));
+            stored.now = now.collect();
             if reflags.is_empty() {
-                return Ok(now);
+                return Ok(stored);
             }
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             let modseq = change.modseq_operation();
             reflag(&mut change, mailbox, &reflags);
+            if let Some(once) = &once {
+                OnceRow::add(&mut change, once, self.now(), modseq, tried.len());
+            }
             // After an unknown outcome the next look shows whether it was done: then nothing is left to change.
             match self.try_commit(change.finish().build()).await? {
                 Tried::Done(receipt) => {
-                    tell_new(&mut now, reflags, ModSeq(receipt.numbers[modseq]));
-                    return Ok(now);
+                    tell_new(&mut stored.now, reflags, ModSeq(receipt.numbers[modseq]));
+                    return Ok(stored);
                 }
                 Tried::Conflict(_) => self.check_mailbox(inbox, mailbox).await?,
-                Tried::Unknown => {}
+                Tried::Unknown => tried.push((stored, reflags)),
             }
         }
     }

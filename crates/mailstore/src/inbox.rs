@@ -21,6 +21,7 @@ impl Mailstore {
                 parent: None,
                 uid_validity: UidValidity::new(number).expect("at least 1"),
                 leaf: role.name().to_owned(),
+                special_use: None,
             };
             commit
                 .put(keys::mailbox(inbox, id), row.write())
@@ -28,7 +29,7 @@ impl Mailstore {
                 .put(keys::highest(inbox, id), write_number(1));
             commit.put(
                 keys::subscription(inbox, role.name()),
-                crate::mailboxes::subscription_value(role.name()),
+                crate::subscriptions::subscription_value(role.name()),
             );
         }
         let mut counters = CounterRecord::default();

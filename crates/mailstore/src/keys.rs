@@ -13,15 +13,16 @@
 //! | `m` I `c` mailbox | `m` I `c` M | counter record of the mailbox: [`mailbox_lane`] |
 //! | `m` I `h` mailbox | `m` I `h` M | modseq of the mailbox's last change (HIGHESTMODSEQ) |
 //! | `m` I `s` hash of a name | `m` I `s` `SHA-256("Sent")[..16]` | subscription: the name |
-//! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id |
+//! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id, date, size, time of saving |
 //! | `m` I `d` mailbox UID | `m` I `d` M `0000000000000007` | metadata row: ids, date, size, summary |
 //! | `m` I `e` email id | `m` I `e` E | message row: body, origin, placements; once-key of delivery, witness of the body |
 //! | `m` I `i` hash of Message-ID, hash of body | `m` I `i` `SHA-256("x@y")[..16]` `SHA-256(body)[..8]` | which message has that Message-ID and body |
 //! | `m` I `t` thread, email id | `m` I `t` T E | thread member |
 //! | `m` I `j` modseq | `m` I `j` `0000000000000102` | feed row |
 //! | `m` I `x` mailbox modseq | `m` I `x` M `0000000000000102` | UIDs that one commit expunged |
+//! | `m` I `y` mailbox | `m` I `y` M | up to which modseq the mailbox's expunge rows were removed |
 //! | `m` I `z` mailbox | `m` I `z` M | the mailbox is deleted, its rows are still being purged |
-//! | `m` I `o` random | `m` I `o` E | once-key of a COPY, with its result |
+//! | `m` I `o` random | `m` I `o` E | once-key of a change, with its result: [`OnceRow`](crate::once::OnceRow) |
 //!
 //! The longest is 50 octets.
 
@@ -183,6 +184,11 @@ pub(crate) fn expunged(inbox: InboxId, mailbox: MailboxId, modseq: ModSeq) -> Ke
 
 pub(crate) fn expunged_prefix(inbox: InboxId, mailbox: MailboxId) -> Key {
     of_mailbox(inbox, b'x', mailbox)
+}
+
+/// Up to which modseq the expunges of a mailbox are not known any more.
+pub(crate) fn expunge_floor(inbox: InboxId, mailbox: MailboxId) -> Key {
+    of_mailbox(inbox, b'y', mailbox)
 }
 
 pub(crate) fn condemned(inbox: InboxId, mailbox: MailboxId) -> Key {

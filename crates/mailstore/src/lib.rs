@@ -8,12 +8,12 @@
 //! - A placement is a flags row, a metadata row and an entry in the message row; the message row is asked to be
 //!   unchanged by whoever changes one of the three, so a message is gone exactly when its last placement is.
 //! - Every operation can be repeated after an unknown outcome and is then done once.
-//! - No lock is held and no iterator kept across an await.
+//! - No lock is held and no iterator kept across an await, but for those under which a mailbox, or what is searched of
+//!   it, is read for all its sessions.
 
 mod append;
 mod attempts;
 mod change;
-mod changes;
 mod check;
 mod codec;
 mod content;
@@ -32,18 +32,24 @@ mod likeness;
 mod mailboxes;
 mod messages;
 mod model;
+mod once;
 mod open;
 mod relocate;
 mod rows;
+mod search;
+mod shared;
+mod subscriptions;
 mod tree;
 
 pub use content::Content;
 pub use error::MailError;
 pub use event::{Cause, FeedEntry, FeedEvent};
 pub use model::{
-    Changes, Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, OpenMailbox, Origin,
-    Placed, Placing, Status, ThreadChoice, Usage,
+    Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, Origin, Placed, Placing,
+    Status, Stored, ThreadChoice, Usage,
 };
+pub use search::Found;
+pub use shared::{Ghost, Holding, KeywordSet, Keywords, MessageState, Row, SharedMailbox, SharedNews, Snapshot};
 pub use tree::MAX_MAILBOX_NAME_OCTETS;
 
 use postroom_store::{SharedStore, Topic};
@@ -80,6 +86,10 @@ pub struct Options {
     /// Within this time a message that is received with the Message-ID and body of one that was received or sent is that
     /// one. Default 5 days.
     pub duplicate_window: Duration,
+    /// Most messages of all mailboxes that are kept open for the next session; each takes 32 octets. Default 2,000,000.
+    pub open_messages: usize,
+    /// Octets of what searches keep in memory of the mailboxes searched lately. Default 64 MiB.
+    pub column_octets: usize,
     /// Within this time a client's copy of a message it sent is recognised when appended to Sent. Default 24 hours.
     pub sent_copy_window: Duration,
 }
@@ -93,6 +103,8 @@ impl Default for Options {
             feed_keep: 30 * DAY,
             expunged_keep: 90 * DAY,
             duplicate_window: 5 * DAY,
+            open_messages: 2_000_000,
+            column_octets: 64 << 20,
             sent_copy_window: DAY,
         }
     }
@@ -108,6 +120,9 @@ pub struct Mailstore {
     store: SharedStore,
     options: Options,
     trees: tree::TreeCache,
+    open: shared::OpenMailboxes,
+    searches: search::Searches,
+    ghosts: Arc<shared::Ghosts>,
 }
 
 impl Mailstore {
@@ -116,8 +131,11 @@ impl Mailstore {
     pub fn new(store: SharedStore, options: Options) -> Self {
         Self {
             store,
-            options,
             trees: tree::TreeCache::default(),
+            open: shared::OpenMailboxes::new(options.open_messages),
+            searches: search::Searches::new(options.column_octets),
+            ghosts: Arc::new(shared::Ghosts::new(Arc::clone(&options.clock))),
+            options,
         }
     }
 
@@ -135,6 +153,11 @@ impl Mailstore {
 
     fn now(&self) -> i64 {
         (self.options.clock)()
+    }
+
+    /// The time as it is kept with what is put into a mailbox: seconds since 1970 UTC.
+    fn now_seconds(&self) -> i64 {
+        self.now().div_euclid(1000)
     }
 }
 

@@ -1,21 +1,16 @@
-//! Mailboxes: list, create, delete, rename, subscribe.
+//! Mailboxes: list, create, delete, rename.
 //!
 //! What always holds: all changes to the tree of an inbox ask that its version is the one they were planned on, so
 //! names stay unique, the tree stays a tree, and its limits hold, however many try at once.
 
 use crate::FeedEvent;
 use crate::change::Change;
-use crate::codec::{Corrupt, Reader, Writer};
 use crate::keys::{self, inbox_lane};
 use crate::rows::{MailboxRow, write_number};
 use crate::tree::{MAX_LEVELS, MailboxName, Tree};
 use crate::{MailError, MailboxInfo, Mailstore, PIECE, attempts::Attempts, attempts::Tried};
-use postroom_store::{CommitBuilder, CounterRecord, Patch, PatchPlace, PatchSource, scan_prefix};
-use postroom_types::{InboxId, MailboxId, UidValidity};
-use std::collections::BTreeSet;
-
-/// Most subscribed names of an inbox.
-const MAX_SUBSCRIPTIONS: usize = 2000;
+use postroom_store::{CommitBuilder, CounterRecord, Patch, PatchPlace, PatchSource};
+use postroom_types::{InboxId, MailboxId, SpecialUse, UidValidity};
 
 impl Mailstore {
     /// All mailboxes, by name.
@@ -31,7 +26,7 @@ impl Mailstore {
             Some(MailboxInfo {
                 id,
                 name: name.to_owned(),
-                special_use: roles.role_of(id).and_then(|role| role.special_use()),
+                special_use: roles.role_of(id).map_or(row.special_use, |role| role.special_use()),
                 subscribed: subscribed.contains(name),
                 uid_validity: row.uid_validity,
             })
@@ -39,55 +34,18 @@ impl Mailstore {
         Ok(tree.iter().filter_map(info).collect())
     }
 
-    /// All subscribed names, also of mailboxes that do not exist (any more).
+    /// Makes a mailbox, and those above it that are missing. It may be given the special use `\Important`, which one
+    /// mailbox of an inbox can have; the others belong to mailboxes that every inbox has for life.
     ///
     /// # Errors
-    /// The store's own.
-    pub async fn subscriptions(&self, inbox: InboxId) -> Result<BTreeSet<String>, MailError> {
-        let mut names = BTreeSet::new();
-        let mut scan = scan_prefix(&*self.store, &keys::subscriptions(inbox));
-        while let Some((_, value)) = scan.next().await? {
-            names.insert(read_subscription(&value)?);
-        }
-        Ok(names)
-    }
-
-    /// Puts a name on the list of subscriptions, or takes it off. The mailbox need not exist (RFC 3501 §6.3.6).
-    ///
-    /// # Errors
-    /// [`MailError::NoSuchInbox`], [`MailError::Cannot`], [`MailError::Limit`], [`MailError::Unavailable`]; the store's own.
-    pub async fn subscribe(&self, inbox: InboxId, name: &str, subscribed: bool) -> Result<(), MailError> {
-        let name = MailboxName::parse(name)?;
-        let names = self.subscriptions(inbox).await?;
-        if subscribed && names.len() >= MAX_SUBSCRIPTIONS && !names.contains(name.as_str()) {
-            return Err(MailError::Limit("too many subscriptions"));
-        }
-        let key = keys::subscription(inbox, name.as_str());
-        let mut attempts = Attempts::new();
-        loop {
-            attempts.next().await?;
-            // Asked to be unchanged, so that no row appears in an inbox that is being purged.
-            let row_key = keys::inbox_row(inbox);
-            let row = self.store.get(&row_key).await?.ok_or(MailError::NoSuchInbox(inbox))?;
-            let mut builder = CommitBuilder::new();
-            builder.require(row_key, row);
-            if subscribed {
-                builder.put(key.clone(), subscription_value(name.as_str()));
-            } else {
-                builder.delete(key.clone());
-            }
-            if let Tried::Done(_) = self.try_commit(builder.build()).await? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Makes a mailbox, and those above it that are missing.
-    ///
-    /// # Errors
-    /// [`MailError::AlreadyExists`], [`MailError::Cannot`] (bad name), [`MailError::Limit`], [`MailError::NoSuchInbox`],
-    /// [`MailError::Unavailable`]; the store's own.
-    pub async fn create_mailbox(&self, inbox: InboxId, name: &str) -> Result<MailboxId, MailError> {
+    /// [`MailError::SpecialUse`] (another has it), [`MailError::AlreadyExists`], [`MailError::Cannot`] (bad name),
+    /// [`MailError::Limit`], [`MailError::NoSuchInbox`], [`MailError::Unavailable`]; the store's own.
+    pub async fn create_mailbox(
+        &self,
+        inbox: InboxId,
+        name: &str,
+        special_use: Option<SpecialUse>,
+    ) -> Result<MailboxId, MailError> {
         let name = MailboxName::parse(name)?;
         let id = MailboxId::new();
         let mut attempts = Attempts::new();
@@ -100,8 +58,15 @@ impl Mailstore {
                 Some(_) => return Err(MailError::AlreadyExists),
                 None => {}
             }
+            let is_taken = |special_use| match special_use {
+                SpecialUse::Important => tree.rows.values().any(|row| row.special_use == Some(special_use)),
+                _ => true,
+            };
+            if special_use.is_some_and(is_taken) {
+                return Err(MailError::SpecialUse);
+            }
             let mut change = self.change_tree(inbox, &tree);
-            self.add_path(&mut change, inbox, &tree, &name.path(), Some(id))?;
+            self.add_path(&mut change, inbox, &tree, &name.path(), Some((id, special_use)))?;
             if let Tried::Done(_) = self.try_commit(change.finish().build()).await? {
                 return Ok(id);
             }
@@ -200,9 +165,9 @@ impl Mailstore {
     }
 
     async fn rename_inbox(&self, inbox: InboxId, to: &MailboxName) -> Result<(), MailError> {
-        let target = self.create_mailbox(inbox, to.as_str()).await?;
+        let target = self.create_mailbox(inbox, to.as_str(), None).await?;
         let source = self.mailbox_id(inbox, "INBOX").await?;
-        let uids = self.open(inbox, source).await?.uids;
+        let uids = self.open_shared(inbox, source).await?.snapshot().uids;
         for piece in uids.chunks(PIECE) {
             self.move_messages(inbox, source, piece, target).await?;
         }
@@ -220,14 +185,14 @@ impl Mailstore {
         change
     }
 
-    /// Adds the mailboxes of a path that are missing, and returns the id of the last one. `last` is the id for it.
+    /// Adds the mailboxes of a path that are missing, and returns the id of the last one. `last` is what it is to be.
     fn add_path(
         &self,
         change: &mut Change,
         inbox: InboxId,
         tree: &Tree,
         path: &[MailboxName],
-        last: Option<MailboxId>,
+        last: Option<(MailboxId, Option<SpecialUse>)>,
     ) -> Result<Option<MailboxId>, MailError> {
         let mut parent = None;
         let mut made = 0;
@@ -240,8 +205,15 @@ impl Mailstore {
             if tree.rows.len() + made > self.options.max_mailboxes {
                 return Err(MailError::Limit("too many mailboxes"));
             }
-            let id = last.filter(|_| index + 1 == path.len()).unwrap_or_else(MailboxId::new);
-            add_mailbox(change, inbox, id, parent, name.leaf());
+            let given = last.filter(|_| index + 1 == path.len());
+            let (id, special_use) = given.unwrap_or_else(|| (MailboxId::new(), None));
+            let row = MailboxRow {
+                parent,
+                uid_validity: UidValidity::MIN,
+                leaf: name.leaf().to_owned(),
+                special_use,
+            };
+            add_mailbox(change, inbox, id, &row);
             parent = Some(id);
         }
         Ok(parent)
@@ -267,17 +239,16 @@ impl Mailstore {
                 break;
             }
         }
-        let last = [keys::highest(inbox, mailbox), keys::condemned(inbox, mailbox)];
+        let last = [
+            keys::highest(inbox, mailbox),
+            keys::expunge_floor(inbox, mailbox),
+            keys::condemned(inbox, mailbox),
+        ];
         self.delete_keys(last.into_iter()).await
     }
 }
 
-fn add_mailbox(change: &mut Change, inbox: InboxId, id: MailboxId, parent: Option<MailboxId>, leaf: &str) {
-    let row = MailboxRow {
-        parent,
-        uid_validity: UidValidity::MIN,
-        leaf: leaf.to_owned(),
-    };
+fn add_mailbox(change: &mut Change, inbox: InboxId, id: MailboxId, row: &MailboxRow) {
     let builder = &mut change.builder;
     let operation = builder.count(keys::inbox_counters(inbox), inbox_lane::UID_VALIDITY, 1);
     let patch = Patch {
@@ -290,17 +261,4 @@ fn add_mailbox(change: &mut Change, inbox: InboxId, id: MailboxId, parent: Optio
         .put(keys::mailbox_counters(inbox, id), CounterRecord::default().to_value());
     change.touch(id);
     change.tell(FeedEvent::MailboxCreated(id));
-}
-
-pub(crate) fn subscription_value(name: &str) -> Vec<u8> {
-    let mut writer = Writer::value(name.len() + 4);
-    writer.bytes(name.as_bytes());
-    writer.finish()
-}
-
-pub(crate) fn read_subscription(value: &[u8]) -> Result<String, Corrupt> {
-    let mut reader = Reader::value(value, "subscription")?;
-    let name = reader.text()?.to_owned();
-    reader.end()?;
-    Ok(name)
 }

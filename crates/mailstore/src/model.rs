@@ -3,7 +3,8 @@
 use crate::content::Content;
 use bytes::Bytes;
 use postroom_types::{
-    BlobId, EmailId, InboxId, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid, UidValidity,
+    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid,
+    UidValidity,
 };
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ pub enum MailboxRef {
     Inbox,
     /// Blocked
     Blocked,
-    /// The one with this special use.
+    /// The one with this special use that every inbox has for life; none has `\Important`.
     Special(SpecialUse),
     /// Any.
     Id(MailboxId),
@@ -97,8 +98,8 @@ pub struct Placing {
     pub email_id: EmailId,
     /// Initial flags.
     pub flags: MessageFlags,
-    /// INTERNALDATE, seconds since 1970 UTC.
-    pub internal_date: i64,
+    /// INTERNALDATE.
+    pub internal_date: InternalDate,
     /// Its thread.
     pub thread: ThreadChoice,
 }
@@ -156,50 +157,8 @@ pub struct Status {
     pub highest_modseq: ModSeq,
 }
 
-/// A mailbox at one moment.
-#[derive(Clone, Debug)]
-pub struct OpenMailbox {
-    /// Its id.
-    pub id: MailboxId,
-    /// Its UIDVALIDITY.
-    pub uid_validity: UidValidity,
-    /// The UID the next message will at least get.
-    pub uid_next: Uid,
-    /// Modseq of its last change.
-    pub highest_modseq: ModSeq,
-    /// Its messages, ascending.
-    pub uids: Vec<Uid>,
-    /// The first message without `\Seen`.
-    pub first_unseen: Option<Uid>,
-    /// Keywords in use, sorted.
-    pub keywords: Vec<Keyword>,
-    /// The inbox's modseq this is true of: [`changes_since`](crate::Mailstore::changes_since) goes on from here without gap.
-    pub modseq: ModSeq,
-}
-
 /// A message's flags and the modseq of their last change.
 pub type FlagsAt = (Uid, MessageFlags, ModSeq);
-
-/// What happened in a mailbox.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// New messages that are still there, ascending. If `resynchronised`, changed ones are also here.
-    pub appended: Vec<Uid>,
-    /// Messages whose flags changed and that are still there, ascending, with their flags as they are now. Who wants to
-    /// leave out its own changes compares the modseq with what its own call returned.
-    pub flags: Vec<FlagsAt>,
-    /// Messages that are gone, ascending; may name some the caller never heard of.
-    pub expunged: Vec<Uid>,
-    /// The inbox's modseq: go on from here.
-    pub now: ModSeq,
-    /// Modseq of the mailbox's last change.
-    pub highest_modseq: ModSeq,
-    /// The mailbox was deleted.
-    pub mailbox_gone: bool,
-    /// The feed no longer (or not cheaply) reaches back that far: all rows were compared instead, and which messages
-    /// are new is not known. The caller tells it from the UIDs it knows.
-    pub resynchronised: bool,
-}
 
 /// What is known of a placement without opening the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,8 +169,8 @@ pub struct Meta {
     pub email_id: EmailId,
     /// Its thread.
     pub thread_id: ThreadId,
-    /// INTERNALDATE, seconds since 1970 UTC.
-    pub internal_date: i64,
+    /// INTERNALDATE.
+    pub internal_date: InternalDate,
     /// Size of the message.
     pub size_octets: u64,
     /// Its summary, if asked for.
@@ -229,6 +188,15 @@ pub enum FlagMode {
     Replace,
 }
 
+/// What STORE did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The flags now of each message that is there and was not refused, ascending.
+    pub now: Vec<FlagsAt>,
+    /// Those left alone because they have changed since (RFC 7162 §3.1.3), ascending.
+    pub modified: Vec<Uid>,
+}
+
 /// Source and target UIDs of COPY or MOVE, ascending; messages that were gone are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
@@ -236,6 +204,8 @@ pub struct Copied {
     pub uid_validity: UidValidity,
     /// Source and target.
     pub pairs: Vec<(Uid, Uid)>,
+    /// How many of those asked for were gone.
+    pub gone: usize,
 }
 
 /// A message in an inbox, with its placements.

@@ -4,7 +4,8 @@
 use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::rows::{FlagsRow, InboxRow, MessageRow};
+use crate::rows::{Arrival, FlagsRow, InboxRow, MessageRow, MetaRow};
+use crate::shared::Leaving;
 use crate::{Copied, MailError, Mailstore, PIECE, keys};
 use postroom_store::{CommitBuilder, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
@@ -17,11 +18,13 @@ const COMMIT_PIECE: usize = 120;
 pub(crate) struct Mover {
     pub(crate) uid: Uid,
     pub(crate) flags_value: Value,
+    /// The row for the new placement.
     pub(crate) flags: FlagsRow,
     pub(crate) meta: Value,
 }
 
 /// What is read for a piece: its placements, ascending, and the rows of their messages.
+#[derive(Default)]
 pub(crate) struct Movers {
     pub(crate) placements: Vec<Mover>,
     pub(crate) messages: BTreeMap<EmailId, (Value, MessageRow)>,
@@ -46,12 +49,18 @@ impl Mailstore {
         let roles = self.inbox_row(inbox).await?;
         self.check_mailbox(inbox, source).await?;
         let uid_validity = self.mailbox_state(inbox, target).await?.row.uid_validity;
+        let uids = &distinct(uids);
         let mut pairs = Vec::with_capacity(uids.len());
         for piece in uids.chunks(COMMIT_PIECE) {
             pairs.extend(self.move_piece(inbox, source, piece, target, &roles).await?);
         }
         pairs.sort_unstable();
-        Ok(Copied { uid_validity, pairs })
+        let gone = uids.len() - pairs.len();
+        Ok(Copied {
+            uid_validity,
+            pairs,
+            gone,
+        })
     }
 
     async fn move_piece(
@@ -76,6 +85,7 @@ impl Mailstore {
             if movers.placements.is_empty() {
                 return Ok(done);
             }
+            self.keep_ghosts(inbox, source, || leaving(&movers)).await?;
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             let uid_operation = relocate(&mut change, inbox, source, target, &movers, roles);
             match self.try_commit(change.finish().build()).await? {
@@ -106,10 +116,15 @@ impl Mailstore {
             return Ok(None);
         }
         let mut placements = Vec::with_capacity(flags.len());
-        for ((uid, flags_value, flags), (of, meta)) in flags.into_iter().zip(metas) {
+        let saved_at = Some(self.now_seconds());
+        for ((uid, flags_value, mut flags), (of, meta)) in flags.into_iter().zip(metas) {
             if uid != of {
                 return Ok(None);
             }
+            flags.arrival = Some(Arrival {
+                saved_at,
+                ..MetaRow::raw(&meta)?.arrival()
+            });
             placements.push(Mover {
                 uid,
                 flags_value,
@@ -163,6 +178,29 @@ impl Mailstore {
         }
         Ok(pairs)
     }
+}
+
+/// UIDs ascending, each once.
+pub(crate) fn distinct(uids: &[Uid]) -> Vec<Uid> {
+    let mut uids = uids.to_vec();
+    uids.sort_unstable();
+    uids.dedup();
+    uids
+}
+
+/// The messages as they were.
+fn leaving(movers: &Movers) -> Result<Vec<Leaving>, MailError> {
+    let mut all = Vec::with_capacity(movers.placements.len());
+    for mover in &movers.placements {
+        if let Some((_, message)) = movers.messages.get(&mover.flags.email_id) {
+            all.push(Leaving {
+                uid: mover.uid,
+                flags: FlagsRow::read(&mover.flags_value)?,
+                content: message.clone().content(),
+            });
+        }
+    }
+    Ok(all)
 }
 
 /// Pairs ascending source UIDs with the UIDs allotted for them, of which this is the last.

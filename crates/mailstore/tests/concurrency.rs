@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Fixture, numbered, placing, seen, uid};
-use postroom_mailstore::{FlagMode, MailError, MailboxRef, Mailstore};
-use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, MessageFlags, ModSeq, Uid};
+use common::{Fixture, Replica, numbered, placing, seen, uid};
+use postroom_mailstore::{FlagMode, MailError, MailboxRef, Mailstore, NewMessage, Options, Origin};
+use postroom_types::{EmailId, Flag, Flags, InboxId, InternalDate, MailboxId, MessageFlags, ModSeq, Uid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +38,34 @@ async fn work(
     for round in 0..rounds {
         let from = boxes[dice.below(3)];
         let to = boxes[dice.below(3)];
-        let open = mail.open(inbox, from).await?;
+        let uids = mail.open_shared(inbox, from).await?.snapshot().uids;
         let some: Vec<Uid> = (0..4)
-            .filter_map(|_| open.uids.get(dice.below(open.uids.len().max(1))).copied())
+            .filter_map(|_| uids.get(dice.below(uids.len().max(1))).copied())
             .collect();
-        match dice.below(6) {
+        match dice.below(7) {
+            6 => {
+                let number = task * 1000 + round;
+                let new = |number| {
+                    (
+                        NewMessage {
+                            origin: Origin::Imported,
+                            ..numbered(number, "")
+                        },
+                        seen(),
+                        InternalDate::default(),
+                    )
+                };
+                let replaces = some.first().map(|uid| (from, *uid));
+                match mail
+                    .append_many(inbox, "Archive", &[new(number), new(number + 1)], replaces)
+                    .await
+                {
+                    Ok((_, uids)) => assert_eq!(uids.len(), 2),
+                    // It went meanwhile: then nothing was appended.
+                    Err(MailError::NoSuchMessage) if replaces.is_some() => {}
+                    Err(other) => return Err(other),
+                }
+            }
             0 | 1 => {
                 let message = numbered(task * 1000 + round, "<m0@x>");
                 let placing = placing(inbox, MailboxRef::Id(from), &message);
@@ -55,7 +78,9 @@ async fn work(
                 let flag = [Flag::Seen, Flag::Flagged, Flag::Deleted][dice.below(3)];
                 let mode = [FlagMode::Add, FlagMode::Remove][dice.below(2)];
                 let flags = MessageFlags::system(Flags::NONE.with(flag));
-                mail.store_flags(inbox, from, &some, mode, &flags).await?;
+                let since = (round % 2 == 0).then_some(mail.modseq(inbox).await?);
+                let stored = mail.store_flags(inbox, from, &some, mode, &flags, since).await?;
+                assert!(stored.now.iter().all(|(uid, ..)| !stored.modified.contains(uid)));
             }
             3 => {
                 mail.move_messages(inbox, from, &some, to).await?;
@@ -73,7 +98,9 @@ async fn work(
 
 async fn crowd(f: Fixture, tasks: u32, rounds: u32) {
     let boxes = [f.id("INBOX").await, f.id("Archive").await, f.id("Trash").await];
-    let watcher = tokio::spawn(follow(Arc::clone(&f.mail), f.inbox, boxes[0]));
+    let watchers: Vec<_> = (0..9)
+        .map(|number| tokio::spawn(follow(Arc::clone(&f.mail), f.inbox, boxes[number % 3], number)))
+        .collect();
     let workers: Vec<_> = (0..tasks)
         .map(|task| tokio::spawn(work(Arc::clone(&f.mail), f.inbox, boxes, task, rounds)))
         .collect();
@@ -82,13 +109,15 @@ async fn crowd(f: Fixture, tasks: u32, rounds: u32) {
         delivered.extend(worker.await.unwrap().unwrap().delivered);
     }
     f.mail.subscribe(f.inbox, "the end", true).await.unwrap();
-    let known = watcher.await.unwrap();
-    let uids = f.mail.open(f.inbox, boxes[0]).await.unwrap().uids;
-    assert_eq!(
-        known.into_iter().collect::<Vec<_>>(),
-        uids,
-        "the follower saw everything"
-    );
+    for watcher in watchers {
+        let replica = watcher.await.unwrap();
+        // As it is, and as one who reads it for the first time finds it.
+        let fresh = Mailstore::new(Arc::clone(&f.store), Options::default());
+        for mail in [&*f.mail, &fresh] {
+            let now = Replica::open(mail, f.inbox, replica.shared.id()).await.unwrap();
+            assert_eq!(replica.known, now.known, "the follower saw everything");
+        }
+    }
 
     // Every delivered message is there, or the feed says that it went.
     let mut gone = BTreeSet::new();
@@ -117,27 +146,26 @@ async fn crowd(f: Fixture, tasks: u32, rounds: u32) {
 }
 
 /// A session that only listens, until the name "the end" is subscribed.
-async fn follow(mail: Arc<Mailstore>, inbox: InboxId, mailbox: MailboxId) -> BTreeSet<Uid> {
-    let open = mail.open(inbox, mailbox).await.unwrap();
-    let mut known: BTreeSet<Uid> = open.uids.into_iter().collect();
-    let mut since = open.modseq;
+async fn follow(mail: Arc<Mailstore>, inbox: InboxId, mailbox: MailboxId, number: usize) -> Replica {
+    let mut replica = Replica::open(&mail, inbox, mailbox).await.unwrap();
     loop {
         let last = mail.subscriptions(inbox).await.unwrap().contains("the end");
-        let changes = mail.changes_since(inbox, mailbox, since).await.unwrap();
-        for uid in changes.appended {
-            assert!(known.insert(uid), "{uid} was told twice");
+        let since = replica.cursor;
+        replica.poll(&mail).await.unwrap();
+        let among = [(uid(1), uid(u32::MAX))];
+        for (first, last) in mail.vanished(&replica.shared, since, &among).await.unwrap() {
+            // Others may have brought it further than this session was told.
+            replica.listen();
+            assert!(
+                replica.known.range(first..=last).next().is_none(),
+                "{first} to {last} are there"
+            );
         }
-        for (uid, ..) in &changes.flags {
-            assert!(known.contains(uid), "flags of {uid}, which was not told");
-        }
-        for uid in changes.expunged {
-            known.remove(&uid);
-        }
-        since = changes.now;
         if last {
-            return known;
+            replica.poll(&mail).await.unwrap();
+            return replica;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(number as u64)).await;
     }
 }
 
@@ -176,7 +204,7 @@ async fn one_name_is_made_once() {
     let makers: Vec<_> = (0..16)
         .map(|_| {
             let f = Arc::clone(&f);
-            tokio::spawn(async move { f.mail.create_mailbox(f.inbox, "a/b").await })
+            tokio::spawn(async move { f.mail.create_mailbox(f.inbox, "a/b", None).await })
         })
         .collect();
     let mut made = 0;
@@ -195,14 +223,14 @@ async fn one_name_is_made_once() {
 async fn deliveries_race_with_deletion() {
     for seed in 0..4 {
         let f = Arc::new(Fixture::hostile(seed).await);
-        let id = f.mail.create_mailbox(f.inbox, "doomed").await.unwrap();
+        let id = f.mail.create_mailbox(f.inbox, "doomed", None).await.unwrap();
         let senders: Vec<_> = (0..16)
             .map(|number| {
                 let f = Arc::clone(&f);
                 tokio::spawn(async move {
                     let placed = f.deliver_to(&numbered(number, ""), MailboxRef::Id(id)).await?;
                     f.mail
-                        .store_flags(f.inbox, id, &[placed.uid], FlagMode::Add, &seen())
+                        .store_flags(f.inbox, id, &[placed.uid], FlagMode::Add, &seen(), None)
                         .await
                 })
             })

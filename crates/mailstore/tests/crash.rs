@@ -4,11 +4,11 @@ mod common;
 
 use bytes::Bytes;
 use common::{Fixture, numbered, seen, uid};
-use postroom_mailstore::{FlagMode, MailError, MailboxRef, Mailstore, Options};
+use postroom_mailstore::{FlagMode, MailError, MailboxRef, Mailstore, NewMessage, Options, Origin};
 use postroom_store::{
     BoxFuture, Commit, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
 };
-use postroom_types::{BlobId, InboxId, Lsn, Uid};
+use postroom_types::{BlobId, InboxId, InternalDate, Lsn, Uid};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +68,7 @@ async fn begin() -> (Arc<MemoryStore>, Fixture) {
     for number in 1..=MESSAGES {
         f.deliver(&numbered(number, "<m1@x>")).await;
     }
-    f.mail.create_mailbox(f.inbox, "work/kid").await.unwrap();
+    f.mail.create_mailbox(f.inbox, "work/kid", None).await.unwrap();
     (store, f)
 }
 
@@ -119,7 +119,8 @@ async fn dying_while_messages_move() {
     try_all([130, 130], async |mail, inbox| {
         let source = mail.mailbox_id(inbox, "INBOX").await?;
         let target = mail.mailbox_id(inbox, "work").await?;
-        mail.store_flags(inbox, source, &all(), FlagMode::Add, &seen()).await?;
+        mail.store_flags(inbox, source, &all(), FlagMode::Add, &seen(), None)
+            .await?;
         mail.copy(inbox, source, &all()[..40], target).await?;
         mail.move_messages(inbox, source, &all(), target).await.map(|_| ())
     })
@@ -153,6 +154,49 @@ async fn dying_while_inbox_is_renamed() {
     try_all([130, 130], async |mail, inbox| {
         mail.rename_mailbox(inbox, "work", "play/work").await?;
         mail.rename_mailbox(inbox, "INBOX", "old").await
+    })
+    .await;
+}
+
+/// What is done in one commit, however large, is there or it is not.
+#[tokio::test]
+async fn dying_while_thousands_are_copied() {
+    try_all([130, 1331], async |mail, inbox| {
+        let source = mail.mailbox_id(inbox, "INBOX").await?;
+        let target = mail.mailbox_id(inbox, "Archive").await?;
+        let new = |number| {
+            (
+                NewMessage {
+                    origin: Origin::Imported,
+                    ..numbered(number, "")
+                },
+                seen(),
+                InternalDate::default(),
+            )
+        };
+        let messages: Vec<_> = (1000..2200).map(new).collect();
+        let uids = match mail.append_many(inbox, "INBOX", &messages, None).await {
+            Ok((_, uids)) => uids,
+            Err(error) => {
+                assert_eq!(mail.count(inbox).await?, 130);
+                return Err(error);
+            }
+        };
+        let copied = mail.copy(inbox, source, &uids, target).await;
+        let there = mail.status(inbox, target).await?.messages;
+        assert_eq!(there, if copied.is_ok() { 1200 } else { 0 });
+        let replaced = mail
+            .append_many(inbox, "Trash", &messages[..1], Some((target, uid(1))))
+            .await;
+        let trash = mail.mailbox_id(inbox, "Trash").await?;
+        let counts = [
+            mail.status(inbox, trash).await?.messages,
+            mail.status(inbox, target).await?.messages,
+        ];
+        assert!(copied.is_err() || counts == [0, 1200] || counts == [1, 1199]);
+        copied?;
+        mail.expunge(inbox, source, &uids[..300], false).await?;
+        replaced.map(|_| ())
     })
     .await;
 }

@@ -24,7 +24,7 @@ async fn healthy() -> Fixture {
     f.mail.copy(f.inbox, inbox, &[uid(2), uid(3)], archive).await.unwrap();
     f.mail.move_messages(f.inbox, inbox, &[uid(4)], archive).await.unwrap();
     f.mail.expunge(f.inbox, inbox, &[uid(1)], false).await.unwrap();
-    f.mail.create_mailbox(f.inbox, "a/b").await.unwrap();
+    f.mail.create_mailbox(f.inbox, "a/b", None).await.unwrap();
     f.assert_consistent().await;
     f
 }
@@ -95,6 +95,26 @@ async fn a_gap_in_the_feed_is_found() {
         builder.delete(key.clone());
         f.store.commit(builder.build()).await.unwrap();
         assert!(faults(&f).await.iter().any(|fault| fault.contains(said)), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_twice_is_compared() {
+    let f = healthy().await;
+    let inbox = f.id("INBOX").await;
+    let prefix = [b"m".as_slice(), f.inbox.as_bytes(), b"f", inbox.as_bytes()].concat();
+    let (key, value) = scan_prefix(&*f.store, &prefix).collect().await.unwrap().remove(0);
+    // Version, modseq, flags, email id; then date, its zone, and size.
+    for at in [26, 33, 34, 35] {
+        let mut other = value.clone();
+        other[at] ^= 1;
+        let mut builder = CommitBuilder::new();
+        builder.put(key.clone(), other);
+        f.store.commit(builder.build()).await.unwrap();
+        assert!(
+            faults(&f).await.iter().any(|fault| fault.contains("date or size")),
+            "{at}"
+        );
     }
 }
 

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Fixture, NOW, deleted, keyword, message, seen, uid};
+use common::{Fixture, NOW, Replica, deleted, keyword, message, seen, uid};
 use postroom_mailstore::{FlagMode, MailError, MailboxRef, NewMessage, Origin};
-use postroom_types::{Flag, Flags, MailboxId, MessageFlags, ModSeq, Uid};
+use postroom_types::{Flag, Flags, InternalDate, MailboxId, MessageFlags, Uid};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,20 @@ enum Op {
         mailbox: usize,
         number: u32,
     },
+    /// Several at once, of which one may replace a message.
+    AppendMany {
+        mailbox: usize,
+        number: u32,
+        count: u32,
+        replaces: Option<(usize, u16)>,
+    },
     Store {
         mailbox: usize,
         which: u16,
         mode: u8,
         flags: u8,
+        /// Only what has not changed since this one of them.
+        unchanged: Option<u8>,
     },
     Expunge {
         mailbox: usize,
@@ -57,6 +66,10 @@ enum Op {
         to: usize,
     },
     Poll,
+    /// Time passes, and old rows go.
+    Age {
+        days: i64,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -65,8 +78,10 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Deliver { mailbox, number }),
         2 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Submit { mailbox, number }),
         3 => (mailbox(), 0..12u32).prop_map(|(mailbox, number)| Op::Append { mailbox, number }),
-        5 => (mailbox(), any::<u16>(), 0..3u8, 0..16u8)
-            .prop_map(|(mailbox, which, mode, flags)| Op::Store { mailbox, which, mode, flags }),
+        2 => (mailbox(), 0..12u32, 1..4u32, proptest::option::of((mailbox(), any::<u16>())))
+            .prop_map(|(mailbox, number, count, replaces)| Op::AppendMany { mailbox, number, count, replaces }),
+        5 => (mailbox(), any::<u16>(), 0..3u8, 0..16u8, proptest::option::of(any::<u8>()))
+            .prop_map(|(mailbox, which, mode, flags, unchanged)| Op::Store { mailbox, which, mode, flags, unchanged }),
         3 => (mailbox(), any::<u16>(), any::<bool>())
             .prop_map(|(mailbox, which, only_deleted)| Op::Expunge { mailbox, which, only_deleted }),
         3 => (mailbox(), any::<u16>(), mailbox()).prop_map(|(mailbox, which, to)| Op::Move { mailbox, which, to }),
@@ -75,6 +90,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => mailbox().prop_map(|mailbox| Op::Delete { mailbox }),
         1 => (mailbox(), mailbox()).prop_map(|(from, to)| Op::Rename { from, to }),
         4 => Just(Op::Poll),
+        1 => prop_oneof![Just(31), Just(95)].prop_map(|days| Op::Age { days }),
     ]
 }
 
@@ -100,7 +116,7 @@ struct Model {
     /// For each number, the message of which one that is received is a duplicate.
     first: BTreeMap<u32, usize>,
     /// What a client knows of each mailbox it has open.
-    replicas: BTreeMap<MailboxId, (ModSeq, BTreeMap<Uid, MessageFlags>)>,
+    replicas: BTreeMap<MailboxId, Replica>,
 }
 
 impl Model {
@@ -236,7 +252,10 @@ impl World {
             Op::Append { mailbox, number } => {
                 let name = NAMES[mailbox];
                 let new = content(number, Origin::Imported);
-                let appended = f.mail.append(f.inbox, name, &new, seen(), NOW / 1000).await;
+                let appended = f
+                    .mail
+                    .append(f.inbox, name, &new, seen(), InternalDate::utc(NOW / 1000))
+                    .await;
                 if !model.boxes.contains_key(name) {
                     assert!(matches!(appended, Err(MailError::NoSuchMailbox)));
                     return;
@@ -244,12 +263,19 @@ impl World {
                 let message = model.add(number, Origin::Imported);
                 assert_eq!(model.put(name, message, seen()), appended.unwrap().uid);
             }
+            Op::AppendMany {
+                mailbox,
+                number,
+                count,
+                replaces,
+            } => self.append_many(NAMES[mailbox], number, count, replaces).await,
             Op::Store {
                 mailbox,
                 which,
                 mode,
                 flags,
-            } => self.store(NAMES[mailbox], which, mode, flags).await,
+                unchanged,
+            } => self.store(NAMES[mailbox], which, mode, flags, unchanged).await,
             Op::Expunge {
                 mailbox,
                 which,
@@ -262,7 +288,11 @@ impl World {
                 let due: Vec<Uid> = uids.iter().filter(is_due).copied().collect();
                 let gone = f.mail.expunge(f.inbox, found.id, &uids, only_deleted).await.unwrap();
                 assert_eq!(gone, due);
-                found.items.retain(|uid, _| !due.contains(uid));
+                let items = std::mem::take(&mut found.items);
+                let (left, kept) = items.into_iter().partition(|(uid, _)| due.contains(uid));
+                found.items = kept;
+                let id = found.id;
+                self.haunts(id, &left);
             }
             Op::Move { mailbox, which, to } => self.transfer(NAMES[mailbox], which, NAMES[to], true).await,
             Op::Copy { mailbox, which, to } => self.transfer(NAMES[mailbox], which, NAMES[to], false).await,
@@ -270,10 +300,72 @@ impl World {
             Op::Delete { mailbox } => self.delete(NAMES[mailbox]).await,
             Op::Rename { from, to } => self.rename(NAMES[from], NAMES[to]).await,
             Op::Poll => self.poll().await,
+            Op::Age { days } => {
+                f.advance(days);
+                while !f.mail.maintain(f.inbox, 50).await.unwrap() {}
+            }
         }
     }
 
-    async fn store(&mut self, name: &str, which: u16, mode: u8, bits: u8) {
+    /// Who has the mailbox open can still see what left it.
+    fn haunts(&self, mailbox: MailboxId, left: &BTreeMap<Uid, Item>) {
+        let Some(replica) = self.model.replicas.get(&mailbox) else {
+            return;
+        };
+        for (uid, item) in left {
+            let ghost = replica.shared.ghost(*uid).expect("a ghost");
+            let expected = self.model.messages[item.message].0.to_string();
+            assert_eq!(ghost.meta.summary.as_ref().unwrap().subject_text, expected);
+            assert_eq!(sorted(&ghost.state.flags), sorted(&item.flags));
+            assert_eq!(ghost.state.size_octets, ghost.content.octets());
+        }
+    }
+
+    async fn append_many(&mut self, name: &str, number: u32, count: u32, replaces: Option<(usize, u16)>) {
+        let replaces = replaces.and_then(|(mailbox, which)| {
+            let uid = *self.model.chosen(NAMES[mailbox], which).first()?;
+            Some((NAMES[mailbox], self.model.boxes[NAMES[mailbox]].id, uid))
+        });
+        let messages: Vec<_> = (number..number + count)
+            .map(|number| {
+                (
+                    content(number, Origin::Imported),
+                    seen(),
+                    InternalDate::new(NOW / 1000 + i64::from(number), 60 * (number % 5) as i32),
+                )
+            })
+            .collect();
+        let f = &self.f;
+        let replaced = replaces.map(|(_, id, uid)| (id, uid));
+        let before = f.mail.modseq(f.inbox).await.unwrap();
+        let appended = f.mail.append_many(f.inbox, name, &messages, replaced).await;
+        let Some(target) = self.model.boxes.get(name) else {
+            assert!(matches!(appended, Err(MailError::NoSuchMailbox)));
+            return;
+        };
+        assert_eq!(f.mail.modseq(f.inbox).await.unwrap().0, before.0 + 1, "one commit");
+        let id = target.id;
+        let (_, uids) = appended.unwrap();
+        if let Some((name, id, uid)) = replaces {
+            let item = self.model.boxes.get_mut(name).unwrap().items.remove(&uid).unwrap();
+            self.haunts(id, &BTreeMap::from([(uid, item)]));
+        }
+        let expected: Vec<Uid> = (number..number + count)
+            .map(|number| {
+                let message = self.model.add(number, Origin::Imported);
+                self.model.put(name, message, seen())
+            })
+            .collect();
+        assert_eq!(uids, expected);
+        let shared = self.f.mail.open_shared(self.f.inbox, id).await.unwrap();
+        for (state, (message, _, date)) in shared.states(&uids).into_iter().zip(&messages) {
+            let state = state.unwrap();
+            assert_eq!((state.internal_date, state.size_octets), (*date, message.octets()));
+            assert!(state.saved_at.unwrap() >= NOW / 1000);
+        }
+    }
+
+    async fn store(&mut self, name: &str, which: u16, mode: u8, bits: u8, unchanged: Option<u8>) {
         let uids = self.model.chosen(name, which);
         let Some(found) = self.model.boxes.get_mut(name) else {
             return;
@@ -282,11 +374,18 @@ impl World {
         let mode = [FlagMode::Add, FlagMode::Remove, FlagMode::Replace][usize::from(mode)];
         let f = &self.f;
         let before = f.mail.modseq(f.inbox).await.unwrap();
+        let modseqs = f.mail.flags(f.inbox, found.id, &uids).await.unwrap();
+        let since = unchanged.filter(|_| !modseqs.is_empty());
+        let since = since.map(|which| modseqs[usize::from(which) % modseqs.len()].2);
         let stored = f
             .mail
-            .store_flags(f.inbox, found.id, &uids, mode, &flags)
+            .store_flags(f.inbox, found.id, &uids, mode, &flags, since)
             .await
             .unwrap();
+        let changed = modseqs.iter().filter(|(.., at)| since.is_some_and(|since| *at > since));
+        let modified: Vec<Uid> = changed.map(|(uid, ..)| *uid).collect();
+        assert_eq!(stored.modified, modified);
+        let uids: Vec<Uid> = uids.into_iter().filter(|uid| !modified.contains(uid)).collect();
         let mut changes = false;
         for uid in &uids {
             let item = found.items.get_mut(uid).unwrap();
@@ -298,7 +397,7 @@ impl World {
             }
             changes |= sorted(&old) != sorted(&item.flags);
         }
-        let told: Vec<_> = stored.iter().map(|(uid, flags, _)| (*uid, sorted(flags))).collect();
+        let told: Vec<_> = stored.now.iter().map(|(uid, flags, _)| (*uid, sorted(flags))).collect();
         let expected: Vec<_> = uids.iter().map(|uid| (*uid, sorted(&found.items[uid].flags))).collect();
         assert_eq!(told, expected);
         let after = f.mail.modseq(f.inbox).await.unwrap();
@@ -319,21 +418,22 @@ impl World {
                 copied => copied.unwrap(),
             }
         };
-        let mut expected = Vec::new();
+        let (mut expected, mut left) = (Vec::new(), BTreeMap::new());
         for uid in uids {
             let found = self.model.boxes.get_mut(from).unwrap();
-            let item = if moves {
-                found.items.remove(&uid).unwrap()
-            } else {
-                found.items[&uid].clone()
-            };
+            let item = found.items[&uid].clone();
+            if moves {
+                found.items.remove(&uid);
+                left.insert(uid, item.clone());
+            }
             expected.push((uid, self.model.put(to, item.message, item.flags)));
         }
-        assert_eq!(copied.pairs, expected);
+        assert_eq!((copied.pairs, copied.gone), (expected, 0));
+        self.haunts(source, &left);
     }
 
     async fn create(&mut self, name: &str) {
-        let created = self.f.mail.create_mailbox(self.f.inbox, name).await;
+        let created = self.f.mail.create_mailbox(self.f.inbox, name, None).await;
         if self.model.boxes.contains_key(name) {
             assert!(matches!(created, Err(MailError::AlreadyExists)));
             return;
@@ -410,39 +510,42 @@ impl World {
     async fn poll(&mut self) {
         let Self { f, model, .. } = self;
         let ids: BTreeMap<MailboxId, &Box_> = model.boxes.values().map(|found| (found.id, found)).collect();
-        for (id, (since, known)) in &mut model.replicas {
-            let changes = f.mail.changes_since(f.inbox, *id, *since).await.unwrap();
+        for (id, replica) in &mut model.replicas {
+            let (since, before) = (replica.cursor, replica.flags());
+            let polled = replica.poll(&f.mail).await;
             let Some(mailbox) = ids.get(id) else {
-                assert!(changes.mailbox_gone);
+                assert!(matches!(polled, Err(MailError::NoSuchMailbox)));
                 continue;
             };
-            for uid in &changes.expunged {
-                known.remove(uid);
-            }
-            for (uid, flags, _) in f.mail.flags(f.inbox, *id, &changes.appended).await.unwrap() {
-                assert!(known.insert(uid, flags).is_none());
-            }
-            for (uid, flags, _) in changes.flags {
-                assert!(known.insert(uid, flags).is_some());
-            }
-            *since = changes.now;
+            polled.unwrap();
             let expected: Vec<_> = mailbox
                 .items
                 .iter()
                 .map(|(uid, item)| (*uid, sorted(&item.flags)))
                 .collect();
+            let known: Vec<_> = replica.flags();
             let known: Vec<_> = known.iter().map(|(uid, flags)| (*uid, sorted(flags))).collect();
             assert_eq!(known, expected);
+
+            // A client that was away since then is told all that went, and nothing that is there.
+            let among = [(uid(1), uid(u32::MAX))];
+            let vanished = f.mail.vanished(&replica.shared, since, &among).await.unwrap();
+            let vanished: BTreeSet<u32> = vanished
+                .iter()
+                .flat_map(|(first, last)| first.get()..=last.get())
+                .collect();
+            for (uid, _) in before {
+                assert_eq!(vanished.contains(&uid.get()), !mailbox.items.contains_key(&uid));
+            }
+            assert!(mailbox.items.keys().all(|uid| !vanished.contains(&uid.get())));
+            assert!(vanished.iter().all(|uid| *uid < mailbox.next));
         }
         model.replicas.retain(|id, _| ids.contains_key(id));
         for id in ids.keys() {
-            if model.replicas.contains_key(id) {
-                continue;
+            if !model.replicas.contains_key(id) {
+                let replica = Replica::open(&f.mail, f.inbox, *id).await.unwrap();
+                model.replicas.insert(*id, replica);
             }
-            let open = f.mail.open(f.inbox, *id).await.unwrap();
-            let flags = f.mail.flags(f.inbox, *id, &open.uids).await.unwrap();
-            let known = flags.into_iter().map(|(uid, flags, _)| (uid, flags)).collect();
-            model.replicas.insert(*id, (open.modseq, known));
         }
     }
 
@@ -450,9 +553,21 @@ impl World {
         let Self { f, model, .. } = self;
         for (name, mailbox) in &model.boxes {
             let uids: Vec<Uid> = mailbox.items.keys().copied().collect();
-            let open = f.mail.open(f.inbox, mailbox.id).await.unwrap();
-            assert_eq!(open.uids, uids, "{name}");
+            let shared = f.mail.open_shared(f.inbox, mailbox.id).await.unwrap();
+            let snapshot = shared.snapshot();
+            assert_eq!(*snapshot.uids, *uids, "{name}");
             let status = f.mail.status(f.inbox, mailbox.id).await.unwrap();
+            assert_eq!(
+                (snapshot.uid_next, snapshot.highest_modseq),
+                (status.uid_next, status.highest_modseq)
+            );
+            let is_unseen = |(_, item): &(&Uid, &Item)| !item.flags.system.contains(Flag::Seen);
+            assert_eq!(
+                snapshot.first_unseen,
+                mailbox.items.iter().find(is_unseen).map(|(uid, _)| *uid)
+            );
+            let in_use: BTreeSet<_> = mailbox.items.values().flat_map(|item| &item.flags.keywords).collect();
+            assert!(snapshot.keywords.iter().eq(in_use));
             let count = |flag: Flag, is: bool| {
                 let has = |item: &&Item| item.flags.system.contains(flag) == is;
                 u32::try_from(mailbox.items.values().filter(has).count()).unwrap()
@@ -463,6 +578,14 @@ impl World {
                 (count(Flag::Seen, false), count(Flag::Deleted, true))
             );
             let metas = f.mail.metadata(f.inbox, mailbox.id, &uids, true).await.unwrap();
+            for (meta, state) in metas.iter().zip(shared.states(&uids)) {
+                let state = state.unwrap();
+                assert_eq!(
+                    (meta.internal_date, meta.size_octets),
+                    (state.internal_date, state.size_octets)
+                );
+                assert!(state.saved_at.is_some());
+            }
             for (meta, item) in metas.iter().zip(mailbox.items.values()) {
                 let expected = model.messages[item.message].0.to_string();
                 assert_eq!(meta.summary.as_ref().unwrap().subject_text, expected);
@@ -524,7 +647,13 @@ fn deleted_is_counted() {
         let f = Fixture::new().await;
         let inbox = f.id("INBOX").await;
         f.mail
-            .append(f.inbox, "INBOX", &content(1, Origin::Imported), deleted(), 0)
+            .append(
+                f.inbox,
+                "INBOX",
+                &content(1, Origin::Imported),
+                deleted(),
+                InternalDate::default(),
+            )
             .await
             .unwrap();
         assert_eq!(f.mail.status(f.inbox, inbox).await.unwrap().deleted, 1);

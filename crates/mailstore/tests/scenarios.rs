@@ -4,10 +4,10 @@ mod common;
 
 use common::{Fixture, NOW, add_inbox, deleted, keyword, message, numbered, placing, seen, uid};
 use postroom_mailstore::{
-    Cause, FeedEvent, FlagMode, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice,
+    Cause, FeedEvent, FlagMode, MailError, MailboxRef, NewMessage, Origin, Placing, SharedNews, ThreadChoice,
 };
 use postroom_store::{CommitBuilder, MemoryStore};
-use postroom_types::{EmailId, Flag, Flags, InboxId, MessageFlags, ModSeq, SpecialUse, ThreadId, Uid};
+use postroom_types::{EmailId, Flag, Flags, InboxId, InternalDate, MessageFlags, ModSeq, SpecialUse, ThreadId, Uid};
 
 #[tokio::test]
 async fn a_new_inbox_has_its_mailboxes() {
@@ -51,7 +51,10 @@ async fn a_delivered_message_is_there_whole() {
     let meta = f.mail.metadata(f.inbox, inbox, &[uid(1)], true).await.unwrap();
     assert_eq!(meta[0].summary.as_ref().unwrap().subject_text, "number 1");
     assert_eq!(meta[0].summary.as_ref(), Some(&*numbered(1, "").summary));
-    assert_eq!((meta[0].email_id, meta[0].internal_date), (placed.email_id, NOW / 1000));
+    assert_eq!(
+        (meta[0].email_id, meta[0].internal_date),
+        (placed.email_id, InternalDate::utc(NOW / 1000))
+    );
     let content = f.content(placed.email_id).await.unwrap();
     assert!(content.starts_with(b"Received: from a by b\r\nMessage-ID: <m1@x>"));
     assert!(content.ends_with(b"body 1\r\n"));
@@ -283,7 +286,11 @@ async fn what_was_submitted_is_not_appended_again() {
         keywords: vec![keyword("$Forwarded")],
         ..MessageFlags::system(Flags::NONE.with(Flag::Flagged).with(Flag::Seen))
     };
-    let appended = f.mail.append(f.inbox, "Sent", &copy, marks, 5).await.unwrap();
+    let appended = f
+        .mail
+        .append(f.inbox, "Sent", &copy, marks, InternalDate::utc(5))
+        .await
+        .unwrap();
     assert_eq!((appended.uid, appended.email_id), (stored.uid, stored.email_id));
     let flags = f.mail.flags(f.inbox, stored.mailbox, &[stored.uid]).await.unwrap();
     assert_eq!(
@@ -304,12 +311,20 @@ async fn what_was_submitted_is_not_appended_again() {
             origin: Origin::Imported,
             ..other
         };
-        let own = f.mail.append(f.inbox, "Sent", &other, seen(), 5).await.unwrap();
+        let own = f
+            .mail
+            .append(f.inbox, "Sent", &other, seen(), InternalDate::utc(5))
+            .await
+            .unwrap();
         assert!(!own.duplicate && own.email_id != stored.email_id);
         assert!(f.content(own.email_id).await.unwrap().ends_with(&other.body));
     }
     // Elsewhere, or a day later, it is a message of its own.
-    let elsewhere = f.mail.append(f.inbox, "Archive", &copy, seen(), 5).await.unwrap();
+    let elsewhere = f
+        .mail
+        .append(f.inbox, "Archive", &copy, seen(), InternalDate::utc(5))
+        .await
+        .unwrap();
     assert_ne!(elsewhere.email_id, stored.email_id);
     let late = NewMessage {
         received_at: NOW + 2 * 86_400_000,
@@ -317,15 +332,22 @@ async fn what_was_submitted_is_not_appended_again() {
     };
     assert!(
         !f.mail
-            .append(f.inbox, "Sent", &late, seen(), 5)
+            .append(f.inbox, "Sent", &late, seen(), InternalDate::utc(5))
             .await
             .unwrap()
             .duplicate
     );
     // An append is never a duplicate of what is in its own mailbox.
-    let twice = f.mail.append(f.inbox, "archive/none", &copy, seen(), 5).await;
+    let twice = f
+        .mail
+        .append(f.inbox, "archive/none", &copy, seen(), InternalDate::utc(5))
+        .await;
     assert!(matches!(twice, Err(MailError::NoSuchMailbox)));
-    let twice = f.mail.append(f.inbox, "Archive", &copy, seen(), 5).await.unwrap();
+    let twice = f
+        .mail
+        .append(f.inbox, "Archive", &copy, seen(), InternalDate::utc(5))
+        .await
+        .unwrap();
     assert_ne!(twice.uid, elsewhere.uid);
     f.assert_consistent().await;
 }
@@ -373,16 +395,16 @@ async fn flags_change_and_say_when() {
     let both = [uid(1), uid(2), uid(9)];
     let stored = f
         .mail
-        .store_flags(f.inbox, inbox, &both, FlagMode::Add, &seen())
+        .store_flags(f.inbox, inbox, &both, FlagMode::Add, &seen(), None)
         .await
         .unwrap();
-    assert_eq!(stored.len(), 2);
-    let modseq = stored[0].2;
-    assert_eq!((stored[0].1.clone(), stored[1].2), (seen(), modseq));
+    assert_eq!(stored.now.len(), 2);
+    let modseq = stored.now[0].2;
+    assert_eq!((stored.now[0].1.clone(), stored.now[1].2), (seen(), modseq));
     // Nothing changes: nothing is written, and no modseq is taken.
     let again = f
         .mail
-        .store_flags(f.inbox, inbox, &both, FlagMode::Add, &seen())
+        .store_flags(f.inbox, inbox, &both, FlagMode::Add, &seen(), None)
         .await
         .unwrap();
     assert_eq!(again, stored);
@@ -397,25 +419,26 @@ async fn flags_change_and_say_when() {
     };
     let replaced = f
         .mail
-        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Replace, &work)
+        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Replace, &work, None)
         .await
         .unwrap();
-    assert_eq!(replaced[0].1.keywords, [keyword("Work"), keyword("$b")]);
-    assert!(!replaced[0].1.system.contains(Flag::Seen));
+    let replaced = &replaced.now[0].1;
+    assert_eq!(replaced.keywords, [keyword("Work"), keyword("$b")]);
+    assert!(!replaced.system.contains(Flag::Seen));
     let less = MessageFlags {
         keywords: vec![keyword("WORK")],
         ..MessageFlags::default()
     };
     let removed = f
         .mail
-        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Remove, &less)
+        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Remove, &less, None)
         .await
         .unwrap();
-    assert_eq!(removed[0].1.keywords, [keyword("$b")]);
+    assert_eq!(removed.now[0].1.keywords, [keyword("$b")]);
 
-    let open = f.mail.open(f.inbox, inbox).await.unwrap();
+    let open = f.mail.open_shared(f.inbox, inbox).await.unwrap().snapshot();
     assert_eq!((open.first_unseen, open.keywords), (Some(uid(1)), vec![keyword("$b")]));
-    assert_eq!(open.modseq, removed[0].2);
+    assert_eq!(open.modseq, removed.now[0].2);
 
     let many = MessageFlags {
         keywords: (0..101).map(|number| keyword(&format!("k{number}"))).collect(),
@@ -423,7 +446,7 @@ async fn flags_change_and_say_when() {
     };
     let refused = f
         .mail
-        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Add, &many)
+        .store_flags(f.inbox, inbox, &[uid(1)], FlagMode::Add, &many, None)
         .await;
     assert!(matches!(refused, Err(MailError::Limit(_))));
     f.assert_consistent().await;
@@ -435,11 +458,20 @@ async fn changes_tell_each_session_what_it_missed() {
     let inbox = f.id("INBOX").await;
     f.deliver(&numbered(1, "")).await;
     f.deliver(&numbered(2, "")).await;
-    let open = f.mail.open(f.inbox, inbox).await.unwrap();
-    let quiet = f.mail.changes_since(f.inbox, inbox, open.modseq).await.unwrap();
+    let shared = f.mail.open_shared(f.inbox, inbox).await.unwrap();
+    let open = shared.snapshot();
+    let news = async || {
+        f.mail.refresh(&shared).await.unwrap();
+        shared.news(open.modseq, open.uids.last().copied())
+    };
+    let quiet = news().await;
     assert_eq!(
-        (quiet.now, quiet.appended.len(), quiet.expunged.len()),
-        (open.modseq, 0, 0)
+        quiet,
+        SharedNews {
+            now: open.modseq,
+            highest_modseq: open.modseq,
+            ..SharedNews::default()
+        }
     );
 
     // What happens elsewhere in the inbox is not told, but the cursor moves.
@@ -447,7 +479,7 @@ async fn changes_tell_each_session_what_it_missed() {
         .deliver_to(&numbered(7, ""), MailboxRef::Special(SpecialUse::Junk))
         .await
         .unwrap();
-    let elsewhere = f.mail.changes_since(f.inbox, inbox, open.modseq).await.unwrap();
+    let elsewhere = news().await;
     assert_eq!(
         (elsewhere.appended.len(), elsewhere.highest_modseq),
         (0, open.highest_modseq)
@@ -465,25 +497,43 @@ async fn changes_tell_each_session_what_it_missed() {
         .await
         .unwrap();
     assert_eq!(moved.pairs, [(spam.uid, uid(5))]);
-    let changes = f.mail.changes_since(f.inbox, inbox, open.modseq).await.unwrap();
-    assert_eq!(changes.appended, [uid(3), uid(5)]);
-    assert_eq!(changes.flags.iter().map(|(uid, ..)| *uid).collect::<Vec<_>>(), [uid(2)]);
-    assert_eq!(changes.expunged, [uid(1), uid(4)]);
-    assert_eq!(changes.now, f.mail.modseq(f.inbox).await.unwrap());
+    let told = news().await;
+    assert_eq!(told.appended, [uid(3), uid(5)]);
+    assert_eq!(told.flags.iter().map(|(uid, ..)| *uid).collect::<Vec<_>>(), [uid(2)]);
+    // That of which it never heard is left out.
+    assert_eq!((told.expunged, told.present), (vec![uid(1)], None));
+    assert_eq!(told.now, f.mail.modseq(f.inbox).await.unwrap());
 
     // From far back the rows themselves tell.
     f.advance(31);
+    f.mail.expunge(f.inbox, inbox, &[uid(3)], false).await.unwrap();
+    f.advance(31);
     assert!(f.mail.maintain(f.inbox, 1000).await.unwrap());
     assert!(f.mail.feed(f.inbox, ModSeq(0), 10).await.unwrap().is_empty());
-    let resynchronised = f.mail.changes_since(f.inbox, inbox, open.modseq).await.unwrap();
-    assert!(resynchronised.resynchronised);
-    assert_eq!(resynchronised.appended, [uid(2), uid(3), uid(5)]);
-    assert_eq!(resynchronised.expunged, [uid(1), uid(4)]);
-    f.advance(60);
+    let told = news().await;
+    assert_eq!(told.flags.iter().map(|(uid, ..)| *uid).collect::<Vec<_>>(), [uid(2)]);
+    assert_eq!((told.appended, told.expunged), (vec![uid(5)], vec![]));
+    assert_eq!(*told.present.unwrap(), [uid(2), uid(5)]);
+    let all = [(uid(1), uid(100))];
+    let vanished = f.mail.vanished(&shared, open.modseq, &all).await.unwrap();
+    assert_eq!(vanished, [(uid(1), uid(1)), (uid(3), uid(4))]);
+    let vanished = f.mail.vanished(&shared, quiet.now, &all[..0]).await.unwrap();
+    assert_eq!(vanished, []);
+    let last = f.mail.modseq(f.inbox).await.unwrap();
+    assert_eq!(
+        f.mail.vanished(&shared, ModSeq(last.0 - 1), &all).await.unwrap(),
+        [(uid(3), uid(3))]
+    );
+    f.advance(40);
     f.mail.maintain(f.inbox, 1000).await.unwrap();
-    let forgotten = f.mail.changes_since(f.inbox, inbox, open.modseq).await.unwrap();
-    assert!(forgotten.expunged.is_empty());
+    // The first expunges are not remembered any more, the last is.
     f.deliver(&numbered(8, "")).await;
+    assert_eq!(
+        f.mail.vanished(&shared, ModSeq(last.0 - 1), &all).await.unwrap(),
+        [(uid(3), uid(3))]
+    );
+    let vanished = f.mail.vanished(&shared, open.modseq, &all).await.unwrap();
+    assert_eq!(vanished, [(uid(1), uid(1)), (uid(3), uid(4))]);
     f.assert_consistent().await;
 }
 
@@ -603,7 +653,7 @@ async fn expunge_takes_only_what_is_deleted() {
         f.deliver(&numbered(number, "")).await;
     }
     f.mail
-        .store_flags(f.inbox, inbox, &[uid(1), uid(3)], FlagMode::Add, &deleted())
+        .store_flags(f.inbox, inbox, &[uid(1), uid(3)], FlagMode::Add, &deleted(), None)
         .await
         .unwrap();
     assert_eq!(f.mail.status(f.inbox, inbox).await.unwrap().deleted, 2);
@@ -694,6 +744,7 @@ async fn a_removed_inbox_refuses_and_is_purged() {
     let f = Fixture::new().await;
     let other = add_inbox(&f.mail, 1 << 30).await;
     let placed = f.deliver(&numbered(1, "")).await;
+    let shared = f.mail.open_shared(f.inbox, placed.mailbox).await.unwrap();
     assert!(matches!(
         f.mail.purge_inbox(f.inbox, 10).await,
         Err(MailError::Cannot(_))
@@ -703,7 +754,7 @@ async fn a_removed_inbox_refuses_and_is_purged() {
     f.store.commit(builder.build()).await.unwrap();
     let refused = f.deliver_to(&numbered(2, ""), MailboxRef::Inbox).await;
     assert!(matches!(refused, Err(MailError::NoSuchInbox(_))));
-    let refused = f.mail.changes_since(f.inbox, placed.mailbox, ModSeq(1)).await;
+    let refused = f.mail.refresh(&shared).await;
     assert!(matches!(refused, Err(MailError::NoSuchInbox(_))));
     assert!(matches!(
         f.mail.mailboxes(f.inbox).await,
@@ -711,7 +762,7 @@ async fn a_removed_inbox_refuses_and_is_purged() {
     ));
     let refused = f
         .mail
-        .store_flags(f.inbox, placed.mailbox, &[uid(1)], FlagMode::Add, &seen())
+        .store_flags(f.inbox, placed.mailbox, &[uid(1)], FlagMode::Add, &seen(), None)
         .await;
     assert!(matches!(refused, Err(MailError::NoSuchInbox(_))));
     while !f.mail.purge_inbox(f.inbox, 10).await.unwrap() {}

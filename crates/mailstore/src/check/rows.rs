@@ -2,14 +2,14 @@
 
 use super::{counters_of, email_of, mailbox_of};
 use crate::FeedEntry;
-use crate::changes::read_expunged;
 use crate::codec::Corrupt;
-use crate::copy::OnceRow;
 use crate::keys;
-use crate::mailboxes::read_subscription;
+use crate::once::OnceRow;
 use crate::rows::{FeedRow, FlagsRow, InboxRow, IndexRow, MailboxRow, MessageRow, MetaRow, read_number};
+use crate::shared::read_expunged;
+use crate::subscriptions::read_subscription;
 use postroom_store::CounterRecord;
-use postroom_types::{BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid};
+use postroom_types::{BlobId, EmailId, InternalDate, MailboxId, ModSeq, ThreadId, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Octets of a key before its kind: `m` and the inbox id.
@@ -19,6 +19,7 @@ const KIND: usize = 17;
 pub(super) struct FoundMeta {
     pub(super) email_id: EmailId,
     pub(super) thread_id: ThreadId,
+    pub(super) internal_date: InternalDate,
     pub(super) size_octets: u64,
     pub(super) summary_blob: Option<BlobId>,
 }
@@ -32,6 +33,8 @@ pub(super) struct Found {
     pub(super) counters: BTreeMap<MailboxId, CounterRecord>,
     pub(super) highest: BTreeMap<MailboxId, ModSeq>,
     pub(super) condemned: BTreeSet<MailboxId>,
+    /// Up to which modseq expunges are not known any more.
+    pub(super) floors: BTreeMap<MailboxId, ModSeq>,
     pub(super) flags: BTreeMap<(MailboxId, Uid), FlagsRow>,
     pub(super) metadata: BTreeMap<(MailboxId, Uid), FoundMeta>,
     pub(super) messages: BTreeMap<EmailId, MessageRow>,
@@ -59,6 +62,10 @@ impl Found {
             }
             b'h' => {
                 self.highest
+                    .insert(mailbox_of(key)?, ModSeq(read_number(value).map_err(say)?));
+            }
+            b'y' => {
+                self.floors
                     .insert(mailbox_of(key)?, ModSeq(read_number(value).map_err(say)?));
             }
             b'z' => {
@@ -128,6 +135,7 @@ fn meta(value: &[u8]) -> Result<FoundMeta, Corrupt> {
     Ok(FoundMeta {
         email_id: row.email_id,
         thread_id: row.thread_id,
+        internal_date: row.internal_date,
         size_octets: row.size_octets,
         summary_blob: row.blob(),
     })

@@ -4,7 +4,7 @@ use super::{IndexChange, Plan, Shared, message_id_hash, to_uid};
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
 use crate::model::Origin;
-use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow};
+use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, Placed, Placing, ThreadChoice};
 use postroom_store::{Value, scan_prefix};
 use postroom_types::{EmailId, InboxId, MailboxId, ThreadId, UidValidity};
@@ -28,7 +28,7 @@ impl Mailstore {
     pub(super) async fn plan(&self, shared: &Shared<'_>, placing: &Placing) -> Result<Plan, MailError> {
         let inbox = placing.inbox;
         let roles = self.inbox_row(inbox).await?;
-        let mailbox = roles.find(placing.mailbox);
+        let mailbox = roles.find(placing.mailbox).ok_or(MailError::NoSuchMailbox)?;
         let index_key = shared
             .message_id
             .map(|hash| keys::message_id(inbox, &hash, &shared.body_hash));
@@ -67,9 +67,6 @@ impl Mailstore {
         {
             return Ok(plan);
         }
-        if seen.over_quota {
-            return Err(MailError::OverQuota(inbox));
-        }
         let index = match (index_key, index_value) {
             (None, _) => IndexChange::Keep,
             (Some(key), None) => IndexChange::Put(key),
@@ -85,6 +82,7 @@ impl Mailstore {
             home: home(&seen),
             thread_id: self.choose_thread(shared, placing).await?,
             index,
+            over_quota: seen.over_quota,
         })
     }
 
@@ -122,7 +120,7 @@ impl Mailstore {
             mailbox: seen.mailbox,
             uid_validity: seen.uid_validity,
             old,
-            row,
+            row: Box::new(row),
             email_id,
             meta,
         }))
@@ -184,7 +182,7 @@ const fn has_duplicates(origin: Origin) -> bool {
 
 fn home(seen: &Seen) -> MailboxId {
     match seen.roles.role_of(seen.mailbox) {
-        Some(role) if !role.is_home() => seen.roles.find(crate::MailboxRef::Inbox),
+        Some(role) if !role.is_home() => seen.roles.id_of(Role::Inbox),
         _ => seen.mailbox,
     }
 }

@@ -5,7 +5,7 @@ use crate::Cause;
 use crate::change::{Change, Delta, signed};
 use crate::keys;
 use crate::relocate::place_again;
-use crate::rows::{FlagsRow, IndexRow, MessageRow, MetaRow};
+use crate::rows::{Arrival, FlagsRow, IndexRow, MessageRow, MetaRow, TextPlace};
 use crate::{MailError, Mailstore, Placing};
 use bytes::Bytes;
 use postroom_store::{BlobPut, CommitBuilder, Patch, PatchPlace, PatchSource, Value};
@@ -33,9 +33,17 @@ impl Mailstore {
                 let mut change = Change::begin(builder, placing.inbox, self.now());
                 let cause = Cause::New(shared.message.origin);
                 let operation = change.allot_uids(*mailbox, 1, cause, Some(placing.email_id));
-                add_message(&mut change, shared, placing, (*mailbox, operation), *home, *thread_id)?;
+                let place = Place {
+                    mailbox: *mailbox,
+                    operation,
+                    minus: 0,
+                    saved_at: self.now_seconds(),
+                };
+                let mut tally = Tally::default();
+                add_message(&mut change, shared, placing, &place, (*home, *thread_id), &mut tally)?;
                 add_index(&mut change, shared, placing, *thread_id, index);
                 add_blobs(&mut change, shared, placing, kept);
+                tally.count(&mut change, *mailbox);
                 Ok((change.finish(), operation))
             }
             Plan::Another {
@@ -54,32 +62,58 @@ impl Mailstore {
                 let key = keys::message(placing.inbox, *email_id);
                 change.builder.require(key.clone(), old.clone());
                 change.builder.put_patched(key, value, patches);
-                add_placement(
-                    &mut change,
-                    placing,
-                    *mailbox,
+                let place = Place {
+                    mailbox: *mailbox,
                     operation,
-                    *email_id,
-                    row.size_octets(),
-                    meta.clone(),
-                );
+                    minus: 0,
+                    saved_at: self.now_seconds(),
+                };
+                let mut tally = Tally::default();
+                add_placement(&mut change, placing, &place, *email_id, meta.clone(), &mut tally)?;
+                tally.count(&mut change, *mailbox);
                 Ok((change.finish(), operation))
             }
         }
     }
 }
 
-fn add_message(
+/// Where a placement goes.
+pub(super) struct Place {
+    pub(super) mailbox: MailboxId,
+    /// The counter operation that allots its UID.
+    pub(super) operation: usize,
+    /// How far its UID lies below the last one allotted.
+    pub(super) minus: u64,
+    /// When: seconds since 1970 UTC.
+    pub(super) saved_at: i64,
+}
+
+/// How counts move by what is added.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) delta: Delta,
+    pub(super) messages: i64,
+    pub(super) octets: i64,
+}
+
+impl Tally {
+    pub(super) fn count(self, change: &mut Change, mailbox: MailboxId) {
+        change.count_usage(self.messages, self.octets);
+        change.count_mailbox(mailbox, self.delta);
+    }
+}
+
+pub(super) fn add_message(
     change: &mut Change,
     shared: &Shared<'_>,
     placing: &Placing,
-    (mailbox, operation): (MailboxId, usize),
-    home: MailboxId,
-    thread_id: ThreadId,
+    place: &Place,
+    (home, thread_id): (MailboxId, ThreadId),
+    tally: &mut Tally,
 ) -> Result<(), MailError> {
     let message = shared.message;
     let row = MessageRow {
-        placements: vec![(mailbox, 0)],
+        placements: vec![(place.mailbox, 0)],
         blob: shared.blob,
         body_octets: message.body.len() as u64,
         body_hash: shared.body_hash,
@@ -91,6 +125,7 @@ fn add_message(
         message_id: shared.message_id,
         verdict: message.verdict.clone(),
         prefix: message.prefix.clone(),
+        text: shared.text().0,
     };
     let value = row.write().ok_or(MailError::TooBig)?;
     let meta = MetaRow {
@@ -101,8 +136,8 @@ fn add_message(
         summary: shared.summary.clone(),
     };
     let uid = Patch {
-        source: PatchSource::Counter(operation),
-        minus: 0,
+        source: PatchSource::Counter(place.operation),
+        minus: place.minus,
         place: PatchPlace::Value(MessageRow::uid_offset(0)),
     };
     let key = keys::message(placing.inbox, placing.email_id);
@@ -111,42 +146,44 @@ fn add_message(
         keys::thread_member(placing.inbox, thread_id, placing.email_id),
         vec![crate::codec::FORMAT],
     );
-    change.count_usage(1, signed(message.octets()));
-    add_placement(
-        change,
-        placing,
-        mailbox,
-        operation,
-        placing.email_id,
-        message.octets(),
-        meta.write(),
-    );
-    Ok(())
+    tally.messages += 1;
+    tally.octets += signed(message.octets());
+    add_placement(change, placing, place, placing.email_id, meta.write(), tally)
 }
 
 fn add_placement(
     change: &mut Change,
     placing: &Placing,
-    mailbox: MailboxId,
-    operation: usize,
+    place: &Place,
     email_id: EmailId,
-    octets: u64,
     meta: Value,
-) {
-    let mut delta = Delta::default();
-    delta.add(placing.flags.system, octets);
-    change.count_mailbox(mailbox, delta);
+    tally: &mut Tally,
+) -> Result<(), MailError> {
+    // The date is that of the metadata: one more placement of a message that is there has its date.
+    let arrival = Arrival {
+        saved_at: Some(place.saved_at),
+        ..MetaRow::raw(&meta)?.arrival()
+    };
+    tally.delta.add(placing.flags.system, arrival.size_octets);
     let mut flags = postroom_types::MessageFlags::default();
     flags.add(&placing.flags);
     let row = FlagsRow {
         modseq: ModSeq(0),
         email_id,
         flags,
+        arrival: Some(arrival),
     };
-    change.put_placement(mailbox, operation, 0, &row, meta);
+    change.put_placement(place.mailbox, place.operation, place.minus, &row, meta);
+    Ok(())
 }
 
-fn add_index(change: &mut Change, shared: &Shared<'_>, placing: &Placing, thread_id: ThreadId, index: &IndexChange) {
+pub(super) fn add_index(
+    change: &mut Change,
+    shared: &Shared<'_>,
+    placing: &Placing,
+    thread_id: ThreadId,
+    index: &IndexChange,
+) {
     let row = IndexRow {
         email_id: placing.email_id,
         thread_id,
@@ -164,7 +201,7 @@ fn add_index(change: &mut Change, shared: &Shared<'_>, placing: &Placing, thread
 }
 
 /// The first owner brings a body, the others adopt it.
-fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: &mut Kept) {
+pub(super) fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: &mut Kept) {
     let witness = keys::message(placing.inbox, placing.email_id);
     let mut add = |id, bytes: Bytes, kept: &mut bool| {
         change.builder.blob(BlobPut {
@@ -178,5 +215,8 @@ fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: 
     add(shared.blob, shared.message.body.clone(), &mut kept.body);
     if let Some((id, bytes)) = &shared.summary_blob {
         add(*id, bytes.clone().into(), &mut kept.summary);
+    }
+    if let (TextPlace::Blob(id, _), Some(bytes)) = shared.text() {
+        add(*id, bytes.clone(), &mut kept.text);
     }
 }

@@ -77,8 +77,9 @@ impl InboxRow {
         self.roles[role as usize - 1]
     }
 
-    pub(crate) fn find(&self, mailbox: MailboxRef) -> MailboxId {
-        match mailbox {
+    /// The mailbox, if it is one that every inbox has, or named by its id.
+    pub(crate) fn find(&self, mailbox: MailboxRef) -> Option<MailboxId> {
+        Some(match mailbox {
             MailboxRef::Id(id) => id,
             MailboxRef::Inbox => self.id_of(Role::Inbox),
             MailboxRef::Blocked => self.id_of(Role::Blocked),
@@ -87,7 +88,8 @@ impl InboxRow {
             MailboxRef::Special(SpecialUse::Junk) => self.id_of(Role::Spam),
             MailboxRef::Special(SpecialUse::Trash) => self.id_of(Role::Trash),
             MailboxRef::Special(SpecialUse::Archive) => self.id_of(Role::Archive),
-        }
+            MailboxRef::Special(SpecialUse::Important) => return None,
+        })
     }
 
     pub(crate) fn write(&self) -> Vec<u8> {
@@ -111,6 +113,9 @@ impl InboxRow {
     }
 }
 
+/// The version of a mailbox row that has a special use.
+const MAILBOX_VERSION: u8 = 2;
+
 /// A mailbox: its place in the tree and its UIDVALIDITY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MailboxRow {
@@ -118,6 +123,8 @@ pub(crate) struct MailboxRow {
     pub(crate) parent: Option<MailboxId>,
     pub(crate) uid_validity: UidValidity,
     pub(crate) leaf: String,
+    /// Given to it when it was made; the uses of the mailboxes with a role are not here.
+    pub(crate) special_use: Option<SpecialUse>,
 }
 
 impl MailboxRow {
@@ -125,25 +132,41 @@ impl MailboxRow {
     pub(crate) const UID_VALIDITY: usize = 17;
 
     pub(crate) fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::value(64);
+        let mut writer = match self.special_use {
+            None => Writer::value(64),
+            Some(_) => Writer::version(MAILBOX_VERSION, 64),
+        };
         writer.raw(self.parent.map_or([0; 16], |id| *id.as_bytes()).as_slice());
         writer.u64(u64::from(self.uid_validity.get()));
         writer.bytes(self.leaf.as_bytes());
+        if let Some(special_use) = self.special_use {
+            writer.bytes(special_use.attribute().as_bytes());
+        }
         writer.finish()
     }
 
     pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "mailbox row")?;
+        let (version, mut reader) = Reader::versions(value, "mailbox row", MAILBOX_VERSION)?;
         let parent = reader.array::<16>()?;
         let uid_validity = u32::try_from(reader.u64()?).ok().and_then(UidValidity::new);
         let row = Self {
             parent: (parent != [0; 16]).then(|| MailboxId::from_bytes(parent)),
             uid_validity: uid_validity.ok_or(reader.corrupt())?,
             leaf: reader.text()?.to_owned(),
+            special_use: match version {
+                MAILBOX_VERSION => Some(read_use(&mut reader)?),
+                _ => None,
+            },
         };
         reader.end()?;
         Ok(row)
     }
+}
+
+fn read_use(reader: &mut Reader<'_>) -> Result<SpecialUse, Corrupt> {
+    let attribute = reader.text()?;
+    let special_use = SpecialUse::ALL.into_iter().find(|known| known.attribute() == attribute);
+    special_use.ok_or(reader.corrupt())
 }
 
 /// A value that is one number.

@@ -1,5 +1,6 @@
 //! The row of a message, and the row that finds it by its Message-ID.
 
+use super::TextPlace;
 use crate::codec::{Corrupt, Reader, Writer};
 use crate::{Content, MessageRecord, Origin};
 use postroom_store::MAX_VALUE_OCTETS;
@@ -7,6 +8,9 @@ use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid};
 
 /// Most placements of one message.
 pub(crate) const MAX_PLACEMENTS: usize = 100;
+
+/// The second version of a message row says where the search text is.
+const VERSION: u8 = 2;
 
 /// A message: where its bytes are, where it came from, where it appears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub(crate) struct MessageRow {
     pub(crate) message_id: Option<[u8; 16]>,
     pub(crate) verdict: Vec<u8>,
     pub(crate) prefix: Vec<u8>,
+    pub(crate) text: TextPlace,
 }
 
 impl MessageRow {
@@ -43,7 +48,10 @@ impl MessageRow {
         if self.placements.len() > MAX_PLACEMENTS {
             return None;
         }
-        let mut writer = Writer::value(256 + self.prefix.len() + self.verdict.len() + self.placements.len() * 24);
+        let mut writer = Writer::version(
+            VERSION,
+            256 + self.prefix.len() + self.verdict.len() + self.placements.len() * 24,
+        );
         // At most 100, as just checked.
         writer.u8(self.placements.len() as u8);
         for (mailbox, uid) in &self.placements {
@@ -61,12 +69,13 @@ impl MessageRow {
         writer.maybe_bytes(self.message_id.as_ref().map(<[u8; 16]>::as_slice));
         writer.bytes(&self.verdict);
         writer.bytes(&self.prefix);
+        self.text.write(&mut writer);
         let value = writer.finish();
         (value.len() <= MAX_VALUE_OCTETS).then_some(value)
     }
 
     pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "message row")?;
+        let (version, mut reader) = Reader::versions(value, "message row", VERSION)?;
         let count = usize::from(reader.u8()?);
         let mut placements = Vec::with_capacity(count);
         for _ in 0..count {
@@ -85,6 +94,11 @@ impl MessageRow {
             message_id: maybe_id(&mut reader)?,
             verdict: reader.bytes()?.to_vec(),
             prefix: reader.bytes()?.to_vec(),
+            text: if version < VERSION {
+                TextPlace::Nowhere
+            } else {
+                TextPlace::read(&mut reader)?
+            },
         };
         reader.end()?;
         Ok(row)

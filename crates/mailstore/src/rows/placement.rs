@@ -2,7 +2,14 @@
 
 use super::summary::{read_summary, write_summary};
 use crate::codec::{Corrupt, Reader, Writer};
-use postroom_types::{BlobId, EmailId, Flags, Keyword, MessageFlags, ModSeq, Summary, ThreadId};
+use postroom_types::{BlobId, EmailId, Flags, InternalDate, Keyword, MessageFlags, ModSeq, Summary, ThreadId};
+
+/// The version of flags rows that say what a mailbox has to know of a message to be opened. The first version lacks
+/// the arrival.
+const FLAGS_VERSION: u8 = 2;
+
+/// The version of metadata rows whose date has a zone; those of the first version are in UTC.
+const META_VERSION: u8 = 2;
 
 /// Where the modseq stands in a flags row.
 pub(crate) const FLAGS_MODSEQ: usize = 1;
@@ -13,14 +20,37 @@ pub(crate) struct FlagsRow {
     pub(crate) modseq: ModSeq,
     pub(crate) email_id: EmailId,
     pub(crate) flags: MessageFlags,
+    /// `None` in a row of the first version; the metadata row knows most of it.
+    pub(crate) arrival: Option<Arrival>,
+}
+
+/// How and when a message came into its mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// INTERNALDATE, as in the metadata row.
+    pub(crate) internal_date: InternalDate,
+    /// As in the metadata row.
+    pub(crate) size_octets: u64,
+    /// When it was put into the mailbox, seconds since 1970 UTC (RFC 8514); `None`: not known.
+    pub(crate) saved_at: Option<i64>,
 }
 
 impl FlagsRow {
     pub(crate) fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::value(64);
+        let mut writer = match self.arrival {
+            None => Writer::value(64),
+            Some(_) => Writer::version(FLAGS_VERSION, 64),
+        };
         writer.u64(self.modseq.0);
         writer.u8(self.flags.system.bits());
         writer.raw(self.email_id.as_bytes());
+        if let Some(arrival) = self.arrival {
+            writer.i64(arrival.internal_date.seconds);
+            write_zone(&mut writer, arrival.internal_date);
+            writer.varint(arrival.size_octets);
+            // 0 is not known.
+            writer.varint(arrival.saved_at.and_then(|at| u64::try_from(at).ok()).unwrap_or(0));
+        }
         writer.varint(self.flags.keywords.len() as u64);
         for keyword in &self.flags.keywords {
             writer.bytes(keyword.as_str().as_bytes());
@@ -29,10 +59,14 @@ impl FlagsRow {
     }
 
     pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "flags row")?;
+        let (version, mut reader) = Reader::versions(value, "flags row", FLAGS_VERSION)?;
         let modseq = ModSeq(reader.u64()?);
         let system = Flags::from_bits(reader.u8()?);
         let email_id = EmailId::from_bytes(reader.array()?);
+        let arrival = match version {
+            FLAGS_VERSION => Some(read_arrival(&mut reader)?),
+            _ => None,
+        };
         let count = reader.count()?;
         let mut keywords = Vec::with_capacity(count);
         for _ in 0..count {
@@ -44,7 +78,36 @@ impl FlagsRow {
             modseq,
             email_id,
             flags: MessageFlags { system, keywords },
+            arrival,
         })
+    }
+}
+
+fn read_arrival(reader: &mut Reader<'_>) -> Result<Arrival, Corrupt> {
+    let seconds = reader.i64()?;
+    let internal_date = read_zone(reader, seconds)?;
+    let size_octets = reader.varint()?;
+    let saved_at = i64::try_from(reader.varint()?).map_err(|_| reader.corrupt())?;
+    Ok(Arrival {
+        internal_date,
+        size_octets,
+        saved_at: (saved_at != 0).then_some(saved_at),
+    })
+}
+
+/// One octet.
+fn write_zone(writer: &mut Writer, date: InternalDate) {
+    writer.u8(date.zone_quarters().cast_unsigned());
+}
+
+fn read_zone(reader: &mut Reader<'_>, seconds: i64) -> Result<InternalDate, Corrupt> {
+    let zone = reader.u8()?.cast_signed();
+    let date = InternalDate::with_quarters(seconds, zone);
+    // Only what is no zone becomes another.
+    if date.zone_quarters() == zone {
+        Ok(date)
+    } else {
+        Err(reader.corrupt())
     }
 }
 
@@ -77,7 +140,7 @@ impl SummaryPlace {
 pub(crate) struct MetaRow {
     pub(crate) email_id: EmailId,
     pub(crate) thread_id: ThreadId,
-    pub(crate) internal_date: i64,
+    pub(crate) internal_date: InternalDate,
     pub(crate) size_octets: u64,
     pub(crate) summary: SummaryPlace,
 }
@@ -86,7 +149,7 @@ pub(crate) struct MetaRow {
 pub(crate) struct RawMeta<'a> {
     pub(crate) email_id: EmailId,
     pub(crate) thread_id: ThreadId,
-    pub(crate) internal_date: i64,
+    pub(crate) internal_date: InternalDate,
     pub(crate) size_octets: u64,
     inline: Option<&'a [u8]>,
     blob: Option<BlobId>,
@@ -94,10 +157,14 @@ pub(crate) struct RawMeta<'a> {
 
 impl<'a> RawMeta<'a> {
     fn read(value: &'a [u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "metadata row")?;
+        let (version, mut reader) = Reader::versions(value, "metadata row", META_VERSION)?;
         let email_id = EmailId::from_bytes(reader.array()?);
         let thread_id = ThreadId::from_bytes(reader.array()?);
-        let internal_date = reader.i64()?;
+        let seconds = reader.i64()?;
+        let internal_date = match version {
+            META_VERSION => read_zone(&mut reader, seconds)?,
+            _ => InternalDate::utc(seconds),
+        };
         let size_octets = reader.varint()?;
         let (inline, blob) = match reader.u8()? {
             0 => (Some(reader.bytes()?), None),
@@ -120,6 +187,15 @@ impl<'a> RawMeta<'a> {
         self.inline.map(read_summary).transpose()
     }
 
+    /// What flags rows of the first version lack; the time of saving is not known.
+    pub(crate) const fn arrival(&self) -> Arrival {
+        Arrival {
+            internal_date: self.internal_date,
+            size_octets: self.size_octets,
+            saved_at: None,
+        }
+    }
+
     /// The blob that holds the summary if it is not in the row.
     pub(crate) const fn blob(&self) -> Option<BlobId> {
         self.blob
@@ -128,10 +204,17 @@ impl<'a> RawMeta<'a> {
 
 impl MetaRow {
     pub(crate) fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::value(128);
+        let has_zone = self.internal_date.zone_quarters() != 0;
+        let mut writer = match has_zone {
+            true => Writer::version(META_VERSION, 128),
+            false => Writer::value(128),
+        };
         writer.raw(self.email_id.as_bytes());
         writer.raw(self.thread_id.as_bytes());
-        writer.i64(self.internal_date);
+        writer.i64(self.internal_date.seconds);
+        if has_zone {
+            write_zone(&mut writer, self.internal_date);
+        }
         writer.varint(self.size_octets);
         match &self.summary {
             SummaryPlace::Inline(encoded) => {

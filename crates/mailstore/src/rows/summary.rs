@@ -1,13 +1,17 @@
 //! A summary as bytes. Part trees are as deep as `message` makes them; deeper ones are corrupt.
 
 use crate::codec::{Corrupt, Reader, Writer};
+use postroom_message::references_of_ancestors;
 use postroom_types::{AddressEntry, Disposition, Envelope, Part, PartBody, Summary};
 
 /// Deepest part tree that is read: above what `postroom_message::summarize` produces.
 const MAX_DEPTH: usize = 128;
 
+/// The second version of a summary has the references, and the source routes of addresses.
+const VERSION: u8 = 2;
+
 pub(crate) fn write_summary(summary: &Summary) -> Vec<u8> {
-    let mut writer = Writer::value(1024);
+    let mut writer = Writer::version(VERSION, 1024);
     write_envelope(&mut writer, &summary.envelope);
     write_part(&mut writer, &summary.root, 0);
     writer.bytes(summary.subject_text.as_bytes());
@@ -24,13 +28,14 @@ pub(crate) fn write_summary(summary: &Summary) -> Vec<u8> {
             writer.i64(seconds);
         }
     }
+    write_references(&mut writer, summary);
     writer.finish()
 }
 
 pub(crate) fn read_summary(value: &[u8]) -> Result<Summary, Corrupt> {
-    let mut reader = Reader::value(value, "summary")?;
-    let envelope = read_envelope(&mut reader)?;
-    let root = read_part(&mut reader, 0, 0)?;
+    let (version, mut reader) = Reader::versions(value, "summary", VERSION)?;
+    let envelope = read_envelope(&mut reader, version)?;
+    let root = read_part(&mut reader, version, 0, 0)?;
     let subject_text = reader.text()?.to_owned();
     let preview = reader.text()?.to_owned();
     let count = reader.count()?;
@@ -46,6 +51,11 @@ pub(crate) fn read_summary(value: &[u8]) -> Result<Summary, Corrupt> {
         0 => None,
         _ => Some(reader.i64()?),
     };
+    let references = if version < VERSION {
+        references_of_ancestors(&ancestors, envelope.in_reply_to.as_deref())
+    } else {
+        read_references(&mut reader, &ancestors)?
+    };
     reader.end()?;
     Ok(Summary {
         envelope,
@@ -53,9 +63,40 @@ pub(crate) fn read_summary(value: &[u8]) -> Result<Summary, Corrupt> {
         subject_text,
         preview,
         ancestors,
+        references,
         message_id,
         sent_at,
     })
+}
+
+/// A reference is mostly an ancestor: then its place there plus one, else 0 and the text.
+fn write_references(writer: &mut Writer, summary: &Summary) {
+    writer.varint(summary.references.len() as u64);
+    for reference in &summary.references {
+        match summary.ancestors.iter().position(|ancestor| ancestor == reference) {
+            Some(place) => writer.varint(place as u64 + 1),
+            None => {
+                writer.varint(0);
+                writer.bytes(reference.as_bytes());
+            }
+        }
+    }
+}
+
+fn read_references(reader: &mut Reader<'_>, ancestors: &[String]) -> Result<Vec<String>, Corrupt> {
+    let count = reader.count()?;
+    let mut references = Vec::with_capacity(count);
+    for _ in 0..count {
+        let reference = match usize::try_from(reader.varint()?)
+            .map_err(|_| reader.corrupt())?
+            .checked_sub(1)
+        {
+            Some(place) => ancestors.get(place).ok_or(reader.corrupt())?.clone(),
+            None => reader.text()?.to_owned(),
+        };
+        references.push(reference);
+    }
+    Ok(references)
 }
 
 fn write_envelope(writer: &mut Writer, envelope: &Envelope) {
@@ -81,6 +122,7 @@ fn write_envelope(writer: &mut Writer, envelope: &Envelope) {
                 writer.varint(entries.len() as u64 + 1);
                 for entry in entries {
                     writer.maybe_bytes(entry.name.as_deref());
+                    writer.maybe_bytes(entry.route.as_deref());
                     writer.maybe_bytes(entry.mailbox.as_deref());
                     writer.maybe_bytes(entry.host.as_deref());
                 }
@@ -93,7 +135,7 @@ fn maybe_vec(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Corrupt> {
     Ok(reader.maybe_bytes()?.map(<[u8]>::to_vec))
 }
 
-fn read_envelope(reader: &mut Reader<'_>) -> Result<Envelope, Corrupt> {
+fn read_envelope(reader: &mut Reader<'_>, version: u8) -> Result<Envelope, Corrupt> {
     let [date, subject, in_reply_to, message_id] = [
         maybe_vec(reader)?,
         maybe_vec(reader)?,
@@ -105,16 +147,16 @@ fn read_envelope(reader: &mut Reader<'_>) -> Result<Envelope, Corrupt> {
         subject,
         in_reply_to,
         message_id,
-        from: read_addresses(reader)?,
-        sender: read_addresses(reader)?,
-        reply_to: read_addresses(reader)?,
-        to: read_addresses(reader)?,
-        cc: read_addresses(reader)?,
-        bcc: read_addresses(reader)?,
+        from: read_addresses(reader, version)?,
+        sender: read_addresses(reader, version)?,
+        reply_to: read_addresses(reader, version)?,
+        to: read_addresses(reader, version)?,
+        cc: read_addresses(reader, version)?,
+        bcc: read_addresses(reader, version)?,
     })
 }
 
-fn read_addresses(reader: &mut Reader<'_>) -> Result<Option<Vec<AddressEntry>>, Corrupt> {
+fn read_addresses(reader: &mut Reader<'_>, version: u8) -> Result<Option<Vec<AddressEntry>>, Corrupt> {
     let Some(count) = reader.count()?.checked_sub(1) else {
         return Ok(None);
     };
@@ -122,6 +164,7 @@ fn read_addresses(reader: &mut Reader<'_>) -> Result<Option<Vec<AddressEntry>>, 
     for _ in 0..count {
         entries.push(AddressEntry {
             name: maybe_vec(reader)?,
+            route: if version < VERSION { None } else { maybe_vec(reader)? },
             mailbox: maybe_vec(reader)?,
             host: maybe_vec(reader)?,
         });
@@ -191,7 +234,7 @@ fn write_part(writer: &mut Writer, part: &Part, base: u64) {
     }
 }
 
-fn read_part(reader: &mut Reader<'_>, base: u64, depth: usize) -> Result<Part, Corrupt> {
+fn read_part(reader: &mut Reader<'_>, version: u8, base: u64, depth: usize) -> Result<Part, Corrupt> {
     if depth > MAX_DEPTH {
         return Err(reader.corrupt());
     }
@@ -232,13 +275,13 @@ fn read_part(reader: &mut Reader<'_>, base: u64, depth: usize) -> Result<Part, C
             let count = reader.count()?;
             let mut parts = Vec::with_capacity(count.min(64));
             for _ in 0..count {
-                parts.push(read_part(reader, part.header_offset, depth + 1)?);
+                parts.push(read_part(reader, version, part.header_offset, depth + 1)?);
             }
             PartBody::Multipart(parts)
         }
         2 => {
-            let envelope = read_envelope(reader)?;
-            let root = read_part(reader, part.header_offset, depth + 1)?;
+            let envelope = read_envelope(reader, version)?;
+            let root = read_part(reader, version, part.header_offset, depth + 1)?;
             PartBody::Message(Box::new((envelope, root)))
         }
         _ => return Err(reader.corrupt()),

@@ -3,7 +3,8 @@
 use super::*;
 use crate::{Cause, FeedEvent, Origin};
 use postroom_types::{
-    BlobId, EmailId, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Summary, ThreadId, Uid, UidValidity,
+    BlobId, EmailId, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid,
+    UidValidity,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -89,6 +90,12 @@ fn message_row() -> impl Strategy<Value = MessageRow> {
                     message_id: Some(id),
                     verdict,
                     prefix,
+                    text: match body_octets % 4 {
+                        0 => TextPlace::Nowhere,
+                        1 => TextPlace::Content { body: false },
+                        2 => TextPlace::Content { body: true },
+                        _ => TextPlace::Blob(blob, body_octets),
+                    },
                 }
             },
         )
@@ -109,6 +116,35 @@ fn summaries_round_trip() {
         let summary = summary_of(content);
         assert_eq!(read_summary(&summary::write_summary(&summary)), Ok(summary));
     }
+}
+
+#[test]
+fn rows_of_the_first_version_read() {
+    let content = b"Subject: s\r\nReferences: <a@x> <b@x>\r\nIn-Reply-To: <b@x>\r\n\r\nx";
+    let mut bytes = summary::write_summary(&summary_of(content));
+    bytes.truncate(bytes.len() - 3);
+    bytes[0] = 1;
+    assert_eq!(read_summary(&bytes), Ok(summary_of(content)));
+
+    let row = MessageRow {
+        placements: vec![(MailboxId::from_bytes([1; 16]), 7)],
+        blob: BlobId([2; 16]),
+        body_octets: 3,
+        body_hash: [4; 32],
+        summary_blob: None,
+        origin: Origin::Sent,
+        home: MailboxId::from_bytes([1; 16]),
+        thread_id: ThreadId::from_bytes([5; 16]),
+        received_at: 6,
+        message_id: None,
+        verdict: vec![8],
+        prefix: vec![9; 3],
+        text: TextPlace::Nowhere,
+    };
+    let mut bytes = row.write().unwrap();
+    bytes.pop();
+    bytes[0] = 1;
+    assert_eq!(MessageRow::read(&bytes), Ok(row));
 }
 
 #[test]
@@ -147,6 +183,7 @@ fn a_message_row_has_bounds() {
         message_id: None,
         verdict: vec![0; crate::MAX_VERDICT_OCTETS],
         prefix: vec![0; 2300],
+        text: TextPlace::Blob(BlobId([0; 16]), 1 << 20),
     };
     assert!(row.write().is_some());
     row.placements = vec![placement; 60];
@@ -164,8 +201,27 @@ fn a_message_row_has_bounds() {
 proptest! {
     #[test]
     fn rows_round_trip(email_id in email_id(), flags in message_flags(), row in message_row(), number: u64) {
-        let flags = FlagsRow { modseq: ModSeq(number), email_id, flags };
-        prop_assert_eq!(FlagsRow::read(&flags.write()), Ok(flags));
+        let internal_date = InternalDate::with_quarters(row.received_at, (number % 129) as i8 - 64);
+        let arrival = Arrival {
+            internal_date,
+            size_octets: number,
+            saved_at: (number % 3 > 0).then_some(row.received_at.saturating_abs().max(1)),
+        };
+        for arrival in [None, Some(arrival)] {
+            let flags = FlagsRow { modseq: ModSeq(number), email_id, flags: flags.clone(), arrival };
+            let value = flags.write();
+            prop_assert_eq!(&value[FLAGS_MODSEQ..FLAGS_MODSEQ + 8], &number.to_be_bytes());
+            prop_assert_eq!(value[0], if arrival.is_some() { 2 } else { 1 });
+            prop_assert_eq!(FlagsRow::read(&value), Ok(flags));
+        }
+
+        let summary = SummaryPlace::Blob(row.blob);
+        let meta = MetaRow { email_id, thread_id: row.thread_id, internal_date, size_octets: number, summary };
+        let value = meta.write();
+        prop_assert_eq!(value[0], if internal_date.zone_quarters() == 0 { 1 } else { 2 });
+        let raw = MetaRow::raw(&value).unwrap();
+        prop_assert_eq!((raw.internal_date, raw.size_octets, raw.email_id), (internal_date, number, email_id));
+        prop_assert_eq!((raw.thread_id, raw.blob()), (row.thread_id, Some(row.blob)));
 
         let offsets: Vec<usize> = (0..row.placements.len()).map(MessageRow::uid_offset).collect();
         let value = row.write().unwrap();
@@ -180,8 +236,10 @@ proptest! {
         let roles = InboxRow { quota_octets: number, roles: [row.home; 7] };
         prop_assert_eq!(InboxRow::read(&roles.write()), Ok(roles));
         let uid_validity = UidValidity::MIN;
-        let mailbox = MailboxRow { parent: Some(row.home), uid_validity, leaf: "ä".repeat(9) };
-        prop_assert_eq!(MailboxRow::read(&mailbox.write()), Ok(mailbox));
+        for special_use in [None, Some(SpecialUse::Important)] {
+            let mailbox = MailboxRow { parent: Some(row.home), uid_validity, leaf: "ä".repeat(9), special_use };
+            prop_assert_eq!(MailboxRow::read(&mailbox.write()), Ok(mailbox));
+        }
     }
 
     #[test]
@@ -195,7 +253,7 @@ proptest! {
     #[test]
     fn reading_any_bytes_is_total(mut bytes in vec(any::<u8>(), 0..300), versioned: bool) {
         if versioned && !bytes.is_empty() {
-            bytes[0] = crate::codec::FORMAT;
+            bytes[0] = crate::codec::FORMAT + bytes[0] % 2;
         }
         let _ = FlagsRow::read(&bytes);
         let _ = MetaRow::raw(&bytes).map(|row| row.summary());
@@ -205,6 +263,7 @@ proptest! {
         let _ = InboxRow::read(&bytes);
         let _ = MailboxRow::read(&bytes);
         let _ = read_summary(&bytes);
+        let _ = read_text(&bytes);
     }
 
     #[test]

@@ -4,10 +4,12 @@
 
 use bytes::Bytes;
 use postroom_mailstore::{
-    FlagMode, MailError, MailboxRef, Mailstore, NewMessage, Options, Origin, Placed, Placing, ThreadChoice,
+    FlagMode, MailError, MailboxRef, Mailstore, NewMessage, Options, Origin, Placed, Placing, SharedMailbox,
+    ThreadChoice,
 };
 use postroom_store::{CommitBuilder, MemoryStore, SharedStore, commit_once};
-use postroom_types::{EmailId, Flag, Flags, InboxId, Keyword, MailboxId, MessageFlags, Uid};
+use postroom_types::{EmailId, Flag, Flags, InboxId, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Uid};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -66,8 +68,8 @@ impl Fixture {
     }
 
     pub(crate) async fn uids(&self, mailbox: MailboxId) -> Vec<u32> {
-        let open = self.mail.open(self.inbox, mailbox).await.unwrap();
-        open.uids.into_iter().map(Uid::get).collect()
+        let shared = self.mail.open_shared(self.inbox, mailbox).await.unwrap();
+        shared.snapshot().uids.iter().map(|uid| uid.get()).collect()
     }
 
     pub(crate) async fn content(&self, email_id: EmailId) -> Option<Vec<u8>> {
@@ -79,7 +81,7 @@ impl Fixture {
     pub(crate) async fn flag(&self, mailbox: MailboxId, uid: Uid, mode: FlagMode, flag: Flag) {
         let flags = MessageFlags::system(Flags::NONE.with(flag));
         self.mail
-            .store_flags(self.inbox, mailbox, &[uid], mode, &flags)
+            .store_flags(self.inbox, mailbox, &[uid], mode, &flags, None)
             .await
             .unwrap();
     }
@@ -87,6 +89,76 @@ impl Fixture {
     pub(crate) async fn assert_consistent(&self) {
         let faults = self.mail.check_consistency(self.inbox).await.unwrap();
         assert!(faults.is_empty(), "{faults:#?}");
+    }
+}
+
+/// What a session knows of a mailbox, from news alone.
+pub(crate) struct Replica {
+    pub(crate) shared: Arc<SharedMailbox>,
+    pub(crate) cursor: ModSeq,
+    /// The last UID it was told.
+    pub(crate) last: Option<Uid>,
+    pub(crate) known: BTreeMap<Uid, (MessageFlags, ModSeq)>,
+}
+
+impl Replica {
+    pub(crate) async fn open(mail: &Mailstore, inbox: InboxId, mailbox: MailboxId) -> Result<Self, MailError> {
+        let shared = mail.open_shared(inbox, mailbox).await?;
+        let snapshot = shared.snapshot();
+        let mut replica = Self {
+            cursor: snapshot.modseq,
+            last: snapshot.uids.last().copied(),
+            known: BTreeMap::new(),
+            shared,
+        };
+        replica.learn(&snapshot.uids);
+        Ok(replica)
+    }
+
+    /// Brings the mailbox up to date and takes the news.
+    pub(crate) async fn poll(&mut self, mail: &Mailstore) -> Result<(), MailError> {
+        mail.refresh(&self.shared).await?;
+        self.listen();
+        Ok(())
+    }
+
+    /// Takes the news.
+    pub(crate) fn listen(&mut self) {
+        let news = self.shared.news(self.cursor, self.last);
+        assert!(news.now >= self.cursor && news.highest_modseq <= news.now);
+        for uid in &news.expunged {
+            self.known.remove(uid);
+        }
+        if let Some(present) = &news.present {
+            assert!(news.expunged.is_empty());
+            self.known.retain(|uid, _| present.binary_search(uid).is_ok());
+        }
+        for (uid, flags, modseq) in news.flags {
+            assert!(modseq > self.cursor && Some(uid) <= self.last);
+            let known = self.known.get_mut(&uid).expect("flags of what is known");
+            *known = (flags, modseq);
+        }
+        assert!(news.appended.iter().all(|uid| Some(*uid) > self.last), "told twice");
+        self.last = news.appended.last().copied().or(self.last);
+        self.cursor = news.now;
+        self.learn(&news.appended);
+    }
+
+    fn learn(&mut self, uids: &[Uid]) {
+        for (uid, state) in uids.iter().zip(self.shared.states(uids)) {
+            // Gone between the news and this, to be told next time.
+            let state = state.map_or_else(
+                || (MessageFlags::default(), ModSeq(0)),
+                |state| (state.flags, state.modseq),
+            );
+            self.known.insert(*uid, state);
+        }
+    }
+
+    /// What it knows, to be compared.
+    pub(crate) fn flags(&self) -> Vec<(Uid, MessageFlags)> {
+        let flags = |(uid, (flags, _)): (&Uid, &(MessageFlags, ModSeq))| (*uid, flags.clone());
+        self.known.iter().map(flags).collect()
     }
 }
 
@@ -106,7 +178,7 @@ pub(crate) fn placing(inbox: InboxId, mailbox: MailboxRef, message: &NewMessage)
         mailbox,
         email_id: EmailId::new(),
         flags: MessageFlags::default(),
-        internal_date: message.received_at / 1000,
+        internal_date: InternalDate::utc(message.received_at / 1000),
         thread: ThreadChoice::Find,
     }
 }

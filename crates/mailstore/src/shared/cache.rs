@@ -1,0 +1,116 @@
+//! The open mailboxes: those that somebody holds, and those used lately.
+
+use super::SharedMailbox;
+use postroom_types::{InboxId, MailboxId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// What a mailbox counts at least, in messages: a state has more than its rows.
+const LEAST_WEIGHT: usize = 64;
+/// Names of mailboxes that nobody holds any more are dropped beyond this many.
+const MOST_STALE: usize = 1024;
+
+type Place = (InboxId, MailboxId);
+
+/// See the module.
+pub(crate) struct OpenMailboxes {
+    most_messages: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    /// All that anybody holds; so that there is never a second state of a mailbox.
+    known: HashMap<Place, Weak<SharedMailbox>>,
+    /// Those kept for the next session.
+    kept: HashMap<Place, Kept>,
+    /// The kept ones in the order of their last use.
+    order: BTreeMap<u64, Place>,
+    clock: u64,
+    weight: usize,
+}
+
+struct Kept {
+    shared: Arc<SharedMailbox>,
+    used: u64,
+    weight: usize,
+}
+
+impl OpenMailboxes {
+    /// Keeps mailboxes of this many messages together.
+    pub(crate) fn new(most_messages: usize) -> Self {
+        Self {
+            most_messages,
+            entries: Mutex::default(),
+        }
+    }
+
+    pub(super) fn find(&self, inbox: InboxId, mailbox: MailboxId) -> Option<Arc<SharedMailbox>> {
+        self.lock().known.get(&(inbox, mailbox))?.upgrade()
+    }
+
+    /// Whether anybody but the cache holds a mailbox.
+    pub(super) fn is_held(&self, inbox: InboxId, mailbox: MailboxId) -> bool {
+        let entries = self.lock();
+        let place = (inbox, mailbox);
+        let holders = entries.known.get(&place).map_or(0, Weak::strong_count);
+        holders > usize::from(entries.kept.contains_key(&place))
+    }
+
+    /// Adds a mailbox, unless somebody else was faster.
+    pub(super) fn find_or_add(&self, new: SharedMailbox) -> Arc<SharedMailbox> {
+        let mut entries = self.lock();
+        let place = (new.inbox, new.id);
+        if let Some(found) = entries.known.get(&place).and_then(Weak::upgrade) {
+            return found;
+        }
+        if entries.known.len() > MOST_STALE + 2 * entries.kept.len() {
+            entries.known.retain(|_, shared| shared.strong_count() > 0);
+        }
+        let new = Arc::new(new);
+        entries.known.insert(place, Arc::downgrade(&new));
+        new
+    }
+
+    /// Keeps a mailbox for the next session, and lets go of those not used for longest.
+    pub(super) fn keep(&self, shared: &Arc<SharedMailbox>) {
+        let weight = shared.weight().max(LEAST_WEIGHT);
+        let place = (shared.inbox, shared.id);
+        let mut dropped = Vec::new();
+        let mut entries = self.lock();
+        dropped.extend(entries.remove(place));
+        entries.clock += 1;
+        let used = entries.clock;
+        entries.weight += weight;
+        entries.order.insert(used, place);
+        let shared = Arc::clone(shared);
+        entries.kept.insert(place, Kept { shared, used, weight });
+        while entries.weight > self.most_messages
+            && let Some((_, oldest)) = entries.order.first_key_value()
+        {
+            let oldest = *oldest;
+            dropped.extend(entries.remove(oldest));
+        }
+        // Large states are freed without anybody waiting.
+        drop(entries);
+    }
+
+    /// Lets go of a mailbox that does not exist any more. Sessions may still hold it, and see its ghosts.
+    pub(super) fn let_go(&self, shared: &SharedMailbox) {
+        let dropped = self.lock().remove((shared.inbox, shared.id));
+        drop(dropped);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn remove(&mut self, place: Place) -> Option<Arc<SharedMailbox>> {
+        let Kept { shared, used, weight } = self.kept.remove(&place)?;
+        self.order.remove(&used);
+        self.weight -= weight;
+        Some(shared)
+    }
+}
