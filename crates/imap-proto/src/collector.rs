@@ -8,20 +8,23 @@ use memchr::memchr;
 use postroom_wire::LineBuffer;
 use zeroize::Zeroizing;
 
-/// The announcement at the end of a line: `{octets}`, or `{octets+}` when the client does not wait (RFC 7888).
+/// The announcement at the end of a line: `{octets}`, or `{octets+}` when the client does not wait (RFC 7888). After a
+/// tilde it is a literal8, which may hold any octets (RFC 4466 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LiteralMark {
     pub(crate) octets: u64,
     pub(crate) waits: bool,
+    pub(crate) binary: bool,
 }
 
 impl LiteralMark {
-    /// Longest mark: `{`, 20 digits, `+}`.
-    const OCTETS: usize = 23;
+    /// Longest mark: `~{`, 20 digits, `+}`.
+    const OCTETS: usize = 24;
 
-    fn at_end_of(line: &[u8]) -> Option<Self> {
+    pub(crate) fn at_end_of(line: &[u8]) -> Option<Self> {
         let inside = line.strip_suffix(b"}")?;
         let open = memchr::memrchr(b'{', inside)?;
+        let binary = inside[..open].ends_with(b"~");
         let inside = &inside[open + 1..];
         let (digits, waits) = match inside.strip_suffix(b"+") {
             Some(digits) => (digits, false),
@@ -31,7 +34,7 @@ impl LiteralMark {
             return None;
         }
         let octets = std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX);
-        Some(Self { octets, waits })
+        Some(Self { octets, waits, binary })
     }
 }
 
@@ -51,6 +54,8 @@ pub(crate) enum Event {
     },
     /// The rest of a refused command has gone by.
     Skipped,
+    /// A refused command goes on with a literal that is larger than what is skipped.
+    Endless,
 }
 
 #[derive(Debug, Default)]
@@ -73,19 +78,34 @@ pub(crate) struct Collector {
     scanned: usize,
     command: Zeroizing<Vec<u8>>,
     mode: Mode,
+    /// Largest literal of a refused command that is skipped.
+    skip_octets: u64,
 }
 
 /// How much of an over-long command is kept, for its tag.
 const HEAD_OCTETS: usize = 160;
 
 impl Collector {
+    pub(crate) fn new(skip_octets: u64) -> Self {
+        Self {
+            skip_octets,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.input.push(bytes);
     }
 
     /// Forgets everything, for STARTTLS.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.skip_octets);
+    }
+
+    /// Takes all that was not read, for COMPRESS.
+    pub(crate) fn take_unread(&mut self) -> Bytes {
+        self.scanned = 0;
+        self.input.take(self.input.len())
     }
 
     /// The command so far; ends with the mark of a literal after [`Event::Literal`].
@@ -120,6 +140,12 @@ impl Collector {
         } else {
             Mode::SkipLiteral(mark.octets)
         };
+    }
+
+    /// The command is refused in the middle of a body, of which so many octets are still to come. They are dropped with
+    /// all that follows, as by [`refuse`](Self::refuse).
+    pub(crate) fn skip(&mut self, left: u64) {
+        self.mode = Mode::SkipLiteral(left);
     }
 
     /// Takes octets of a body, at most `limit`. `None`: there are none now.
@@ -160,7 +186,12 @@ impl Collector {
                         refused: true,
                     };
                 }
-                Mode::SkipLine { .. } => return self.skip_line(),
+                Mode::SkipLine { .. } => {
+                    let event = self.skip_line();
+                    if event.is_some() || !matches!(self.mode, Mode::SkipLiteral(_)) {
+                        return event;
+                    }
+                }
             }
         }
     }
@@ -221,9 +252,10 @@ impl Collector {
         if refused {
             // The refused command may go on with yet another literal.
             return match literal.filter(|mark| !mark.waits) {
+                Some(mark) if mark.octets > self.skip_octets => Some(Event::Endless),
                 Some(mark) => {
                     self.mode = Mode::SkipLiteral(mark.octets);
-                    self.next(0, true)
+                    None
                 }
                 None => Some(Event::Skipped),
             };
@@ -242,16 +274,22 @@ mod tests {
 
     /// Plays a client against a bound of 40 octets; literals that have room are accepted.
     fn collect(pieces: &[&[u8]]) -> Vec<String> {
-        let mut collector = Collector::default();
+        let mut collector = Collector::new(1_000_000);
         let mut seen = Vec::new();
         for piece in pieces {
             collector.push(piece);
             while let Some(event) = collector.next(40, true) {
                 seen.push(match &event {
                     Event::Command(bytes) => format!("command {}", bytes.escape_ascii()),
-                    Event::Literal(mark) => format!("literal {} {}", mark.octets, mark.waits),
+                    Event::Literal(mark) => format!(
+                        "literal{} {} {}",
+                        if mark.binary { "8" } else { "" },
+                        mark.octets,
+                        mark.waits
+                    ),
                     Event::TooLong { literal, .. } => format!("too long {literal:?}"),
                     Event::Skipped => "skipped".to_owned(),
+                    Event::Endless => "endless".to_owned(),
                 });
                 match event {
                     Event::Literal(mark) if collector.has_room(mark.octets, 40) => collector.accept(mark),
@@ -289,11 +327,24 @@ mod tests {
         );
         check(&format!("{long}\r\nb\r\n"), &["too long None", "command b"]);
         let expected = [
-            "too long Some(LiteralMark { octets: 2, waits: false })",
+            "too long Some(LiteralMark { octets: 2, waits: false, binary: false })",
             "skipped",
             "command b",
         ];
         check(&format!("{long}{{2+}}\r\nzz\r\nb\r\n"), &expected);
+        check(
+            "a X ~{3}\r\na\0b\r\n",
+            &["literal8 3 true", "command a X ~{3}\\r\\na\\x00b"],
+        );
+        let many = "{0+}\r\n".repeat(50_000);
+        check(
+            &format!("a X {{41+}}\r\n{long}{many}y\r\nb\r\n"),
+            &["literal 41 false", "skipped", "command b"],
+        );
+        check(
+            &format!("a X {{41+}}\r\n{long}{{1000001+}}\r\n"),
+            &["literal 41 false", "endless"],
+        );
         check("{99999999999999999999+}\r\n", &[&format!("literal {} false", u64::MAX)]);
     }
 

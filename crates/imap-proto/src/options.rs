@@ -23,6 +23,11 @@ pub struct Options {
     /// Largest literal that is read and thrown away, when a client sends one without asking (RFC 7888) and it is
     /// refused; a larger one ends the connection. Default 128 MiB.
     pub skip_octets: u64,
+    /// LITERAL- is shown, and literals that the client sends without asking have at most 4,096 octets (RFC 7888 §5); else
+    /// LITERAL+. Default off.
+    pub literal_minus: bool,
+    /// Whether COMPRESS=DEFLATE is offered (RFC 4978). Default on.
+    pub compress: bool,
     /// So many BAD commands in a row end the connection. Default 20.
     pub bad_commands: u32,
     /// So many failed logins end the connection. Default 5.
@@ -46,6 +51,8 @@ impl Default for Options {
             command_octets: 64 << 10,
             unauthenticated_command_octets: 8 << 10,
             skip_octets: 128 << 20,
+            literal_minus: false,
+            compress: true,
             bad_commands: 20,
             login_attempts: 5,
             unauthenticated_timeout: Duration::from_secs(3 * 60),

@@ -50,6 +50,8 @@ impl Output {
     fn send_if_large(&mut self) {
         if self.buffer.len() >= SEND_OCTETS {
             self.flush();
+            // There is more to come, about as much.
+            self.buffer.reserve(SEND_OCTETS + SEND_OCTETS / 8);
         }
     }
 

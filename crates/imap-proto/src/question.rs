@@ -5,13 +5,18 @@
 //! answer is unbounded and other sessions get their turn between pieces.
 
 use postroom_types::{
-    EmailId, Envelope, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, SpecialUse, ThreadId, Uid,
-    UidValidity,
+    EmailId, Envelope, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, SearchKey, SortKey,
+    SpecialUse, ThreadAlgorithm, ThreadId, Threads, Uid, UidValidity,
 };
 use postroom_wire::Credentials;
+use std::sync::Arc;
 
-/// Most UIDs in one [`Question::Fetch`], [`Question::Store`] or [`Question::Expunge`].
+/// Most UIDs in one [`Question::Store`] or [`Question::Expunge`], and in a [`Question::Fetch`] that opens messages.
 pub const PIECE: usize = 300;
+
+/// Most UIDs in a [`Question::Fetch`] that asks for nothing but what is known of an open mailbox without reading rows:
+/// flags, modseq, INTERNALDATE, size, save date.
+pub const LIGHT_PIECE: usize = 2_000;
 
 /// What only the outside knows. The answer's variant is named with each.
 #[derive(Clone, Debug)]
@@ -23,6 +28,13 @@ pub enum Question {
     Mailboxes,
     /// Counts of a mailbox by name. → [`Answer::Status`]
     Status(String),
+    /// Counts of several mailboxes by name, for LIST … RETURN (STATUS …). → [`Answer::Statuses`]
+    Statuses(Vec<String>),
+    /// Octets of the messages with `\Deleted` in a mailbox, by name (RFC 9208 §4.1.4, DELETED-STORAGE). Asked only if the
+    /// client wants it and there are such messages. → [`Answer::DeletedOctets`]
+    DeletedOctets(String),
+    /// How full the inbox is. → [`Answer::Quota`]
+    Quota,
     /// Open a mailbox and begin to send news of it. → [`Answer::Selected`]
     Select {
         /// Name, UTF-8, hierarchy separator `/`; `INBOX` in capitals.
@@ -30,10 +42,23 @@ pub enum Question {
         /// EXAMINE.
         read_only: bool,
     },
+    /// Which of these UIDs were expunged from the selected mailbox after `since`, or were never there? More may be named
+    /// than were expunged since, never one that is there (RFC 7162 §3.2.5, §3.2.6). → [`Answer::Vanished`]
+    Vanished {
+        /// The modseq the client knows.
+        since: ModSeq,
+        /// Ascending ranges, both ends included.
+        among: Vec<(Uid, Uid)>,
+    },
     /// The selected mailbox is left; no more news. → [`Answer::Done`]
     Unselect,
-    /// Make a mailbox and its missing parents. → [`Answer::Done`]
-    Create(String),
+    /// Make a mailbox and its missing parents. → [`Answer::Created`]
+    Create {
+        /// Name.
+        name: String,
+        /// What it is to be for (RFC 6154 §3).
+        special_use: Option<SpecialUse>,
+    },
     /// Remove a mailbox. → [`Answer::Done`]
     Delete(String),
     /// Rename a mailbox with its children; INBOX: its messages move to the new one (RFC 3501 §6.3.5). → [`Answer::Done`]
@@ -50,29 +75,41 @@ pub enum Question {
         /// On or off.
         subscribed: bool,
     },
-    /// May a message of this size be appended there? Asked before the literal is taken; what was handed over before and
-    /// not appended is void. → [`Answer::Done`]
+    /// May messages be appended there, the first literal being of this size? Asked before it is taken; what was handed
+    /// over before and not appended is void. → [`Answer::Done`]
     AppendStart {
         /// Mailbox name.
         name: String,
+        /// Size of the literal; 0 if the message begins with a URL.
+        octets: u64,
+    },
+    /// May this literal be added to what was handed over: a further part of the same message (CATENATE, RFC 4469), or of
+    /// the next one (MULTIAPPEND, RFC 3502)? → [`Answer::Done`]
+    AppendMore {
         /// Size of the literal.
         octets: u64,
     },
-    /// The message was handed over as `Body` … `BodyEnd`: append it. → [`Answer::Appended`]
+    /// Add what this IMAP URL (RFC 5092, absolute path or relative) names to the message that is being handed over
+    /// (RFC 4469). → [`Answer::Done`], or [`Fault::BadUrl`]
+    AppendUrl(String),
+    /// The messages were handed over, each as `Body` … `BodyEnd` with [`Question::AppendUrl`] between: append all, or
+    /// none (RFC 3502 §4). → [`Answer::Appended`]
     Append {
         /// Mailbox name.
         name: String,
-        /// Initial flags.
-        flags: MessageFlags,
-        /// INTERNALDATE, seconds since 1970 UTC; `None` is now.
-        internal_date: Option<i64>,
+        /// Flags and dates, one for each message handed over.
+        messages: Vec<Appending>,
+        /// This message of the selected mailbox is expunged with it (REPLACE, RFC 8508).
+        replaces: Option<Uid>,
     },
-    /// Data of at most [`PIECE`] messages of the selected mailbox, ascending. → [`Answer::Fetched`]
+    /// Data of messages of the selected mailbox, ascending: at most [`PIECE`], or [`LIGHT_PIECE`]. → [`Answer::Fetched`]
     Fetch {
         /// Which messages.
         uids: Vec<Uid>,
         /// What of them.
         items: FetchItems,
+        /// Only of those with a higher modseq (RFC 7162 §3.1.4.1).
+        changed_since: Option<ModSeq>,
     },
     /// Change flags of at most [`PIECE`] messages. → [`Answer::Stored`]
     Store {
@@ -80,6 +117,8 @@ pub enum Question {
         uids: Vec<Uid>,
         /// How.
         change: FlagChange,
+        /// Only if their modseq is not above this (RFC 7162 §3.1.3).
+        unchanged_since: Option<ModSeq>,
     },
     /// Copy messages, all or none (RFC 9051 §6.4.7). → [`Answer::Copied`]
     Copy {
@@ -99,12 +138,34 @@ pub enum Question {
     Expunge(Vec<Uid>),
     /// Which messages of the selected mailbox match? → [`Answer::Found`]
     Search {
-        /// The messages this session knows of; only these count.
+        /// The messages this session knows of, ascending; only these count.
         among: Vec<Uid>,
         /// The program, sequence numbers already turned into UIDs.
         program: SearchKey,
     },
-    /// What has happened in the selected mailbox that was not told yet? Asked at the end of commands. → [`Answer::News`]
+    /// The same, in this order. → [`Answer::Found`]
+    Sort {
+        /// The messages this session knows of, ascending; only these count.
+        among: Vec<Uid>,
+        /// The program.
+        program: SearchKey,
+        /// The order; equal ones stay in the order of the mailbox.
+        keys: Vec<SortKey>,
+    },
+    /// The same, in threads. → [`Answer::Threads`]
+    Thread {
+        /// The messages this session knows of, ascending; only these count.
+        among: Vec<Uid>,
+        /// The program.
+        program: SearchKey,
+        /// How.
+        algorithm: ThreadAlgorithm,
+    },
+    /// Which mailboxes that are not selected are news sent of from now on (NOTIFY, RFC 5465)? Empty: of none, as in the
+    /// beginning. Replaces what was said before. → [`Answer::Watching`]
+    Watch(Vec<Watch>),
+    /// What has happened in the selected mailbox (and those watched) that was not told yet? Asked at the end of
+    /// commands. → [`Answer::News`]
     Poll,
 }
 
@@ -118,20 +179,34 @@ pub enum Answer {
     Mailboxes(Result<Vec<MailboxEntry>, Fault>),
     /// To Status.
     Status(Result<StatusData, Fault>),
+    /// To Statuses: in the order asked; `None` where there is no such mailbox (any more).
+    Statuses(Result<Vec<Option<StatusData>>, Fault>),
+    /// To DeletedOctets.
+    DeletedOctets(Result<u64, Fault>),
+    /// To Quota.
+    Quota(Result<QuotaData, Fault>),
     /// To Select.
     Selected(Result<Selected, Fault>),
+    /// To Vanished: ascending ranges, both ends included.
+    Vanished(Result<Vec<(Uid, Uid)>, Fault>),
+    /// To Create: the new mailbox's id.
+    Created(Result<MailboxId, Fault>),
     /// To questions that have nothing more to tell.
     Done(Result<(), Fault>),
-    /// To Append: where it went.
-    Appended(Result<(UidValidity, Uid), Fault>),
-    /// To Fetch: ascending; messages that are gone are left out.
-    Fetched(Result<Vec<Fetched>, Fault>),
-    /// To Store: the new flags of each message that is still there, ascending.
-    Stored(Result<Vec<FlagsNow>, Fault>),
+    /// To Append: where they went, in the order they were handed over.
+    Appended(Result<(UidValidity, Vec<Uid>), Fault>),
+    /// To Fetch.
+    Fetched(Result<FetchedPiece, Fault>),
+    /// To Store.
+    Stored(Result<Stored, Fault>),
     /// To Copy and Move: source and target UIDs, pairwise; messages that are gone are left out.
     Copied(Result<Copied, Fault>),
-    /// To Search: ascending.
-    Found(Result<Vec<Uid>, Fault>),
+    /// To Search and Sort.
+    Found(Result<Found, Fault>),
+    /// To Thread.
+    Threads(Result<Threads, Fault>),
+    /// To Watch: the counts of all mailboxes now watched for messages, by name.
+    Watching(Result<Vec<(String, StatusData)>, Fault>),
     /// To Poll.
     News(News),
 }
@@ -159,8 +234,70 @@ pub enum Fault {
     TooBig,
     /// `[LIMIT]`
     Limit,
+    /// A URL of CATENATE names nothing that can be had: `[BADURL …]` (RFC 4469 §4).
+    BadUrl,
+    /// A special use that this mailbox cannot have: `[USEATTR]` (RFC 6154 §3).
+    UseAttr,
+    /// A content transfer encoding that is not known, or content that cannot be kept: `[UNKNOWN-CTE]` (RFC 3516 §5).
+    UnknownCte,
+    /// The message that was to be replaced is gone: `[EXPUNGEISSUED]`.
+    Gone,
+    /// The stored message cannot be read: `[CORRUPTION]`.
+    Corruption,
     /// Anything else that is our fault: `[SERVERBUG]`.
     Internal,
+}
+
+/// Flags and date of a message that is appended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appending {
+    /// Initial flags.
+    pub flags: MessageFlags,
+    /// INTERNALDATE; `None` is now.
+    pub internal_date: Option<InternalDate>,
+    /// It came as a literal8, so it may hold NUL (RFC 3516 §4.4).
+    pub binary: bool,
+}
+
+/// How full the inbox is (RFC 9208).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaData {
+    /// Octets of all messages.
+    pub octets: u64,
+    /// Octets it may hold.
+    pub limit_octets: u64,
+    /// Number of messages.
+    pub messages: u64,
+}
+
+/// Some mailboxes and what of them is wanted (RFC 5465 §5, §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Which.
+    pub mailboxes: WatchedMailboxes,
+    /// MessageNew, MessageExpunge (both always come together).
+    pub messages: bool,
+    /// FlagChange: counts that flags change, and HIGHESTMODSEQ.
+    pub flags: bool,
+    /// MailboxName: made, deleted, renamed.
+    pub names: bool,
+    /// SubscriptionChange.
+    pub subscriptions: bool,
+}
+
+/// Which mailboxes are watched. A mailbox has the wishes of all watches that it falls under together (RFC 5465 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchedMailboxes {
+    /// Where mail may be delivered: INBOX, and those of special use that mail can come to (RFC 5465 §6.2).
+    Inboxes,
+    /// All.
+    Personal,
+    /// Those subscribed.
+    Subscribed,
+    /// These and all below them.
+    Subtree(Vec<String>),
+    /// These.
+    Names(Vec<String>),
 }
 
 /// One line of LIST or LSUB, before pattern matching.
@@ -176,11 +313,15 @@ pub struct MailboxEntry {
     pub special_use: Option<SpecialUse>,
     /// Messages arrived since it was last selected: `\Marked`. `None`: not known.
     pub marked: Option<bool>,
+    /// Its id; `None` if it does not exist.
+    pub id: Option<MailboxId>,
 }
 
 /// Counts of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusData {
+    /// MAILBOXID
+    pub id: MailboxId,
     /// MESSAGES
     pub messages: u32,
     /// RECENT
@@ -210,8 +351,8 @@ pub struct Selected {
     pub uid_next: Uid,
     /// Its highest MODSEQ.
     pub highest_modseq: ModSeq,
-    /// Its messages, ascending.
-    pub uids: Vec<Uid>,
+    /// Its messages, ascending; shared by all sessions that opened it in the same state.
+    pub uids: Arc<[Uid]>,
     /// Messages from this UID on are `\Recent` in this session; `None`: none.
     pub recent_from: Option<Uid>,
     /// The first message without `\Seen`.
@@ -235,8 +376,20 @@ pub struct FetchItems {
     pub sections: Vec<Section>,
     /// Set `\Seen` on each message first (a BODY[…] without PEEK in a mailbox that is not read-only).
     pub set_seen: bool,
-    /// MODSEQ, EMAILID, THREADID
+    /// EMAILID, THREADID
     pub ids: bool,
+    /// SAVEDATE (RFC 8514)
+    pub save_date: bool,
+    /// PREVIEW (RFC 8970)
+    pub preview: bool,
+}
+
+impl FetchItems {
+    /// Whether nothing is asked but what [`LIGHT_PIECE`] names.
+    #[must_use]
+    pub fn is_light(&self) -> bool {
+        !self.summary && self.sections.is_empty() && !self.set_seen && !self.ids && !self.preview
+    }
 }
 
 /// One message section: RFC 3501 §6.4.5, `section-spec`.
@@ -246,8 +399,31 @@ pub struct Section {
     pub part: Vec<u32>,
     /// What of it.
     pub text: SectionText,
-    /// `<origin.count>`: only these octets.
+    /// What is told of that.
+    pub form: SectionForm,
+    /// `<origin.count>`: only these octets; with a count of [`u64::MAX`] all from the origin on.
     pub partial: Option<(u64, u64)>,
+}
+
+impl Section {
+    /// Whether it is the body of a part with its transfer encoding undone. Headers and texts have none, and the message
+    /// itself is told as it is (RFC 3516 §4.2).
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        self.form != SectionForm::Body && self.text == SectionText::All && !self.part.is_empty()
+    }
+}
+
+/// What is told of a section.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SectionForm {
+    /// `BODY[…]`: its octets.
+    #[default]
+    Body,
+    /// `BINARY[…]`: its octets, those of a part's body with its transfer encoding undone (RFC 3516 §4.2).
+    Binary,
+    /// `BINARY.SIZE[…]`: how many these are.
+    BinarySize,
 }
 
 /// What of a part.
@@ -270,19 +446,34 @@ pub enum SectionText {
     Mime,
 }
 
+/// What was found of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SectionData {
+    /// No such part: NIL.
+    Nothing,
+    /// Its octets.
+    Octets(Vec<Piece>),
+    /// Its octets, which may hold NUL: told as a literal8 if they do.
+    Decoded(Vec<u8>),
+    /// The number asked for.
+    Size(u64),
+    /// The transfer encoding is not known here: the command ends with NO `[UNKNOWN-CTE]`.
+    UnknownEncoding,
+}
+
 /// Data of one message.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     /// Which message.
     pub uid: Uid,
-    /// Its flags, if asked (after `\Seen` was set).
+    /// Its flags, if asked or just changed (after `\Seen` was set).
     pub flags: Option<MessageFlags>,
     /// Its MODSEQ.
     pub modseq: ModSeq,
     /// Whether this very question changed its flags.
     pub flags_changed: bool,
-    /// INTERNALDATE, seconds since 1970 UTC.
-    pub internal_date: i64,
+    /// INTERNALDATE.
+    pub internal_date: InternalDate,
     /// Octets.
     pub size_octets: u64,
     /// EMAILID and THREADID.
@@ -291,8 +482,41 @@ pub struct Fetched {
     pub thread_id: ThreadId,
     /// Envelope and structure, if asked.
     pub summary: Option<Box<(Envelope, Part)>>,
-    /// One for each section asked, in order; `None` is NIL (no such part).
-    pub sections: Vec<Option<Vec<Piece>>>,
+    /// One for each section asked, in order.
+    pub sections: Vec<SectionData>,
+    /// SAVEDATE, seconds since 1970 UTC, if asked; `None` is NIL: not known.
+    pub save_date: Option<i64>,
+    /// PREVIEW, if asked.
+    pub preview: Option<String>,
+}
+
+/// The answer to a piece of FETCH.
+#[derive(Clone, Debug, Default)]
+pub struct FetchedPiece {
+    /// Ascending; messages that are gone, or not changed since, are left out.
+    pub messages: Vec<Fetched>,
+    /// How many of those asked for are gone.
+    pub gone: usize,
+}
+
+/// The answer to a piece of STORE.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// The flags now of each message that is there and was not refused, ascending.
+    pub now: Vec<FlagsNow>,
+    /// Those left alone because they have changed since (RFC 7162 §3.1.3), ascending.
+    pub modified: Vec<Uid>,
+    /// How many of those asked for are gone.
+    pub gone: usize,
+}
+
+/// The answer to a search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The messages: ascending, or in the order asked for.
+    pub uids: Vec<Uid>,
+    /// Their modseqs, one for each, if the program asks for a modseq; else empty.
+    pub modseqs: Vec<ModSeq>,
 }
 
 /// How STORE changes flags.
@@ -335,54 +559,6 @@ pub struct Copied {
     pub pairs: Vec<(Uid, Uid)>,
 }
 
-/// A search program (RFC 3501 §6.4.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SearchKey {
-    /// ALL
-    All,
-    /// All of these.
-    And(Vec<SearchKey>),
-    /// One of these.
-    Or(Box<(SearchKey, SearchKey)>),
-    /// NOT
-    Not(Box<SearchKey>),
-    /// UID, or sequence numbers turned into UIDs: ascending ranges, both ends included.
-    Uids(Vec<(Uid, Uid)>),
-    /// A system flag is set (`UNSEEN` is `Not(Has(Seen))`).
-    Has(Flags),
-    /// A keyword is set.
-    Keyword(Keyword),
-    /// `\Recent` in this session: from this UID on.
-    RecentFrom(Option<Uid>),
-    /// Substring of a header field; an empty text asks for the field alone.
-    Header {
-        /// Field name.
-        name: String,
-        /// Text, UTF-8 after charset conversion.
-        text: String,
-    },
-    /// Substring of the body text.
-    Body(String),
-    /// Substring of header or body.
-    Text(String),
-    /// RFC822.SIZE larger than.
-    Larger(u64),
-    /// RFC822.SIZE smaller than.
-    Smaller(u64),
-    /// INTERNALDATE's date before this day (days since 1970-01-01), in the server's zone, UTC.
-    Before(i64),
-    /// INTERNALDATE's date is this day.
-    On(i64),
-    /// INTERNALDATE's date is this day or later.
-    Since(i64),
-    /// Date field's date, without time and zone, before this day.
-    SentBefore(i64),
-    /// Date field's date is this day.
-    SentOn(i64),
-    /// Date field's date is this day or later.
-    SentSince(i64),
-}
-
 /// What happened in the selected mailbox since the last news. The session's own STORE is left out (its answer told).
 #[derive(Clone, Debug, Default)]
 pub struct News {
@@ -394,8 +570,37 @@ pub struct News {
     pub flags: Vec<FlagsNow>,
     /// Messages that are gone.
     pub expunged: Vec<Uid>,
-    /// The mailbox's highest MODSEQ now, if it changed.
+    /// If given, what is there, ascending: any other message that was told is gone too. Given when it is no longer
+    /// known which messages were expunged.
+    pub present: Option<Arc<[Uid]>>,
+    /// What happened in other mailboxes that are watched.
+    pub others: Vec<OtherNews>,
+    /// The mailbox's highest MODSEQ, if it changed: with these news everything up to it is said. The client is told to
+    /// remember it, so it never reaches further than they do.
     pub highest_modseq: Option<ModSeq>,
     /// The session has to end, with this text after BYE: mailbox deleted, credentials revoked.
     pub bye: Option<&'static str>,
+}
+
+/// News of a mailbox that is not selected (RFC 5465 §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherNews {
+    /// Its counts now.
+    Status {
+        /// Its name.
+        name: String,
+        /// Its counts.
+        data: StatusData,
+        /// Flags alone have changed, so MESSAGES and UIDNEXT are no news.
+        flags_only: bool,
+    },
+    /// It was made, renamed, deleted (then it does not exist), subscribed or unsubscribed.
+    Mailbox {
+        /// What it is now.
+        entry: MailboxEntry,
+        /// What it was called before, if it was renamed.
+        old_name: Option<String>,
+        /// Whether there are mailboxes below it.
+        has_children: bool,
+    },
 }

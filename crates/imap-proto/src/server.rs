@@ -3,17 +3,19 @@
 //! Always holds: at most one question is open; while one is, no further command is begun. After a command in the
 //! selected state the outside is asked for news, which are told before the tagged response.
 
+mod announce;
 mod append;
 mod clock;
+mod finish;
 mod input;
 mod running;
 
 use crate::collector::Collector;
-use crate::command::capabilities;
+use crate::command::{Notify, capabilities};
 use crate::options::Options;
 use crate::output::Output;
 use crate::question::{Answer, News, Question};
-use crate::session::{Dialogue, Done, Flow, Phase, Refusal, Session, Then};
+use crate::session::{Enabled, Flow, Phase, Refusal, Session};
 use postroom_wire::{Action, Authenticator, Input, Machine, ScramOptions};
 use running::{Origin, Running};
 use std::sync::Arc;
@@ -48,15 +50,20 @@ impl Server {
     #[must_use]
     pub fn new(options: Arc<Options>, scram: Option<ScramOptions>, now: Instant) -> Self {
         Self {
+            collector: Collector::new(options.skip_octets),
             session: Session {
                 options,
                 phase: Phase::NotAuthenticated,
                 tls: false,
                 authenticator: Authenticator::new(scram),
                 failed_logins: 0,
+                enabled: Enabled::default(),
+                holds_expunges: false,
+                saved: None,
+                compressed: false,
+                notify: Notify::default(),
                 out: Output::default(),
             },
-            collector: Collector::default(),
             running: Running::Nothing,
             greeted: false,
             closing: None,
@@ -70,7 +77,7 @@ impl Server {
     const fn is_waiting_for_answer(&self) -> bool {
         matches!(
             self.running,
-            Running::Question { .. } | Running::Polling { .. } | Running::AppendStart { .. }
+            Running::Question { .. } | Running::Polling { .. } | Running::Announcing { .. } | Running::AppendAsking(_)
         )
     }
 
@@ -86,16 +93,16 @@ impl Server {
     fn run(&mut self, now: Instant) {
         loop {
             match std::mem::replace(&mut self.running, Running::Nothing) {
-                Running::AppendBody { of, request, left, nul } => {
+                Running::AppendBody { appends, left } => {
                     let Some(bytes) = self.collector.take_body(left) else {
-                        self.running = Running::AppendBody { of, request, left, nul };
+                        self.running = Running::AppendBody { appends, left };
                         return;
                     };
-                    self.running = self.append_body(of, request, left - bytes.len() as u64, nul, bytes);
+                    self.running = self.append_body(appends, left - bytes.len() as u64, bytes);
                 }
                 running @ (Running::Nothing
                 | Running::Dialogue { .. }
-                | Running::AppendEnd { .. }
+                | Running::AppendLine(_)
                 | Running::Skipping { .. }) => {
                     let literals = !matches!(running, Running::Dialogue { .. });
                     self.running = running;
@@ -119,7 +126,11 @@ impl Server {
                 self.session.out.push(Action::Ask(question));
                 self.running = Running::Question { of, task };
             }
-            Ok(Flow::Listen(dialogue)) => self.running = Running::Dialogue { of, dialogue },
+            Ok(Flow::Append(request, segment)) => self.begin_append(of, request, segment, None),
+            Ok(Flow::Listen(dialogue)) => {
+                self.running = Running::Dialogue { of, dialogue };
+                self.announce();
+            }
             Ok(Flow::Done(done)) => self.finish(of, Ok(done)),
             Err(refusal) => self.finish(of, Err(refusal)),
         }
@@ -127,55 +138,6 @@ impl Server {
 
     fn refuse(&mut self, of: Origin, refusal: Refusal) {
         self.follow(of, Err(refusal));
-    }
-
-    /// The command is done. In the selected state, what happened meanwhile is asked and told first; a command that was
-    /// BAD has not run.
-    fn finish(&mut self, of: Origin, outcome: Result<Done, Refusal>) {
-        let ran = !matches!(outcome, Err(Refusal::Bad(_)));
-        let leaving = matches!(&outcome, Ok(done) if done.then != Then::GoOn);
-        if matches!(self.session.phase, Phase::Selected(_)) && ran && !leaving && self.closing.is_none() {
-            self.session.out.push(Action::Ask(Question::Poll));
-            self.running = Running::Polling { of, outcome };
-            return;
-        }
-        self.respond(&of, outcome);
-    }
-
-    /// The tagged response, and what follows from it.
-    fn respond(&mut self, of: &Origin, outcome: Result<Done, Refusal>) {
-        let (word, code, text) = match &outcome {
-            Ok(done) => ("OK", done.code.as_str(), done.text),
-            Err(Refusal::No(code, text)) => ("NO", *code, *text),
-            Err(Refusal::Bad(text)) => ("BAD", "", *text),
-        };
-        self.session.out.buffer().extend_from_slice(&of.tag);
-        if code.is_empty() {
-            self.session.out.line(&format!(" {word} {text}"));
-        } else {
-            self.session.out.line(&format!(" {word} [{code}] {text}"));
-        }
-        match outcome {
-            Ok(Done { then: Then::Close, .. }) => return self.close(),
-            Ok(Done {
-                then: Then::StartTls, ..
-            }) => {
-                // What came together with STARTTLS came in clear and must not run as if it came over TLS.
-                self.collector.clear();
-                self.session.out.push(Action::StartTls);
-                self.running = Running::TlsHandshake;
-                return;
-            }
-            Ok(_) | Err(Refusal::No(..)) => self.bad_commands = 0,
-            Err(Refusal::Bad(_)) => self.bad_commands += 1,
-        }
-        if self.session.failed_logins >= self.session.options.login_attempts {
-            self.bye("Too many failed logins");
-        } else if self.bad_commands >= self.session.options.bad_commands {
-            self.bye("Too many bad commands");
-        } else if self.closing.is_some() {
-            self.close_now();
-        }
     }
 
     fn bye(&mut self, text: &str) {
@@ -207,24 +169,9 @@ impl Server {
                 self.follow(of, flow);
             }
             Running::Polling { of, outcome } => self.on_last_news(&of, outcome, answer),
-            Running::AppendStart { of, request, mark } => self.on_append_start(of, request, mark, answer),
+            Running::Announcing { task, then } => self.on_announced(task, then, answer),
+            Running::AppendAsking(appends) => self.on_append_answer(appends, answer),
             other => self.running = other,
-        }
-    }
-
-    /// The news before a tagged response. The command was done, so it is answered even if the session ends.
-    fn on_last_news(&mut self, of: &Origin, outcome: Result<Done, Refusal>, answer: Answer) {
-        let news = if let Answer::News(news) = answer {
-            news
-        } else {
-            News::default()
-        };
-        let bye = news.bye;
-        self.session.absorb(news);
-        self.session.tell(of.tells_expunges);
-        self.respond(of, outcome);
-        if let Some(text) = bye.filter(|_| !matches!(self.running, Running::Closed)) {
-            self.bye(text);
         }
     }
 
@@ -233,16 +180,7 @@ impl Server {
             return self.bye(text);
         }
         self.session.absorb(news);
-        if matches!(
-            self.running,
-            Running::Dialogue {
-                dialogue: Dialogue::Idle,
-                ..
-            }
-        ) {
-            self.session.tell(true);
-            self.said = now;
-        }
+        self.announce_news(now);
     }
 
     /// The first words, once it is known whether the connection has TLS from the beginning.

@@ -1,22 +1,49 @@
 //! What all commands of one connection share.
 
-use crate::grammar::Bad;
+mod telling;
+
+pub(crate) use telling::{IN_VANISHED, highest_modseq_code, write_count};
+
+use crate::command::{AppendRequest, Notify, Segment};
+use crate::grammar::sequence_set::{SequenceSet, UidRanges};
+use crate::grammar::{Bad, Parsed, Scanner, mailbox_name};
 use crate::options::Options;
 use crate::output::Output;
-use crate::question::{Answer, Fault, News, Question};
+use crate::question::{Answer, Fault, Question};
 use crate::response::fault::code_and_text;
-use crate::response::fetch::write_flags_only;
-use crate::response::flags::announce_keywords;
+use crate::response::mailbox::write_name;
 use crate::view::View;
 use postroom_wire::{Authenticator, Exchange};
 use std::sync::Arc;
 
 /// Where the client stands (RFC 3501 §3).
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each connection, and most have a mailbox selected"
+)]
 pub(crate) enum Phase {
     NotAuthenticated,
     Authenticated,
     Selected(View),
+}
+
+/// What the client has enabled, by ENABLE or by using it; never taken back (RFC 5161, RFC 7162 §3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Enabled {
+    pub(crate) condstore: bool,
+    pub(crate) qresync: bool,
+    /// IMAP4rev2 (RFC 9051 §6.3.1).
+    pub(crate) rev2: bool,
+    /// UTF8=ACCEPT (RFC 6855 §3).
+    pub(crate) utf8: bool,
+}
+
+impl Enabled {
+    /// Whether names and quoted strings are UTF-8.
+    pub(crate) const fn utf8_names(self) -> bool {
+        self.rev2 || self.utf8
+    }
 }
 
 #[derive(Debug)]
@@ -26,6 +53,16 @@ pub(crate) struct Session {
     pub(crate) tls: bool,
     pub(crate) authenticator: Authenticator,
     pub(crate) failed_logins: u32,
+    pub(crate) enabled: Enabled,
+    /// Set by a command that must not be told of expunges though others of its name may: UID SEARCH with sequence numbers
+    /// among its keys (RFC 7162 §3.2.10.2). Cleared when it ends.
+    pub(crate) holds_expunges: bool,
+    /// `$`: the result of the last search that saved one (RFC 5182). `None`: empty.
+    pub(crate) saved: Option<UidRanges>,
+    /// COMPRESS is in force (RFC 4978).
+    pub(crate) compressed: bool,
+    /// What NOTIFY has asked for (RFC 5465).
+    pub(crate) notify: Notify,
     pub(crate) out: Output,
 }
 
@@ -33,6 +70,21 @@ impl Session {
     /// Whether a password may be given now.
     pub(crate) fn takes_passwords(&self) -> bool {
         self.tls || self.options.allow_plaintext_login
+    }
+
+    /// Reads a mailbox argument. `None`: there can be no mailbox of that name.
+    pub(crate) fn read_name(&self, argument: &[u8]) -> Option<String> {
+        mailbox_name::parse(argument, self.enabled.utf8_names())
+    }
+
+    /// Writes a mailbox name as this client reads it.
+    pub(crate) fn write_name(&mut self, name: &str) {
+        write_name(self.out.buffer(), name, self.enabled.utf8_names());
+    }
+
+    /// Reads a sequence set, in which `$` means what was saved (RFC 5182).
+    pub(crate) fn read_set(&self, args: &mut Scanner<'_>) -> Parsed<SequenceSet> {
+        Ok(SequenceSet::parse(args)?.with_saved(self.saved.as_ref()))
     }
 
     /// The selected mailbox and where to write.
@@ -51,30 +103,6 @@ impl Session {
         }
         Ok((view, out))
     }
-
-    /// Takes news into the view, if a mailbox is selected.
-    pub(crate) fn absorb(&mut self, news: News) {
-        if let Phase::Selected(view) = &mut self.phase {
-            view.absorb(news);
-        }
-    }
-
-    /// Tells what may be told now.
-    pub(crate) fn tell(&mut self, expunges: bool) {
-        let Phase::Selected(view) = &mut self.phase else { return };
-        let telling = view.tell(expunges);
-        for seq in telling.expunged {
-            self.out.line(&format!("* {seq} EXPUNGE"));
-        }
-        if let Some((exists, recent)) = telling.counts {
-            self.out.line(&format!("* {exists} EXISTS"));
-            self.out.line(&format!("* {recent} RECENT"));
-        }
-        for (seq, uid, flags) in telling.flags {
-            announce_keywords(&mut self.out, view, &flags);
-            write_flags_only(&mut self.out, seq, Some(uid), &flags, view.is_recent(uid));
-        }
-    }
 }
 
 /// What a command does next.
@@ -83,6 +111,8 @@ pub(crate) enum Flow {
     Done(Done),
     /// It needs an answer.
     Ask(Question, Box<dyn Task>),
+    /// It takes messages (APPEND, REPLACE).
+    Append(AppendRequest, Segment),
     /// It waits for lines that are no commands.
     Listen(Dialogue),
 }
@@ -125,6 +155,8 @@ pub(crate) struct Done {
 pub(crate) enum Then {
     GoOn,
     StartTls,
+    /// Go on compressed (RFC 4978).
+    Compress,
     Close,
 }
 
@@ -147,11 +179,13 @@ impl Done {
 }
 
 /// The tagged NO or BAD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Bad(&'static str),
     /// With a response code, which may be empty.
     No(&'static str, &'static str),
+    /// NO with a response code that has arguments of its own.
+    NoWith(String, &'static str),
 }
 
 impl From<Bad> for Refusal {

@@ -1,110 +1,169 @@
-//! COPY, UID COPY (RFC 3501 §6.4.7), MOVE and UID MOVE (RFC 6851), with COPYUID (RFC 4315 §3).
+//! COPY, UID COPY (RFC 9051 §6.4.7), MOVE and UID MOVE (RFC 6851), with COPYUID (RFC 4315 §3).
+//!
+//! By sequence number a client may name messages that others have expunged and it was not told of. So the news are asked
+//! for first, and what is gone is refused before anything is done (RFC 2180 §4.4).
 
-use crate::grammar::sequence_set::{SequenceSet, UidRanges, write_uid_set};
-use crate::grammar::{Scanner, mailbox_name};
+use crate::grammar::Scanner;
 use crate::question::{Answer, Copied, PIECE, Question};
+use crate::response::number_set::write_uid_set;
 use crate::session::{Done, Flow, Refusal, Session, Task};
 use crate::view::Pieces;
+use postroom_types::Uid;
 
 pub(super) fn copy(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    run_copy(args, session, false)
+    let transfer = Transfer::parse(args, session, false)?;
+    Flow::ask(Question::Poll, Fresh(transfer, Verb::Copy))
 }
 
 pub(super) fn uid_copy(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    run_copy(args, session, true)
+    Transfer::parse(args, session, true)?.copy(session)
 }
 
 pub(super) fn move_(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    run_move(args, session, false)
+    let transfer = Transfer::parse(args, session, false)?;
+    session.selected_for_writing()?;
+    Flow::ask(Question::Poll, Fresh(transfer, Verb::Move))
 }
 
 pub(super) fn uid_move(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    run_move(args, session, true)
+    let transfer = Transfer::parse(args, session, true)?;
+    session.selected_for_writing()?;
+    transfer.move_next(session)
 }
 
 /// Which messages, and where to.
-fn arguments(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<(UidRanges, String), Refusal> {
-    args.space()?;
-    let set = SequenceSet::parse(args)?;
-    args.space()?;
-    let to = mailbox_name::parse(&args.astring()?);
-    args.end()?;
-    let (view, _) = session.selected()?;
-    let ranges = if by_uid {
-        set.uids(view)
-    } else {
-        set.sequence_numbers(view)?
-    };
-    Ok((ranges, to.ok_or(Refusal::BAD_NAME)?))
+struct Transfer {
+    pieces: Pieces,
+    to: String,
+    by_uid: bool,
+    /// Messages in the piece that is open.
+    asked: usize,
+    gone: bool,
 }
 
-fn run_copy(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
-    let (ranges, to) = arguments(args, session, by_uid)?;
-    let (view, _) = session.selected()?;
-    let uids = Pieces::new(ranges).next(view, usize::MAX);
-    if uids.is_empty() {
-        return Flow::ok("No such messages, nothing copied");
+impl Transfer {
+    fn parse(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Self, Refusal> {
+        args.space()?;
+        let set = session.read_set(args)?;
+        args.space()?;
+        let to = session.read_name(&args.astring()?);
+        args.end()?;
+        let (view, _) = session.selected()?;
+        let ranges = if by_uid {
+            set.uids(view)
+        } else {
+            set.sequence_numbers(view)?
+        };
+        Ok(Self {
+            pieces: Pieces::new(ranges),
+            to: to.ok_or(Refusal::BAD_NAME)?,
+            by_uid,
+            asked: 0,
+            gone: false,
+        })
     }
-    Flow::ask(Question::Copy { uids, to }, Copy)
+
+    fn copy(mut self, session: &mut Session) -> Result<Flow, Refusal> {
+        let (view, _) = session.selected()?;
+        let uids = self.pieces.next(view, usize::MAX);
+        if uids.is_empty() {
+            return Flow::ok("No such messages, nothing copied");
+        }
+        self.asked = uids.len();
+        let to = self.to.clone();
+        Flow::ask(Question::Copy { uids, to }, Copy(self))
+    }
+
+    fn move_next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
+        let (view, _) = session.selected()?;
+        let uids = self.pieces.next(view, PIECE);
+        if uids.is_empty() {
+            if self.gone && !self.by_uid {
+                return Err(Refusal::No(
+                    "EXPUNGEISSUED",
+                    "Some of these messages are gone, the others were moved",
+                ));
+            }
+            return Flow::ok("MOVE completed");
+        }
+        self.asked = uids.len();
+        let to = self.to.clone();
+        Flow::ask(Question::Move { uids, to }, Move(self))
+    }
+
+    /// Whether a message is chosen that is known to be gone.
+    fn names_gone(&self, session: &mut Session) -> Result<bool, Refusal> {
+        let (view, _) = session.selected()?;
+        let chosen = self.pieces.clone().next(view, usize::MAX);
+        Ok(chosen.into_iter().any(|uid: Uid| view.is_gone(uid)))
+    }
 }
 
-struct Copy;
+#[derive(Clone, Copy)]
+enum Verb {
+    Copy,
+    Move,
+}
+
+/// Waits for the news.
+struct Fresh(Transfer, Verb);
+
+impl Task for Fresh {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        let Answer::News(news) = answer else {
+            return Err(Refusal::WRONG_ANSWER);
+        };
+        session.absorb(news);
+        let Self(transfer, verb) = *self;
+        if transfer.names_gone(session)? {
+            return Err(Refusal::GONE);
+        }
+        match verb {
+            Verb::Copy => transfer.copy(session),
+            Verb::Move => transfer.move_next(session),
+        }
+    }
+}
+
+struct Copy(Transfer);
 
 impl Task for Copy {
-    fn resume(self: Box<Self>, answer: Answer, _: &mut Session) -> Result<Flow, Refusal> {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
         let Answer::Copied(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
         let copied = result.map_err(Refusal::try_create)?;
-        Ok(Flow::Done(Done::with_code(
-            copy_uid(&copied).unwrap_or_default(),
-            "COPY completed",
-        )))
-    }
-}
-
-fn run_move(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
-    let (ranges, to) = arguments(args, session, by_uid)?;
-    session.selected_for_writing()?;
-    Move {
-        pieces: Pieces::new(ranges),
-        to,
-    }
-    .next(session)
-}
-
-struct Move {
-    pieces: Pieces,
-    to: String,
-}
-
-impl Move {
-    fn next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
-        let (view, _) = session.selected()?;
-        let uids = self.pieces.next(view, PIECE);
-        if uids.is_empty() {
-            return Flow::ok("MOVE completed");
+        session.has_made(copied.uid_validity, copied.pairs.iter().map(|(_, target)| *target));
+        let Self(Transfer { by_uid, asked, .. }) = *self;
+        match copy_uid(&copied) {
+            None if by_uid => Flow::ok("No such messages, nothing copied"),
+            None => Err(Refusal::GONE),
+            // Expunged between the news and the copy: COPYUID says which there are.
+            Some(code) if copied.pairs.len() < asked && !by_uid => {
+                let text = "Some of these messages are gone and were not copied";
+                Ok(Flow::Done(Done::with_code(code, text)))
+            }
+            Some(code) => Ok(Flow::Done(Done::with_code(code, "COPY completed"))),
         }
-        Flow::ask(
-            Question::Move {
-                uids,
-                to: self.to.clone(),
-            },
-            self,
-        )
     }
 }
+
+struct Move(Transfer);
 
 impl Task for Move {
     fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
         let Answer::Copied(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
+        let copied = result.map_err(Refusal::try_create)?;
+        session.has_made(copied.uid_validity, copied.pairs.iter().map(|(_, target)| *target));
+        let Self(mut transfer) = *self;
+        transfer.gone |= copied.pairs.len() < transfer.asked;
         // COPYUID goes before the EXPUNGEs, so it is untagged (RFC 6851 §4.3).
-        if let Some(code) = copy_uid(&result.map_err(Refusal::try_create)?) {
+        if let Some(code) = copy_uid(&copied) {
             session.out.line(&format!("* OK [{code}] Moved"));
         }
-        self.next(session)
+        transfer.move_next(session)
     }
 }
 

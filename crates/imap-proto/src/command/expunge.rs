@@ -1,24 +1,24 @@
-//! EXPUNGE, CLOSE (RFC 3501 §6.4.2, §6.4.3) and UID EXPUNGE (RFC 4315 §2.1).
+//! EXPUNGE, CLOSE (RFC 9051 §6.4.1, §6.4.3) and UID EXPUNGE (RFC 4315 §2.1). With QRESYNC the tagged OK of all but CLOSE,
+//! where a HIGHESTMODSEQ could hide what others did, has the new one (RFC 7162 §3.2.7–3.2.9); the server adds it to the news.
 //!
 //! First it is asked which messages are marked, so that the expunge costs as much as there is to expunge.
 
 use super::select::leave;
 use crate::grammar::Scanner;
-use crate::grammar::sequence_set::SequenceSet;
-use crate::question::{Answer, PIECE, Question, SearchKey};
+use crate::question::{Answer, PIECE, Question};
 use crate::session::{Flow, Refusal, Session, Task};
 use crate::view::Pieces;
-use postroom_types::{Flag, Flags, Uid};
+use postroom_types::{Flag, Flags, SearchKey, Uid};
 
 pub(super) fn expunge(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     args.end()?;
     let (view, _) = session.selected_for_writing()?;
-    ask_marked(view.uids().to_vec(), false)
+    ask_marked(view.to_vec(), false)
 }
 
 pub(super) fn uid_expunge(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     args.space()?;
-    let set = SequenceSet::parse(args)?;
+    let set = session.read_set(args)?;
     args.end()?;
     let (view, _) = session.selected_for_writing()?;
     ask_marked(Pieces::new(set.uids(view)).next(view, usize::MAX), false)
@@ -31,7 +31,7 @@ pub(super) fn close(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flo
     if view.read_only() {
         return leave(session, CLOSED);
     }
-    ask_marked(view.uids().to_vec(), true)
+    ask_marked(view.to_vec(), true)
 }
 
 const CLOSED: &str = "CLOSE completed";
@@ -51,7 +51,7 @@ impl Task for Marked {
             return Err(Refusal::WRONG_ANSWER);
         };
         Expunge {
-            left: result?.into_iter(),
+            left: result?.uids.into_iter(),
             close: self.close,
         }
         .next(session)

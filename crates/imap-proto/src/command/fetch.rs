@@ -1,16 +1,21 @@
-//! FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8), in pieces: the next is asked for when the one before has gone out.
+//! FETCH and UID FETCH (RFC 9051 §6.4.5, §6.4.9, RFC 7162 §3.1.4, §3.2.6), in pieces: the next is asked for when the one
+//! before has gone out.
 
-use crate::grammar::Scanner;
+use super::resync::ask_vanished;
 use crate::grammar::fetch_items::{FetchSpec, Item};
-use crate::grammar::sequence_set::SequenceSet;
-use crate::question::{Answer, FetchItems, PIECE, Question};
+use crate::grammar::sequence_set::UidRanges;
+use crate::grammar::{Bad, Parsed, Scanner};
+use crate::question::{Answer, Fault, FetchItems, LIGHT_PIECE, PIECE, Question, Section, SectionText};
 use crate::response::fetch::write_fetched;
 use crate::response::flags::announce_keywords;
-use crate::session::{Flow, Refusal, Session, Task};
+use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
 use crate::view::Pieces;
+use postroom_types::ModSeq;
 
-/// Sections in one piece, over all its messages: chosen header fields are held in memory until they are sent.
-const SECTIONS_IN_PIECE: usize = 16;
+/// Sections in one piece, over all its messages: only small ones are held in memory, and of these not many octets.
+const SECTIONS_IN_PIECE: usize = 128;
+/// The same if header fields are chosen: what was chosen is held until it is sent.
+const CHOSEN_IN_PIECE: usize = 32;
 /// Messages in one piece, when envelopes or structures are asked: those of hostile mail are large.
 const PIECE_WITH_SUMMARIES: usize = 50;
 
@@ -24,13 +29,18 @@ pub(super) fn uid_fetch(args: &mut Scanner<'_>, session: &mut Session) -> Result
 
 fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
     args.space()?;
-    let set = SequenceSet::parse(args)?;
+    let set = session.read_set(args)?;
     args.space()?;
     let FetchSpec { mut items, mut wanted } = FetchSpec::parse(args)?;
+    let modifiers = Modifiers::parse(args)?;
     args.end()?;
+    modifiers.check(by_uid, session.enabled.qresync)?;
     let (view, _) = session.selected()?;
     if by_uid && !items.contains(&Item::Uid) {
         items.insert(0, Item::Uid);
+    }
+    if modifiers.changed_since.is_some() && !items.contains(&Item::ModSeq) {
+        items.push(Item::ModSeq);
     }
     wanted.set_seen &= !view.read_only();
     wanted.flags |= wanted.set_seen;
@@ -39,56 +49,146 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     } else {
         set.sequence_numbers(view)?
     };
+    let vanished = modifiers.vanished.then(|| set.known_uids(view));
+    if items.contains(&Item::ModSeq) {
+        session.enable_condstore();
+    }
     let fetch = Fetch {
-        pieces: Pieces::new(ranges),
-        items,
-        wanted,
+        changed_since: modifiers.changed_since,
         by_uid,
-        asked: 0,
-        gone: false,
+        ..Fetch::by_uid(ranges, items, wanted, Done::ok("FETCH completed"))
     };
-    fetch.next(session)
+    match vanished {
+        Some(among) => ask_vanished(among, fetch, session),
+        None => fetch.next(session),
+    }
 }
 
-struct Fetch {
+/// `fetch-modifiers` (RFC 4466 §2.4, RFC 7162 §7).
+#[derive(Default)]
+struct Modifiers {
+    changed_since: Option<ModSeq>,
+    vanished: bool,
+}
+
+impl Modifiers {
+    fn parse(args: &mut Scanner<'_>) -> Parsed<Self> {
+        let mut modifiers = Self::default();
+        if !args.eat(b' ') || args.at_end() {
+            return Ok(modifiers);
+        }
+        args.list(|args| {
+            match args.atom()?.to_ascii_uppercase().as_slice() {
+                b"CHANGEDSINCE" => {
+                    args.space()?;
+                    modifiers.changed_since = Some(ModSeq(args.number64()?));
+                }
+                b"VANISHED" => modifiers.vanished = true,
+                _ => return Err(Bad("Unknown FETCH modifier")),
+            }
+            Ok(())
+        })?;
+        Ok(modifiers)
+    }
+
+    /// RFC 7162 §3.2.6.
+    fn check(&self, by_uid: bool, qresync: bool) -> Parsed<()> {
+        if !self.vanished {
+            Ok(())
+        } else if !by_uid {
+            Err(Bad("VANISHED is for UID FETCH"))
+        } else if !qresync {
+            Err(Bad("Enable QRESYNC first"))
+        } else if self.changed_since.is_none() {
+            Err(Bad("VANISHED goes with CHANGEDSINCE"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A FETCH on its way; also the end of a SELECT that resynchronises.
+pub(super) struct Fetch {
     pieces: Pieces,
     items: Vec<Item>,
     wanted: FetchItems,
+    pub(super) changed_since: Option<ModSeq>,
     by_uid: bool,
-    /// Messages in the piece that is open.
-    asked: usize,
     gone: bool,
+    /// A transfer encoding was not known (RFC 3516 §4.3).
+    unknown_cte: bool,
+    /// The command is a SELECT, so that with NO no mailbox is selected.
+    pub(super) selects: bool,
+    done: Done,
 }
 
 impl Fetch {
+    /// Of these messages, where those that are gone are no fault.
+    pub(super) fn by_uid(ranges: UidRanges, items: Vec<Item>, wanted: FetchItems, done: Done) -> Self {
+        Self {
+            pieces: Pieces::new(ranges),
+            items,
+            wanted,
+            changed_since: None,
+            by_uid: true,
+            gone: false,
+            unknown_cte: false,
+            selects: false,
+            done,
+        }
+    }
+
+    /// What was asked could not be had.
+    pub(super) fn fail(&self, fault: Fault, session: &mut Session) -> Result<Flow, Refusal> {
+        if self.selects {
+            session.phase = Phase::Authenticated;
+            return Flow::ask(Question::Unselect, Unselected(fault));
+        }
+        Err(fault.into())
+    }
+
     fn piece_limit(&self) -> usize {
-        if !self.wanted.sections.is_empty() {
-            (SECTIONS_IN_PIECE / self.wanted.sections.len()).max(1)
+        let sections = &self.wanted.sections;
+        let any = |is: fn(&Section) -> bool| sections.iter().any(is);
+        if any(Section::is_decoded) {
+            // Decoded parts are held whole, and may be as large as messages get.
+            1
+        } else if any(|section| matches!(section.text, SectionText::HeaderFields { .. })) {
+            (CHOSEN_IN_PIECE / sections.len()).max(1)
         } else if self.wanted.summary {
             PIECE_WITH_SUMMARIES
+                .min(SECTIONS_IN_PIECE / sections.len().max(1))
+                .max(1)
+        } else if !sections.is_empty() {
+            (SECTIONS_IN_PIECE / sections.len()).max(1)
+        } else if self.wanted.is_light() {
+            LIGHT_PIECE
         } else {
             PIECE
         }
     }
 
-    fn next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
+    pub(super) fn next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
         let limit = self.piece_limit();
         let (view, _) = session.selected()?;
         let uids = self.pieces.next(view, limit);
         if !uids.is_empty() {
-            self.asked = uids.len();
             return Flow::ask(
                 Question::Fetch {
                     uids,
                     items: self.wanted.clone(),
+                    changed_since: self.changed_since,
                 },
                 self,
             );
         }
+        if self.unknown_cte {
+            return Err(Fault::UnknownCte.into());
+        }
         if self.gone && !self.by_uid {
             return Err(Refusal::GONE);
         }
-        Flow::ok("FETCH completed")
+        Ok(Flow::Done(self.done))
     }
 }
 
@@ -97,18 +197,38 @@ impl Task for Fetch {
         let Answer::Fetched(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
-        let fetched = result?;
-        self.gone |= fetched.len() < self.asked;
+        let fetched = match result {
+            Ok(fetched) => fetched,
+            Err(fault) => return self.fail(fault, session),
+        };
+        self.gone |= fetched.gone > 0;
+        let enabled = session.enabled;
+        let with_modseq = self.items.contains(&Item::ModSeq);
+        // Flags that were changed by others are told with their modseq, so not by this to who wants modseqs.
+        let tells_flags = self.items.contains(&Item::Flags) && (with_modseq || !enabled.condstore);
         let (view, out) = session.selected()?;
-        for message in fetched {
-            if self.wanted.flags {
+        for message in fetched.messages {
+            let with_flags = message.flags_changed;
+            if tells_flags || with_flags {
                 view.flags_told(message.uid);
+            }
+            if with_modseq || with_flags {
+                view.modseq_shown(message.modseq);
             }
             if let Some(flags) = &message.flags {
                 announce_keywords(out, view, flags);
             }
-            write_fetched(out, view, &self.items, message);
+            self.unknown_cte |= !write_fetched(out, view, &self.items, enabled, message);
         }
         self.next(session)
+    }
+}
+
+/// A SELECT that has failed after all (RFC 9051 §6.3.2: NO means that no mailbox is selected).
+struct Unselected(Fault);
+
+impl Task for Unselected {
+    fn resume(self: Box<Self>, _: Answer, _: &mut Session) -> Result<Flow, Refusal> {
+        Err(self.0.into())
     }
 }

@@ -1,14 +1,61 @@
-//! CAPABILITY, NOOP, LOGOUT, CHECK (RFC 3501 §6.1, §6.4.1), ID (RFC 2971), ENABLE (RFC 5161), NAMESPACE (RFC 2342).
+//! CAPABILITY, NOOP, LOGOUT (RFC 9051 §6.1), CHECK (RFC 3501 §6.4.1), ID (RFC 2971), ENABLE (RFC 5161), NAMESPACE
+//! (RFC 2342).
 
 use crate::grammar::{Bad, Scanner};
 use crate::response::string::write_string;
 use crate::session::{Done, Flow, Phase, Refusal, Session, Then};
 
-/// What is true now. Nothing is shown that is not done.
+/// What there is after login, besides what depends on settings. Nothing is shown that is not done.
+const CAPABILITIES: &[&str] = &[
+    "NAMESPACE",
+    "UIDPLUS",
+    "MOVE",
+    "UNSELECT",
+    "CHILDREN",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "CONDSTORE",
+    "QRESYNC",
+    "UTF8=ACCEPT",
+    "ESEARCH",
+    "SEARCHRES",
+    "WITHIN",
+    "SORT",
+    "SORT=DISPLAY",
+    "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "BINARY",
+    "MULTIAPPEND",
+    "CATENATE",
+    "REPLACE",
+    "OBJECTID",
+    "SAVEDATE",
+    "PREVIEW",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "NOTIFY",
+];
+
+/// What is true now. What matters before login is shown before login, the rest after it.
 pub(crate) fn capabilities(session: &Session) -> String {
-    let mut text = String::from("CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE");
+    let literals = if session.options.literal_minus {
+        "LITERAL-"
+    } else {
+        "LITERAL+"
+    };
+    let mut text = format!("CAPABILITY IMAP4rev1 IMAP4rev2 {literals} SASL-IR ID ENABLE IDLE");
     if !matches!(session.phase, Phase::NotAuthenticated) {
-        text.push_str(" NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE");
+        for word in CAPABILITIES {
+            text.push(' ');
+            text.push_str(word);
+        }
+        if session.options.compress && !session.compressed {
+            text.push_str(" COMPRESS=DEFLATE");
+        }
         text.push_str(&format!(" APPENDLIMIT={}", session.options.append_limit_octets));
         return text;
     }
@@ -91,16 +138,47 @@ pub(super) fn id(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, 
     Flow::ok("ID completed")
 }
 
-/// None of our extensions needs enabling; unknown ones are ignored (RFC 5161 §3.1).
+/// What is not known, or needs no enabling, is ignored (RFC 5161 §3.1, RFC 9051 §6.3.1).
 pub(super) fn enable(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     args.space()?;
-    args.atom()?;
+    let mut wanted = vec![args.atom()?];
     while args.eat(b' ') && !args.at_end() {
-        args.atom()?;
+        wanted.push(args.atom()?);
     }
     args.end()?;
-    session.out.line("* ENABLED");
+    let mut line = String::from("* ENABLED");
+    for name in wanted {
+        let name = name.to_ascii_uppercase();
+        let shown = match name.as_slice() {
+            b"CONDSTORE" => "CONDSTORE",
+            b"QRESYNC" => "QRESYNC",
+            b"IMAP4REV2" => "IMAP4rev2",
+            b"UTF8=ACCEPT" => "UTF8=ACCEPT",
+            _ => continue,
+        };
+        line.push(' ');
+        line.push_str(shown);
+        switch_on(shown, session);
+    }
+    session.out.line(&line);
     Flow::ok("ENABLE completed")
+}
+
+fn switch_on(extension: &str, session: &mut Session) {
+    match extension {
+        "IMAP4rev2" => {
+            session.enabled.rev2 = true;
+            if let Phase::Selected(view) = &mut session.phase {
+                view.forget_recent();
+            }
+        }
+        "UTF8=ACCEPT" => session.enabled.utf8 = true,
+        // QRESYNC has all of CONDSTORE in it (RFC 7162 §3.2.3).
+        _ => {
+            session.enabled.qresync |= extension == "QRESYNC";
+            session.enable_condstore();
+        }
+    }
 }
 
 pub(super) fn namespace(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {

@@ -22,7 +22,7 @@ impl Task for Begin {
             return Err(Refusal::WRONG_ANSWER);
         };
         session.absorb(news);
-        session.tell(true);
+        session.tell_at_once();
         Ok(Flow::Listen(Dialogue::Idle))
     }
 }

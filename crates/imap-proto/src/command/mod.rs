@@ -1,6 +1,7 @@
 //! The commands, one file for each or for a few that are alike; each parses its arguments and runs.
 
 mod append;
+mod compress;
 mod copy;
 mod expunge;
 mod fetch;
@@ -9,14 +10,21 @@ mod idle;
 mod list;
 mod login;
 mod manage;
+mod notify;
+mod quota;
+mod replace;
+mod resync;
 mod search;
 mod select;
+mod sort;
 mod status;
 mod store;
+mod thread;
 
-pub(crate) use append::{AppendRequest, read_append};
+pub(crate) use append::{AppendRequest, Next, Segment, Step};
 pub(crate) use general::capabilities;
 pub(crate) use login::authenticate_goes_on;
+pub(crate) use notify::Notify;
 
 use crate::grammar::Scanner;
 use crate::session::{Flow, Phase, Refusal, Session};
@@ -84,18 +92,29 @@ static COMMANDS: &[Command] = &[
     command("LIST", When::Authenticated, list::list),
     command("LSUB", When::Authenticated, list::lsub),
     command("STATUS", When::Authenticated, status::status),
-    command("APPEND", When::Authenticated, append::without_literal),
+    command("GETQUOTA", When::Authenticated, quota::get_quota),
+    command("GETQUOTAROOT", When::Authenticated, quota::get_quota_root),
+    command("SETQUOTA", When::Authenticated, quota::set_quota),
+    command("NOTIFY", When::Authenticated, notify::notify),
+    command("APPEND", When::Authenticated, append::append),
+    command("COMPRESS", When::Authenticated, compress::compress),
     command("IDLE", When::Authenticated, idle::idle),
     command("CHECK", When::Selected, general::check),
     command("CLOSE", When::Selected, expunge::close),
     command("UNSELECT", When::Selected, select::unselect),
     command("EXPUNGE", When::Selected, expunge::expunge),
     by_number("SEARCH", search::search),
+    by_number("SORT", sort::sort),
+    by_number("THREAD", thread::thread),
     by_number("FETCH", fetch::fetch),
     by_number("STORE", store::store),
     command("COPY", When::Selected, copy::copy),
     command("MOVE", When::Selected, copy::move_),
+    command("REPLACE", When::Selected, append::replace),
+    command("UID REPLACE", When::Selected, append::uid_replace),
     command("UID SEARCH", When::Selected, search::uid_search),
+    command("UID SORT", When::Selected, sort::uid_sort),
+    command("UID THREAD", When::Selected, thread::uid_thread),
     command("UID FETCH", When::Selected, fetch::uid_fetch),
     command("UID STORE", When::Selected, store::uid_store),
     command("UID COPY", When::Selected, copy::uid_copy),
@@ -128,9 +147,30 @@ impl Command {
         }
     }
 
-    /// Whether it is APPEND, whose literal is not collected.
+    /// Whether it expunges messages itself, and is told of that whatever NOTIFY has asked for.
+    pub(crate) fn expunges(&self) -> bool {
+        let verb = self.name.trim_start_matches("UID ");
+        matches!(verb, "EXPUNGE" | "MOVE" | "REPLACE")
+    }
+
+    /// Reads APPEND and REPLACE, whose messages are not collected, up to a literal. `None`: it is another command, or the
+    /// literal is an argument.
+    pub(crate) fn read_append(
+        &self,
+        scanner: &mut Scanner<'_>,
+        session: &Session,
+    ) -> Result<Option<(AppendRequest, Segment)>, Refusal> {
+        match self.name {
+            "APPEND" => AppendRequest::append(scanner, session),
+            "REPLACE" => AppendRequest::replace(scanner, session, false),
+            "UID REPLACE" => AppendRequest::replace(scanner, session, true),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether its messages may come as literal8.
     pub(crate) fn is_append(&self) -> bool {
-        self.name == "APPEND"
+        matches!(self.name, "APPEND" | "REPLACE" | "UID REPLACE")
     }
 
     pub(crate) fn run(&self, scanner: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {

@@ -1,8 +1,15 @@
-//! SEARCH and UID SEARCH (RFC 3501 §6.4.4).
+//! SEARCH and UID SEARCH (RFC 9051 §6.4.4), with RETURN (RFC 4731) and `$` (RFC 5182); what SORT has in common with them.
 
-use crate::grammar::{Scanner, search_key};
-use crate::question::{Answer, Question};
-use crate::session::{Flow, Refusal, Session, Task};
+use crate::grammar::charset::{BAD_CHARSET, Charset};
+use crate::grammar::return_options::ReturnOptions;
+use crate::grammar::search_key::{self, Meaning};
+use crate::grammar::sequence_set::UidRanges;
+use crate::grammar::{Bad, Scanner};
+use crate::question::{Answer, Found, Question};
+use crate::response::esearch::{Results, write_esearch, write_plain};
+use crate::session::{Flow, Phase, Refusal, Session, Task};
+use crate::view::View;
+use postroom_types::{SearchKey, SeqNum, Uid};
 
 pub(super) fn search(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -14,24 +21,112 @@ pub(super) fn uid_search(args: &mut Scanner<'_>, session: &mut Session) -> Resul
 
 fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
     args.space()?;
-    if args.eat_ignoring_case(b"CHARSET ") {
-        let charset = args.astring()?.to_ascii_uppercase();
-        args.space()?;
-        if !matches!(charset.as_slice(), b"UTF-8" | b"US-ASCII") {
-            return Err(Refusal::No(
-                "BADCHARSET (US-ASCII UTF-8)",
-                "This charset is not known here",
-            ));
+    let mut search = Search::new("SEARCH", args, by_uid)?;
+    let charset = if args.eat_ignoring_case(b"CHARSET ") {
+        // RFC 6855 §3: the charset is known then.
+        if session.enabled.utf8 {
+            return Err(Refusal::Bad("No CHARSET after ENABLE UTF8=ACCEPT"));
         }
+        search.charset(args, session)?
+    } else {
+        Charset::UTF_8
+    };
+    // RFC 9051 §6.4.4: IMAP4rev2 has no other response.
+    if session.enabled.rev2 {
+        search.options.get_or_insert(ReturnOptions::ALL);
     }
-    let (view, _) = session.selected()?;
-    let program = search_key::program(args, view)?;
-    let among = view.uids().to_vec();
-    Flow::ask(Question::Search { among, program }, Search { by_uid })
+    let (among, program) = program(args, session, charset)?;
+    Flow::ask(Question::Search { among, program }, search)
 }
 
-struct Search {
+/// `charset`, and the space after it.
+pub(super) fn charset(args: &mut Scanner<'_>) -> Result<Charset, Refusal> {
+    let name = args.astring()?;
+    args.space()?;
+    Charset::named(&name).ok_or(Refusal::No(BAD_CHARSET, "This charset is not known here"))
+}
+
+/// The messages this session knows of, and the program that chooses among them.
+pub(super) fn program(
+    args: &mut Scanner<'_>,
+    session: &mut Session,
+    charset: Charset,
+) -> Result<(Vec<Uid>, SearchKey), Refusal> {
+    let Phase::Selected(view) = &session.phase else {
+        return Err(Refusal::Bad("Select a mailbox first"));
+    };
+    let meaning = Meaning {
+        view,
+        saved: session.saved.as_ref(),
+        charset,
+    };
+    let program = search_key::program(args, meaning)?;
+    let among = view.to_vec();
+    session.holds_expunges = program.by_number;
+    if search_key::asks_modseq(&program.key) {
+        session.enable_condstore();
+    }
+    Ok((among, program.key))
+}
+
+/// A SEARCH or SORT whose answer is awaited.
+pub(super) struct Search {
+    /// Also the name of the plain response.
+    verb: &'static str,
+    tag: Vec<u8>,
     by_uid: bool,
+    /// `None`: the plain response.
+    options: Option<ReturnOptions>,
+}
+
+impl Search {
+    /// Reads RETURN and what belongs to it, if it is there.
+    pub(super) fn new(verb: &'static str, args: &mut Scanner<'_>, by_uid: bool) -> Result<Self, Bad> {
+        Ok(Self {
+            verb,
+            tag: args.command_tag().to_vec(),
+            by_uid,
+            options: ReturnOptions::parse(args)?,
+        })
+    }
+
+    /// As [`charset`].
+    pub(super) fn charset(&self, args: &mut Scanner<'_>, session: &mut Session) -> Result<Charset, Refusal> {
+        charset(args).inspect_err(|refusal| self.forget(refusal, session))
+    }
+
+    fn saves(&self) -> bool {
+        self.options.is_some_and(|options| options.save)
+    }
+
+    /// A search that was to be saved and ends with NO leaves nothing saved (RFC 5182 §2.1).
+    fn forget(&self, refusal: &Refusal, session: &mut Session) {
+        if self.saves() && !matches!(refusal, Refusal::Bad(_)) {
+            session.saved = None;
+        }
+    }
+
+    fn tell(&self, session: &mut Session, found: &Found) -> Result<(), Refusal> {
+        let (view, out) = session.selected()?;
+        let mut results = Results::default();
+        let mut uids = Vec::with_capacity(found.uids.len());
+        let numbers = sequence_numbers(view, &found.uids);
+        for (index, (uid, seq)) in found.uids.iter().zip(numbers).enumerate() {
+            let Some(seq) = seq else { continue };
+            uids.push(*uid);
+            results.numbers.push(if self.by_uid { uid.get() } else { seq.get() });
+            results.modseqs.extend(found.modseqs.get(index));
+        }
+        match self.options {
+            None => write_plain(out.buffer(), self.verb, &results),
+            Some(options) if options.is_silent() => {}
+            Some(options) => write_esearch(out.buffer(), &self.tag, self.by_uid, options, &results),
+        }
+        if let Some(options) = self.options.filter(|options| options.save) {
+            session.saved = Some(saved(options, &uids));
+        }
+        Ok(())
+    }
 }
 
 impl Task for Search {
@@ -39,15 +134,77 @@ impl Task for Search {
         let Answer::Found(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
-        let found = result?;
-        let (view, out) = session.selected()?;
-        out.buffer().extend_from_slice(b"* SEARCH");
-        for uid in found {
-            let Some(seq) = view.seq_of(uid) else { continue };
-            let number = if self.by_uid { uid.get() } else { seq.get() };
-            out.buffer().extend_from_slice(format!(" {number}").as_bytes());
+        match result {
+            Ok(found) => self.tell(session, &found)?,
+            Err(fault) => {
+                let refusal = Refusal::from(fault);
+                self.forget(&refusal, session);
+                return Err(refusal);
+            }
         }
-        out.line("");
-        Flow::ok("SEARCH completed")
+        Flow::ok(match self.verb {
+            "SORT" => "SORT completed",
+            _ => "SEARCH completed",
+        })
+    }
+}
+
+/// The client's numbers of these messages, in the order given. Where they ascend, as after SEARCH, the view is walked
+/// once.
+fn sequence_numbers(view: &View, uids: &[Uid]) -> Vec<Option<SeqNum>> {
+    if !uids.is_sorted() {
+        return uids.iter().map(|uid| view.seq_of(*uid)).collect();
+    }
+    let (Some(first), Some(last)) = (uids.first(), uids.last()) else {
+        return Vec::new();
+    };
+    let before = view
+        .between(Uid::MIN, *last, usize::MAX)
+        .take_while(|uid| uid < first)
+        .count();
+    let mut known = view
+        .between(*first, *last, usize::MAX)
+        .zip(before as u32 + 1..)
+        .peekable();
+    let number = |uid: &Uid| {
+        while known.next_if(|(told, _)| told < uid).is_some() {}
+        known
+            .peek()
+            .filter(|(told, _)| told == uid)
+            .and_then(|(_, number)| SeqNum::new(*number))
+    };
+    uids.iter().map(number).collect()
+}
+
+/// What becomes `$`: all that was found, or the ends if only they were asked for (RFC 5182 §2.4).
+fn saved(options: ReturnOptions, uids: &[Uid]) -> UidRanges {
+    if !options.only_ends() {
+        return UidRanges::of(uids.iter().copied());
+    }
+    let min = uids.first().filter(|_| options.min);
+    let max = uids.last().filter(|_| options.max);
+    UidRanges::of(min.into_iter().chain(max).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_of_the_view(
+            told in proptest::collection::btree_set(1_u32..60, 0..40),
+            found in proptest::collection::vec(1_u32..60, 0..30),
+            sorted: bool,
+        ) {
+            let view = View::of(told.into_iter().filter_map(Uid::new).collect());
+            let mut found: Vec<Uid> = found.into_iter().filter_map(Uid::new).collect();
+            if sorted {
+                found.sort_unstable();
+            }
+            let expected: Vec<Option<SeqNum>> = found.iter().map(|uid| view.seq_of(*uid)).collect();
+            prop_assert_eq!(sequence_numbers(&view, &found), expected);
+        }
     }
 }

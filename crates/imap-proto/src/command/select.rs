@@ -1,9 +1,12 @@
-//! SELECT, EXAMINE (RFC 3501 §6.3.1, §6.3.2) and UNSELECT (RFC 3691).
+//! SELECT, EXAMINE (RFC 9051 §6.3.2, §6.3.3, RFC 7162 §3.1.8, §3.2.5) and UNSELECT (RFC 3691).
 
-use crate::grammar::{Scanner, mailbox_name};
+use super::resync::Resync;
+use crate::grammar::{Bad, Parsed, Scanner};
 use crate::question::{Answer, Fault, Question, Selected};
 use crate::response::flags::write_mailbox_flags;
-use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
+use crate::response::mailbox::write_list;
+use crate::response::object_id::write_mailbox_id;
+use crate::session::{Done, Flow, Phase, Refusal, Session, Task, highest_modseq_code, write_count};
 use crate::view::View;
 
 pub(super) fn select(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
@@ -16,34 +19,79 @@ pub(super) fn examine(args: &mut Scanner<'_>, session: &mut Session) -> Result<F
 
 fn open(args: &mut Scanner<'_>, session: &mut Session, read_only: bool) -> Result<Flow, Refusal> {
     args.space()?;
-    let name = mailbox_name::parse(&args.astring()?);
+    let name = session.read_name(&args.astring()?);
+    let params = Params::parse(args)?;
     args.end()?;
-    // The mailbox that was selected is left in any case, also when this one cannot be opened (RFC 3501 §6.3.1).
+    if params.resync.is_some() && !session.enabled.qresync {
+        return Err(Refusal::Bad("Enable QRESYNC first"));
+    }
+    let open = Open {
+        name,
+        read_only,
+        params,
+    };
+    // The mailbox that was selected is left in any case, also when this one cannot be opened (RFC 9051 §6.3.2).
+    session.saved = None;
     if matches!(session.phase, Phase::Selected(_)) {
         session.phase = Phase::Authenticated;
-        return Flow::ask(Question::Unselect, Leave { then: name, read_only });
+        return Flow::ask(Question::Unselect, Leave(open));
     }
-    ask(name, read_only)
+    open.ask(session)
 }
 
-fn ask(name: Option<String>, read_only: bool) -> Result<Flow, Refusal> {
-    let name = name.ok_or(Fault::NoSuchMailbox)?;
-    Flow::ask(Question::Select { name, read_only }, Open { read_only })
+/// `select-params` (RFC 4466 §2.1).
+#[derive(Default)]
+struct Params {
+    condstore: bool,
+    resync: Option<Resync>,
 }
 
-struct Leave {
-    then: Option<String>,
-    read_only: bool,
+impl Params {
+    fn parse(args: &mut Scanner<'_>) -> Parsed<Self> {
+        let mut params = Self::default();
+        if !args.eat(b' ') || args.at_end() {
+            return Ok(params);
+        }
+        args.list(|args| {
+            match args.atom()?.to_ascii_uppercase().as_slice() {
+                b"CONDSTORE" => params.condstore = true,
+                b"QRESYNC" => {
+                    args.space()?;
+                    params.resync = Some(Resync::parse(args)?);
+                }
+                _ => return Err(Bad("Unknown SELECT parameter")),
+            }
+            Ok(())
+        })?;
+        Ok(params)
+    }
 }
+
+struct Leave(Open);
 
 impl Task for Leave {
-    fn resume(self: Box<Self>, _: Answer, _: &mut Session) -> Result<Flow, Refusal> {
-        ask(self.then, self.read_only)
+    fn resume(self: Box<Self>, _: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        session.out.line("* OK [CLOSED] The other mailbox is left");
+        self.0.ask(session)
     }
 }
 
 struct Open {
+    /// `None`: there can be no such mailbox.
+    name: Option<String>,
     read_only: bool,
+    params: Params,
+}
+
+impl Open {
+    fn ask(self, session: &mut Session) -> Result<Flow, Refusal> {
+        if self.params.condstore {
+            session.enable_condstore();
+        }
+        let name = self.name.clone().ok_or(Fault::NoSuchMailbox)?;
+        let read_only = self.read_only;
+        Flow::ask(Question::Select { name, read_only }, self)
+    }
 }
 
 impl Task for Open {
@@ -51,30 +99,49 @@ impl Task for Open {
         let Answer::Selected(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
-        let mut selected = result?;
-        let view = View::new(&mut selected, self.read_only);
-        describe(session, &selected, &view);
+        let selected = result?;
+        let mut view = View::new(&selected, self.read_only);
+        if session.enabled.rev2 {
+            view.forget_recent();
+        }
+        describe(session, &selected, &view, self.name.as_deref().unwrap_or_default());
         session.phase = Phase::Selected(view);
         let (code, text) = if self.read_only {
             ("READ-ONLY", "EXAMINE completed")
         } else {
             ("READ-WRITE", "SELECT completed")
         };
-        Ok(Flow::Done(Done::with_code(code.to_owned(), text)))
+        let done = Done::with_code(code.to_owned(), text);
+        // Another UIDVALIDITY: nothing of what the client knows is here, as it learns from the code (RFC 7162 §3.2.5).
+        match self.params.resync {
+            Some(resync) if resync.uid_validity == selected.uid_validity => resync.run(done, session),
+            _ => Ok(Flow::Done(done)),
+        }
     }
 }
 
-/// The untagged responses of RFC 3501 §6.3.1.
-fn describe(session: &mut Session, selected: &Selected, view: &View) {
+/// The untagged responses of RFC 9051 §6.3.2 and, for clients of IMAP4rev1, RFC 3501 §6.3.1.
+fn describe(session: &mut Session, selected: &Selected, view: &View, name: &str) {
+    let rev2 = session.enabled.rev2;
     let out = &mut session.out;
     write_mailbox_flags(out, view);
-    out.line(&format!("* {} EXISTS", view.exists()));
-    out.line(&format!("* {} RECENT", view.recent()));
-    if let Some(seq) = selected.first_unseen.and_then(|uid| view.seq_of(uid)) {
-        out.line(&format!("* OK [UNSEEN {seq}] First unseen message"));
+    write_count(out, view.exists(), "EXISTS");
+    if !rev2 {
+        write_count(out, view.recent(), "RECENT");
+        if let Some(seq) = selected.first_unseen.and_then(|uid| view.seq_of(uid)) {
+            out.line(&format!("* OK [UNSEEN {seq}] First unseen message"));
+        }
     }
     out.line(&format!("* OK [UIDVALIDITY {}] UIDs are valid", selected.uid_validity));
     out.line(&format!("* OK [UIDNEXT {}] Predicted next UID", selected.uid_next));
+    let modseq = highest_modseq_code(selected.highest_modseq);
+    out.line(&format!("* OK [{modseq}] Highest"));
+    out.buffer().extend_from_slice(b"* OK [MAILBOXID ");
+    write_mailbox_id(out.buffer(), selected.id);
+    out.line("] Its id");
+    if rev2 {
+        write_list(out.buffer(), "LIST", &[], name, true);
+    }
 }
 
 pub(super) fn unselect(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
@@ -85,6 +152,7 @@ pub(super) fn unselect(args: &mut Scanner<'_>, session: &mut Session) -> Result<
 /// Leaves the selected mailbox; also the end of CLOSE.
 pub(super) fn leave(session: &mut Session, text: &'static str) -> Result<Flow, Refusal> {
     session.phase = Phase::Authenticated;
+    session.saved = None;
     Flow::ask(Question::Unselect, Left { text })
 }
 

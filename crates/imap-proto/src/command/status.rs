@@ -1,48 +1,37 @@
-//! STATUS (RFC 3501 §6.3.10, RFC 7889 §4).
+//! STATUS (RFC 9051 §6.3.11).
 
-use crate::grammar::{Bad, Scanner, mailbox_name};
-use crate::question::{Answer, Fault, Question};
-use crate::response::mailbox::write_name;
+use crate::grammar::Scanner;
+use crate::grammar::status_items::{StatusItem, status_items};
+use crate::question::{Answer, Fault, Question, StatusData};
+use crate::response::status::write_status;
 use crate::session::{Flow, Refusal, Session, Task};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Item {
-    Messages,
-    Recent,
-    UidNext,
-    UidValidity,
-    Unseen,
-    AppendLimit,
-}
-
-pub(super) fn status(args: &mut Scanner<'_>, _: &mut Session) -> Result<Flow, Refusal> {
+pub(super) fn status(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     args.space()?;
-    let name = mailbox_name::parse(&args.astring()?);
+    let name = session.read_name(&args.astring()?);
     args.space()?;
-    let mut items = Vec::new();
-    args.list(|args| {
-        let item = match args.atom()?.to_ascii_uppercase().as_slice() {
-            b"MESSAGES" => Item::Messages,
-            b"RECENT" => Item::Recent,
-            b"UIDNEXT" => Item::UidNext,
-            b"UIDVALIDITY" => Item::UidValidity,
-            b"UNSEEN" => Item::Unseen,
-            b"APPENDLIMIT" => Item::AppendLimit,
-            _ => return Err(Bad("Unknown STATUS item")),
-        };
-        if !items.contains(&item) {
-            items.push(item);
-        }
-        Ok(())
-    })?;
+    let items = status_items(args)?;
     args.end()?;
+    asked_for(session, &items);
     let name = name.ok_or(Fault::NoSuchMailbox)?;
     Flow::ask(Question::Status(name.clone()), Status { name, items })
 }
 
+/// What asking for these items does: HIGHESTMODSEQ says that the client knows of CONDSTORE (RFC 7162 §3.1).
+pub(super) fn asked_for(session: &mut Session, items: &[StatusItem]) {
+    if items.contains(&StatusItem::HighestModSeq) {
+        session.enable_condstore();
+    }
+}
+
+/// Whether the octets of messages with `\Deleted` have to be asked for.
+pub(super) fn needs_deleted_octets(items: &[StatusItem], data: &StatusData) -> bool {
+    data.deleted > 0 && items.contains(&StatusItem::DeletedStorage)
+}
+
 struct Status {
     name: String,
-    items: Vec<Item>,
+    items: Vec<StatusItem>,
 }
 
 impl Task for Status {
@@ -51,19 +40,27 @@ impl Task for Status {
             return Err(Refusal::WRONG_ANSWER);
         };
         let data = result?;
-        let limit = session.options.append_limit_octets;
-        let shown = self.items.iter().map(|item| match item {
-            Item::Messages => format!("MESSAGES {}", data.messages),
-            Item::Recent => format!("RECENT {}", data.recent),
-            Item::UidNext => format!("UIDNEXT {}", data.uid_next),
-            Item::UidValidity => format!("UIDVALIDITY {}", data.uid_validity),
-            Item::Unseen => format!("UNSEEN {}", data.unseen),
-            Item::AppendLimit => format!("APPENDLIMIT {limit}"),
-        });
-        let shown: Vec<String> = shown.collect();
-        session.out.buffer().extend_from_slice(b"* STATUS ");
-        write_name(session.out.buffer(), &self.name);
-        session.out.line(&format!(" ({})", shown.join(" ")));
+        if needs_deleted_octets(&self.items, &data) {
+            let question = Question::DeletedOctets(self.name.clone());
+            return Flow::ask(question, StatusOfDeleted { status: *self, data });
+        }
+        write_status(session, &self.name, &self.items, &data, 0);
+        Flow::ok("STATUS completed")
+    }
+}
+
+struct StatusOfDeleted {
+    status: Status,
+    data: StatusData,
+}
+
+impl Task for StatusOfDeleted {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        let Answer::DeletedOctets(result) = answer else {
+            return Err(Refusal::WRONG_ANSWER);
+        };
+        let octets = result?;
+        write_status(session, &self.status.name, &self.status.items, &self.data, octets);
         Flow::ok("STATUS completed")
     }
 }

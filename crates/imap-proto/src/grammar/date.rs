@@ -1,6 +1,7 @@
 //! Dates: `date` of SEARCH and `date-time` of APPEND and INTERNALDATE (RFC 3501 §9).
 
 use super::{Bad, Parsed, Scanner};
+use postroom_types::InternalDate;
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -70,8 +71,8 @@ fn digits(scanner: &mut Scanner<'_>, count: std::ops::RangeInclusive<usize>) -> 
         .fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }
 
-/// `date-time`: `"17-Jul-1996 02:44:25 -0700"`, the day padded with a space. Seconds since 1970 UTC.
-pub(crate) fn date_time(scanner: &mut Scanner<'_>) -> Parsed<i64> {
+/// `date-time`: `"17-Jul-1996 02:44:25 -0700"`, the day padded with a space.
+pub(crate) fn date_time(scanner: &mut Scanner<'_>) -> Parsed<InternalDate> {
     scanner.expect(b'"', BAD_DATE.0)?;
     scanner.eat(b' ');
     let days = day_month_year(scanner)?;
@@ -82,31 +83,55 @@ pub(crate) fn date_time(scanner: &mut Scanner<'_>) -> Parsed<i64> {
     scanner.expect(b':', BAD_DATE.0)?;
     let seconds = i64::from(digits(scanner, 2..=2)?);
     scanner.expect(b' ', BAD_DATE.0)?;
+    let zone_minutes = zone(scanner)?;
+    scanner.expect(b'"', BAD_DATE.0)?;
+    // 60 is a leap second; it counts as the next minute's first.
+    if hours > 23 || minutes > 59 || seconds > 60 {
+        return Err(BAD_DATE);
+    }
+    let local = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    Ok(InternalDate::new(local - i64::from(zone_minutes) * 60, zone_minutes))
+}
+
+/// `zone`: minutes east of UTC.
+fn zone(scanner: &mut Scanner<'_>) -> Parsed<i32> {
     let east = scanner.eat(b'+');
     if !east {
         scanner.expect(b'-', BAD_DATE.0)?;
     }
-    let zone = i64::from(digits(scanner, 4..=4)?);
-    scanner.expect(b'"', BAD_DATE.0)?;
-    // 60 is a leap second; it counts as the next minute's first.
-    if hours > 23 || minutes > 59 || seconds > 60 || zone % 100 > 59 {
+    // Four digits.
+    let zone = digits(scanner, 4..=4)? as i32;
+    if zone % 100 > 59 {
         return Err(BAD_DATE);
     }
-    let offset = (zone / 100 * 60 + zone % 100) * 60;
-    let local = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
-    Ok(if east { local - offset } else { local + offset })
+    let minutes = zone / 100 * 60 + zone % 100;
+    Ok(if east { minutes } else { -minutes })
 }
 
-/// Writes a `date-time` in UTC, with its quotes.
-pub(crate) fn write_date_time(out: &mut Vec<u8>, seconds: i64) {
+/// Writes a `date-time` in its zone, with its quotes.
+pub(crate) fn write_date_time(out: &mut Vec<u8>, date: InternalDate) {
     // The grammar has four digits for the year.
-    let seconds = seconds.clamp(-62_135_596_800, 253_402_300_799);
-    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-    let time = seconds.rem_euclid(86_400);
-    let (hours, minutes, seconds) = (time / 3_600, time / 60 % 60, time % 60);
-    let month = MONTHS[(month - 1) as usize];
-    let text = format!("\"{day:2}-{month}-{year:04} {hours:02}:{minutes:02}:{seconds:02} +0000\"");
-    out.extend_from_slice(text.as_bytes());
+    let local = date.local_seconds().clamp(-62_135_596_800, 253_402_300_799);
+    let (year, month, day) = civil_from_days(local.div_euclid(86_400));
+    let time = local.rem_euclid(86_400);
+    let digit = |number: i64| b'0' + (number % 10) as u8;
+    let pair = |number: i64| [digit(number / 10), digit(number)];
+    out.push(b'"');
+    out.push(if day < 10 { b' ' } else { digit(day / 10) });
+    out.extend_from_slice(&[digit(day), b'-']);
+    out.extend_from_slice(MONTHS[(month - 1) as usize].as_bytes());
+    out.push(b'-');
+    out.extend_from_slice(&pair(year / 100));
+    out.extend_from_slice(&pair(year));
+    for (before, number) in [(b' ', time / 3_600), (b':', time / 60 % 60), (b':', time % 60)] {
+        out.push(before);
+        out.extend_from_slice(&pair(number));
+    }
+    let zone = i64::from(date.zone_minutes());
+    out.extend_from_slice(if zone < 0 { b" -" } else { b" +" });
+    out.extend_from_slice(&pair(zone.abs() / 60));
+    out.extend_from_slice(&pair(zone.abs() % 60));
+    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -139,36 +164,62 @@ mod tests {
 
     #[test]
     fn date_times() {
-        let check = |text: &str, expected: Option<i64>| {
-            assert_eq!(date_time(&mut Scanner::new(text.as_bytes())).ok(), expected, "{text}");
+        let check = |text: &str, expected: Option<(i64, i32)>| {
+            let read = date_time(&mut Scanner::new(text.as_bytes())).ok();
+            let expected = expected.map(|(seconds, zone)| InternalDate::new(seconds, zone));
+            assert_eq!(read, expected, "{text}");
         };
-        check("\"17-Jul-1996 02:44:25 -0700\"", Some(837_596_665));
-        check("\" 1-Jan-1970 01:00:00 +0100\"", Some(0));
-        check("\"1-Jan-1970 00:00:00 +0000\"", Some(0));
+        check("\"17-Jul-1996 02:44:25 -0700\"", Some((837_596_665, -420)));
+        check("\" 1-Jan-1970 01:00:00 +0100\"", Some((0, 60)));
+        check("\"1-Jan-1970 00:00:00 +0000\"", Some((0, 0)));
+        check("\"1-Jan-1970 00:00:00 -0000\"", Some((0, 0)));
+        check("\"1-Jan-1970 05:45:00 +0545\"", Some((0, 345)));
+        // No zones that are in use: the moment counts.
+        check("\"1-Jan-1970 00:20:00 +0020\"", Some((0, 0)));
+        check("\"1-Jan-1970 20:00:00 +2000\"", Some((0, 0)));
+        check("\"1-Jan-1970 00:00:00 -9959\"", Some((359_940, 0)));
         for bad in [
             "\"17-Jul-1996 24:44:25 -0700\"",
             "\"17-Jul-1996 02:44:25\"",
             "\"17-Jul-1996 02:44:25 0700\"",
             "\"17-Jul-1996 02:44:25 -0760\"",
+            "\"17-Jul-1996 02:44:25 -700\"",
             "17-Jul-1996 02:44:25 -0700",
         ] {
             check(bad, None);
         }
     }
 
+    #[test]
+    fn date_times_are_written_in_their_zones() {
+        let check = |seconds: i64, zone_minutes: i32, expected: &str| {
+            let mut text = Vec::new();
+            write_date_time(&mut text, InternalDate::new(seconds, zone_minutes));
+            assert_eq!(String::from_utf8_lossy(&text), expected);
+        };
+        check(837_596_665, -420, "\"17-Jul-1996 02:44:25 -0700\"");
+        check(0, 0, "\" 1-Jan-1970 00:00:00 +0000\"");
+        check(0, -15, "\"31-Dec-1969 23:45:00 -0015\"");
+        check(0, 765, "\" 1-Jan-1970 12:45:00 +1245\"");
+        // Four digits for the year.
+        check(253_402_300_799, 60, "\"31-Dec-9999 23:59:59 +0100\"");
+        check(i64::MIN, -960, "\" 1-Jan-0001 00:00:00 -1600\"");
+    }
+
     proptest! {
         #[test]
-        fn date_times_come_back(seconds in -62_135_596_800_i64..=253_402_300_799) {
+        fn date_times_come_back(local in -62_135_596_800_i64..=253_402_300_799, quarters in -64_i8..=64) {
+            let date = InternalDate::with_quarters(local - i64::from(quarters) * 900, quarters);
             let mut text = Vec::new();
-            write_date_time(&mut text, seconds);
+            write_date_time(&mut text, date);
             prop_assert_eq!(text.len(), 28);
-            prop_assert_eq!(date_time(&mut Scanner::new(&text)), Ok(seconds));
+            prop_assert_eq!(date_time(&mut Scanner::new(&text)), Ok(date));
         }
 
         #[test]
-        fn any_number_is_written(seconds: i64) {
+        fn any_number_is_written(seconds: i64, quarters: i8) {
             let mut text = Vec::new();
-            write_date_time(&mut text, seconds);
+            write_date_time(&mut text, InternalDate::with_quarters(seconds, quarters));
             prop_assert_eq!(text.len(), 28);
         }
     }

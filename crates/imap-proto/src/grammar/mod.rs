@@ -2,14 +2,20 @@
 //!
 //! Nothing here allocates before it has checked; lengths are bounded by the command's own limit.
 
+pub(crate) mod charset;
 pub(crate) mod date;
+pub(crate) mod event_groups;
 pub(crate) mod fetch_items;
 pub(crate) mod flags;
+pub(crate) mod list_options;
 pub(crate) mod mailbox_name;
 pub(crate) mod pattern;
+pub(crate) mod return_options;
 pub(crate) mod scanner;
 pub(crate) mod search_key;
 pub(crate) mod sequence_set;
+pub(crate) mod sort_key;
+pub(crate) mod status_items;
 pub(crate) mod utf7;
 
 pub(crate) use scanner::Scanner;

@@ -1,36 +1,79 @@
-//! Pattern matching of LIST and LSUB (RFC 3501 §6.3.8): `*` is anything, `%` anything without `/`.
+//! Pattern matching of LIST and LSUB (RFC 9051 §6.3.9): `*` is anything, `%` anything without `/`.
 
 use super::mailbox_name::fold_inbox;
 use super::utf7;
 
-/// Longest pattern taken, in octets; matching takes pattern × name steps.
+/// Longest pattern taken, in octets.
 const PATTERN_OCTETS: usize = 1_000;
+/// Octets of all patterns with wildcards in one command: matching these takes pattern × name steps, of others few.
+const WILD_OCTETS: usize = 2_000;
+
+/// The patterns of one command. A name matches if it matches one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Patterns(Vec<Pattern>);
+
+impl Patterns {
+    /// Joins the reference with each pattern. Those that no name can match are left out: a pattern that is not taken is
+    /// ignored in silence (RFC 5258 §3).
+    pub(crate) fn new<'a>(reference: &[u8], patterns: impl IntoIterator<Item = &'a [u8]>, utf8: bool) -> Self {
+        let mut room = WILD_OCTETS;
+        let mut taken = Vec::new();
+        for pattern in patterns {
+            let octets = reference.len() + pattern.len();
+            let is_wild = [reference, pattern]
+                .iter()
+                .any(|text| memchr::memchr2(b'*', b'%', text).is_some());
+            let cost = if is_wild { octets } else { 0 };
+            if octets <= PATTERN_OCTETS && cost <= room {
+                room -= cost;
+                taken.extend(Pattern::new(reference, pattern, utf8));
+            }
+        }
+        Self(taken)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the whole name matches.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether the name matches as a level above others: by a pattern that ends in `%` (RFC 3501 §6.3.8, §6.3.9).
+    pub(crate) fn matches_level(&self, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|pattern| pattern.ends_in_percent() && pattern.matches(name))
+    }
+}
 
 /// A pattern, ready to match names in UTF-8.
-#[derive(Clone, Debug)]
-pub(crate) struct Pattern(Vec<char>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pattern(Vec<char>);
 
 impl Pattern {
     /// Joins reference and pattern. `None`: no name can match.
-    pub(crate) fn new(reference: &[u8], pattern: &[u8]) -> Option<Self> {
-        let mut wire = reference.to_vec();
-        wire.extend_from_slice(pattern);
-        if wire.len() > PATTERN_OCTETS {
-            return None;
-        }
+    fn new(reference: &[u8], pattern: &[u8], utf8: bool) -> Option<Self> {
+        let wire = [reference, pattern].concat();
         // Wildcards are printable ASCII and never stand inside a shifted run, so decoding leaves them.
-        let mut chars: Vec<char> = fold_inbox(utf7::decode(&wire)?).chars().collect();
+        let text = if utf8 {
+            String::from_utf8(wire).ok()?
+        } else {
+            utf7::decode(&wire)?
+        };
+        let mut chars: Vec<char> = fold_inbox(text).chars().collect();
         chars.dedup_by(|a, b| *a == *b && *a == '*');
         Some(Self(chars))
     }
 
-    /// Whether it ends in `%`, so that levels above a match are shown too (RFC 3501 §6.3.8, §6.3.9).
-    pub(crate) fn ends_in_percent(&self) -> bool {
+    fn ends_in_percent(&self) -> bool {
         self.0.last() == Some(&'%')
     }
 
     /// Whether the whole name matches. INBOX, as the first level, matches in any case.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    fn matches(&self, name: &str) -> bool {
         let inbox = if name == "INBOX" || name.starts_with("INBOX/") {
             5
         } else {
@@ -68,7 +111,7 @@ mod tests {
     #[test]
     fn wildcards() {
         let check = |pattern: &str, name: &str, expected: bool| {
-            let pattern = Pattern::new(b"", pattern.as_bytes()).unwrap();
+            let pattern = Pattern::new(b"", pattern.as_bytes(), false).unwrap();
             assert_eq!(pattern.matches(name), expected, "{pattern:?} {name}");
         };
         check("*", "a/b/c", true);
@@ -88,10 +131,26 @@ mod tests {
 
     #[test]
     fn reference_goes_before() {
-        let pattern = Pattern::new(b"Work/", b"%").unwrap();
+        let pattern = Pattern::new(b"Work/", b"%", false).unwrap();
         assert!(pattern.matches("Work/2026"));
         assert!(!pattern.matches("2026"));
-        assert!(Pattern::new(b"&", b"*").is_none());
+        assert!(Pattern::new(b"&", b"*", false).is_none());
+    }
+
+    #[test]
+    fn several() {
+        let patterns = |list: &[&str], utf8| Patterns::new(b"", list.iter().map(|pattern| pattern.as_bytes()), utf8);
+        let both = patterns(&["INBOX", "a/%"], false);
+        assert!(both.matches("INBOX") && both.matches("a/b") && !both.matches("b"));
+        assert!(both.matches_level("a/b") && !both.matches_level("INBOX"));
+        assert!(patterns(&["&", &"x".repeat(1_001)], false).is_empty());
+        let (name, wild) = ("x".repeat(900), "%x".repeat(450));
+        assert!(patterns(&[&name, &name, &name, "last"], false).matches("last"));
+        let long = patterns(&[&wild, &wild, &wild, "a%"], false);
+        assert!(long.matches("ab") && long.0.len() == 3);
+        assert!(patterns(&["Entwürfe"], true).matches("Entwürfe"));
+        assert!(patterns(&["a&b"], true).matches("a&b"));
+        assert!(!patterns(&["Entwürfe"], false).matches("Entwürfe"));
     }
 
     fn naive(pattern: &[char], name: &[char]) -> bool {
@@ -114,7 +173,7 @@ mod tests {
         fn agrees_with_the_definition(pattern in "[ab/*%]{0,8}", name in "[ab/]{0,8}") {
             let chars: Vec<char> = pattern.chars().collect();
             let expected = naive(&chars, &name.chars().collect::<Vec<_>>());
-            prop_assert_eq!(Pattern::new(b"", pattern.as_bytes()).unwrap().matches(&name), expected);
+            prop_assert_eq!(Pattern::new(b"", pattern.as_bytes(), false).unwrap().matches(&name), expected);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The tokenizer: characters, atoms, strings and numbers (RFC 3501 §9).
 
 use super::{Bad, Parsed};
+use crate::collector::LiteralMark;
 use std::borrow::Cow;
 
 /// Reads a command from left to right.
@@ -8,6 +9,8 @@ use std::borrow::Cow;
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Quoted strings have to be UTF-8.
+    utf8: bool,
 }
 
 /// `ATOM-CHAR`: no controls, no atom-specials, 7 bit.
@@ -22,11 +25,26 @@ pub(crate) fn is_astring_char(byte: u8) -> bool {
 
 impl<'a> Scanner<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            utf8: false,
+        }
+    }
+
+    /// From a client that has enabled UTF-8 in quoted strings: what is none in them is malformed (RFC 6855 §3).
+    pub(crate) const fn with_utf8(bytes: &'a [u8], utf8: bool) -> Self {
+        Self { bytes, at: 0, utf8 }
     }
 
     fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
+    }
+
+    /// The tag of the command that is being read, for responses that name it (RFC 9051 §9, `search-correlator`).
+    pub(crate) fn command_tag(&self) -> &'a [u8] {
+        let end = memchr::memchr(b' ', self.bytes).unwrap_or(self.bytes.len());
+        &self.bytes[..end]
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -76,8 +94,18 @@ impl<'a> Scanner<'a> {
 
     /// A literal's mark comes next and is the end of what there is: its octets have not been taken yet.
     pub(crate) fn at_last_mark(&self) -> bool {
+        self.rest().starts_with(b"{") && self.only_mark()
+    }
+
+    /// The same with a literal8 (RFC 3516 §7).
+    pub(crate) fn at_last_mark8(&self) -> bool {
+        self.rest().starts_with(b"~{") && self.only_mark()
+    }
+
+    fn only_mark(&self) -> bool {
         let rest = self.rest();
-        rest.starts_with(b"{") && rest.ends_with(b"}") && memchr::memchr2(b'\r', b'\n', rest).is_none()
+        // One brace opens, and the mark that ends the line begins with it.
+        memchr::memrchr(b'{', rest).is_some_and(|at| at <= 1) && LiteralMark::at_end_of(rest).is_some()
     }
 
     pub(crate) fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
@@ -146,8 +174,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `quoted`. Octets over 127 are taken, as clients send them in passwords; NUL, CR and LF are not.
+    /// `quoted`. Octets over 127 are taken; NUL, CR and LF are not.
     fn quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
+        let text = self.any_quoted()?;
+        if self.utf8 {
+            utf8(&text)?;
+        }
+        Ok(text)
+    }
+
+    fn any_quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
         const UNFINISHED: Bad = Bad("Quoted string without end");
         self.expect(b'"', "Quoted string expected")?;
         let plain = |byte: u8| !b"\"\\\r\n\0".contains(&byte);
@@ -247,6 +283,39 @@ mod tests {
         check(b"{3}abc", Err(Bad("Malformed literal")));
         check(b"{3}\r\na\0b", Err(Bad("NUL in a literal")));
         check(b"{99999999999999999999999}\r\n", Err(Bad("Number expected")));
+    }
+
+    #[test]
+    fn quoted_utf8_is_utf8() {
+        let read = |utf8: bool| Scanner::with_utf8(b"\"caf\xe9\"", utf8).astring().map(Cow::into_owned);
+        assert_eq!(read(false), Ok(b"caf\xe9".to_vec()));
+        assert_eq!(read(true), Err(Bad("Not UTF-8")));
+        let good = "\"café\"".as_bytes();
+        assert_eq!(
+            Scanner::with_utf8(good, true).astring().as_deref(),
+            Ok("café".as_bytes())
+        );
+    }
+
+    #[test]
+    fn marks() {
+        let check = |input: &str, mark: bool, mark8: bool| {
+            let scanner = Scanner::new(input.as_bytes());
+            assert_eq!(
+                (scanner.at_last_mark(), scanner.at_last_mark8()),
+                (mark, mark8),
+                "{input}"
+            );
+        };
+        check("{3}", true, false);
+        check("{3+}", true, false);
+        check("~{3}", false, true);
+        check("~{3+}", false, true);
+        check("{3} {4}", false, false);
+        check("~~{3}", false, false);
+        check("{3}\r\nabc {4}", false, false);
+        check("{}", false, false);
+        check(" {3}", false, false);
     }
 
     proptest! {

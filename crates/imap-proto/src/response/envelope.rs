@@ -1,40 +1,42 @@
-//! ENVELOPE (RFC 3501 §7.4.2).
+//! ENVELOPE (RFC 3501 §7.4.2, RFC 9051 §7.5.2).
 
 use super::string::write_nstring;
 use postroom_types::{AddressEntry, Envelope};
 
 /// Writes an envelope in its parentheses. Sender and Reply-To are From when they are absent or empty.
-pub(crate) fn write_envelope(out: &mut Vec<u8>, envelope: &Envelope) {
-    let or_from = |list: &'_ Option<Vec<AddressEntry>>| {
-        let given = list.as_ref().filter(|list| !list.is_empty());
-        given.or(envelope.from.as_ref()).cloned()
-    };
+pub(crate) fn write_envelope(out: &mut Vec<u8>, envelope: &Envelope, utf8: bool) {
     out.push(b'(');
-    write_nstring(out, envelope.date.as_deref());
+    write_nstring(out, envelope.date.as_deref(), utf8);
     out.push(b' ');
-    write_nstring(out, envelope.subject.as_deref());
-    let lists = [
-        envelope.from.as_ref(),
-        or_from(&envelope.sender).as_ref(),
-        or_from(&envelope.reply_to).as_ref(),
-        envelope.to.as_ref(),
-        envelope.cc.as_ref(),
-        envelope.bcc.as_ref(),
-    ]
-    .map(|list| list.cloned().unwrap_or_default());
-    for list in &lists {
+    write_nstring(out, envelope.subject.as_deref(), utf8);
+    for list in [
+        envelope.from.as_deref(),
+        or_from(&envelope.sender, &envelope.from),
+        or_from(&envelope.reply_to, &envelope.from),
+        envelope.to.as_deref(),
+        envelope.cc.as_deref(),
+        envelope.bcc.as_deref(),
+    ] {
         out.push(b' ');
-        write_addresses(out, list);
+        write_addresses(out, list.unwrap_or_default(), utf8);
     }
     out.push(b' ');
-    write_nstring(out, envelope.in_reply_to.as_deref());
+    write_nstring(out, envelope.in_reply_to.as_deref(), utf8);
     out.push(b' ');
-    write_nstring(out, envelope.message_id.as_deref());
+    write_nstring(out, envelope.message_id.as_deref(), utf8);
     out.push(b')');
 }
 
-/// `((name adl mailbox host)…)`; an empty list is NIL. The source route is always NIL.
-fn write_addresses(out: &mut Vec<u8>, list: &[AddressEntry]) {
+fn or_from<'a>(
+    given: &'a Option<Vec<AddressEntry>>,
+    from: &'a Option<Vec<AddressEntry>>,
+) -> Option<&'a [AddressEntry]> {
+    let given = given.as_deref().filter(|list| !list.is_empty());
+    given.or(from.as_deref())
+}
+
+/// `((name adl mailbox host)…)`; an empty list is NIL.
+fn write_addresses(out: &mut Vec<u8>, list: &[AddressEntry], utf8: bool) {
     if list.is_empty() {
         out.extend_from_slice(b"NIL");
         return;
@@ -42,11 +44,13 @@ fn write_addresses(out: &mut Vec<u8>, list: &[AddressEntry]) {
     out.push(b'(');
     for entry in list {
         out.push(b'(');
-        write_nstring(out, entry.name.as_deref());
-        out.extend_from_slice(b" NIL ");
-        write_nstring(out, entry.mailbox.as_deref());
+        write_nstring(out, entry.name.as_deref(), utf8);
         out.push(b' ');
-        write_nstring(out, entry.host.as_deref());
+        write_nstring(out, entry.route.as_deref(), utf8);
+        out.push(b' ');
+        write_nstring(out, entry.mailbox.as_deref(), utf8);
+        out.push(b' ');
+        write_nstring(out, entry.host.as_deref(), utf8);
         out.push(b')');
     }
     out.push(b')');
@@ -60,6 +64,7 @@ mod tests {
         let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
         AddressEntry {
             name: bytes(name),
+            route: None,
             mailbox: bytes(mailbox),
             host: bytes(host),
         }
@@ -67,7 +72,7 @@ mod tests {
 
     fn check(envelope: &Envelope, expected: &str) {
         let mut out = Vec::new();
-        write_envelope(&mut out, envelope);
+        write_envelope(&mut out, envelope, false);
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 

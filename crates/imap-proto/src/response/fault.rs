@@ -15,6 +15,11 @@ pub(crate) const fn code_and_text(fault: Fault) -> (&'static str, &'static str) 
         Fault::OverQuota => ("OVERQUOTA", "The inbox is full"),
         Fault::TooBig => ("TOOBIG", "Too big"),
         Fault::Limit => ("LIMIT", "A limit is reached"),
+        Fault::BadUrl => ("BADURL", "This URL names nothing that can be had"),
+        Fault::UseAttr => ("USEATTR", "The mailbox cannot have this special use"),
+        Fault::UnknownCte => ("UNKNOWN-CTE", "A content transfer encoding is not known here"),
+        Fault::Gone => ("EXPUNGEISSUED", "The message is gone"),
+        Fault::Corruption => ("CORRUPTION", "The stored message cannot be read"),
         Fault::Internal => ("SERVERBUG", "Trouble on our side, it has been logged"),
     }
 }

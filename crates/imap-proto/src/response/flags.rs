@@ -6,9 +6,28 @@ use postroom_types::{Flag, Keyword, MessageFlags};
 
 /// A message's flags in parentheses, with `\Recent` if it is.
 pub(crate) fn write_flags(out: &mut Vec<u8>, flags: &MessageFlags, recent: bool) {
-    let system = flags.system.iter().map(name);
-    let keywords = flags.keywords.iter().map(Keyword::as_str);
-    write_list(out, system.chain(recent.then_some("\\Recent")).chain(keywords));
+    // Straight down: this is written 100,000 times for a mailbox of that size.
+    let from = out.len();
+    for flag in flags.system.iter() {
+        write_one(out, flag.name());
+    }
+    if recent {
+        write_one(out, "\\Recent");
+    }
+    for keyword in &flags.keywords {
+        write_one(out, keyword.as_str());
+    }
+    if out.len() == from {
+        out.push(b'(');
+    } else {
+        out[from] = b'(';
+    }
+    out.push(b')');
+}
+
+fn write_one(out: &mut Vec<u8>, name: &str) {
+    out.push(b' ');
+    out.extend_from_slice(name.as_bytes());
 }
 
 /// FLAGS and PERMANENTFLAGS: all system flags and the keywords in use.

@@ -2,18 +2,23 @@
 
 use super::{Origin, Running, Server};
 use crate::collector::{Event, LiteralMark};
-use crate::command::{Command, authenticate_goes_on, read_append};
+use crate::command::{Command, authenticate_goes_on};
 use crate::grammar::Scanner;
 use crate::session::{Dialogue, Flow, Refusal};
 use std::time::Instant;
 use zeroize::Zeroizing;
+
+/// Largest literal that may be sent without asking if LITERAL- is shown (RFC 7888 §5).
+const LITERAL_MINUS_OCTETS: u64 = 4_096;
+/// RFC 7888 §5: the code should be in the BYE too.
+pub(super) const TOO_LARGE_TO_SKIP: &str = "[TOOBIG] Literal too long";
 
 impl Server {
     pub(super) fn on_event(&mut self, event: Event, now: Instant) {
         match (std::mem::replace(&mut self.running, Running::Nothing), event) {
             (Running::Dialogue { of, dialogue }, Event::Command(line)) => self.on_dialogue_line(of, dialogue, &line),
             (Running::Dialogue { of, .. }, _) => self.refuse(of, Refusal::Bad("Line too long")),
-            (Running::AppendEnd { of, request, nul }, event) => self.on_append_end(of, request, nul, event),
+            (Running::AppendLine(appends), event) => self.on_append_event(appends, event),
             (Running::Skipping { of, refusal }, Event::Skipped) => self.refuse(of, refusal),
             (_, Event::Command(bytes)) => self.on_command(&bytes, now),
             (_, Event::Literal(mark)) => self.on_literal(mark),
@@ -23,12 +28,13 @@ impl Server {
                     .map_or_else(|_| Origin::untagged(), Origin::of);
                 self.refuse_with_literal(of, Refusal::Bad("Command too long"), literal);
             }
+            (_, Event::Endless) => self.bye(TOO_LARGE_TO_SKIP),
             (_, Event::Skipped) => {}
         }
     }
 
     pub(super) fn on_command(&mut self, bytes: &Zeroizing<Vec<u8>>, now: Instant) {
-        let mut args = Scanner::new(bytes);
+        let mut args = Scanner::with_utf8(bytes, self.session.enabled.utf8_names());
         let Ok(tag) = args.tag() else {
             return self.refuse(Origin::untagged(), Refusal::Bad("Tag expected"));
         };
@@ -39,6 +45,8 @@ impl Server {
             .and_then(|()| Command::find(&mut args, &self.session));
         let flow = found.and_then(|command| {
             of.tells_expunges = command.tells_expunges;
+            self.session.holds_expunges = false;
+            self.session.notify.expunging = command.expunges();
             command.run(&mut args, &mut self.session)
         });
         self.said = now;
@@ -48,7 +56,7 @@ impl Server {
     /// A command goes on with a literal. Refused here, the client never sends it (or it is skipped).
     pub(super) fn on_literal(&mut self, mark: LiteralMark) {
         let so_far = self.collector.so_far();
-        let mut args = Scanner::new(so_far);
+        let mut args = Scanner::with_utf8(so_far, self.session.enabled.utf8_names());
         let Ok(tag) = args.tag() else {
             return self.refuse_with_literal(Origin::untagged(), Refusal::Bad("Tag expected"), Some(mark));
         };
@@ -58,23 +66,37 @@ impl Server {
             .map_err(Refusal::from)
             .and_then(|()| Command::find(&mut args, &self.session));
         let append = found.and_then(|command| {
-            if command.is_append() {
-                read_append(&mut args)
-            } else {
-                Ok(None)
+            if let Some(refusal) = self.too_large_without_asking(mark) {
+                return Err(refusal);
             }
+            if mark.binary && !command.is_append() {
+                return Err(Refusal::Bad("A literal8 is for messages"));
+            }
+            command.read_append(&mut args, &self.session)
         });
         match append {
             Err(refusal) => self.refuse_with_literal(of, refusal, Some(mark)),
-            Ok(Some(request)) => self.begin_append(of, request, mark),
-            Ok(None) if self.collector.has_room(mark.octets, self.limit()) => {
-                self.collector.accept(mark);
-                if mark.waits {
-                    self.session.out.line("+ OK");
-                }
+            Ok(Some((request, segment))) => {
+                self.session.holds_expunges = false;
+                self.begin_append(of, request, segment, Some(mark));
             }
+            Ok(None) if self.collector.has_room(mark.octets, self.limit()) => self.accept_argument(mark),
             Ok(None) => self.refuse_with_literal(of, Refusal::No("TOOBIG", "Literal too long"), Some(mark)),
         }
+    }
+
+    /// A literal that is an argument is put into the command.
+    pub(super) fn accept_argument(&mut self, mark: LiteralMark) {
+        self.collector.accept(mark);
+        if mark.waits {
+            self.session.out.line("+ OK");
+        }
+    }
+
+    /// With LITERAL-, a literal that the client sends without asking has a bound (RFC 7888 §5).
+    pub(super) fn too_large_without_asking(&self, mark: LiteralMark) -> Option<Refusal> {
+        let too_large = self.session.options.literal_minus && !mark.waits && mark.octets > LITERAL_MINUS_OCTETS;
+        too_large.then_some(Refusal::Bad("[TOOBIG] Literals of more than 4096 octets have to wait"))
     }
 
     pub(super) fn on_dialogue_line(&mut self, of: Origin, dialogue: Dialogue, line: &[u8]) {
@@ -99,7 +121,7 @@ impl Server {
             return self.refuse(of, refusal);
         }
         if mark.octets > self.session.options.skip_octets {
-            return self.bye("Literal too long");
+            return self.bye(TOO_LARGE_TO_SKIP);
         }
         self.running = Running::Skipping { of, refusal };
     }

@@ -1,7 +1,6 @@
 //! What the connection is in the middle of.
 
-use crate::collector::LiteralMark;
-use crate::command::AppendRequest;
+use super::append::Appends;
 use crate::session::{Dialogue, Done, Refusal, Task};
 
 /// The command under way.
@@ -14,25 +13,14 @@ pub(super) enum Running {
     Polling { of: Origin, outcome: Result<Done, Refusal> },
     /// Lines of a dialogue are awaited.
     Dialogue { of: Origin, dialogue: Dialogue },
-    /// The outside is asked whether a message may be appended.
-    AppendStart {
-        of: Origin,
-        request: AppendRequest,
-        mark: LiteralMark,
-    },
-    /// A message streams in.
-    AppendBody {
-        of: Origin,
-        request: AppendRequest,
-        left: u64,
-        nul: bool,
-    },
-    /// The message is in; the line's end is awaited.
-    AppendEnd {
-        of: Origin,
-        request: AppendRequest,
-        nul: bool,
-    },
+    /// The outside is asked whether a part of a message may be appended.
+    AppendAsking(Box<Appends>),
+    /// A literal streams in, with so many octets to come.
+    AppendBody { appends: Box<Appends>, left: u64 },
+    /// A literal is in; what follows it is awaited.
+    AppendLine(Box<Appends>),
+    /// No command runs, or IDLE does; what is told of new messages is awaited (RFC 5465 §5.2).
+    Announcing { task: Box<dyn Task>, then: Box<Running> },
     /// A refused command's literal goes by.
     Skipping { of: Origin, refusal: Refusal },
     /// The handshake is awaited.

@@ -17,7 +17,8 @@ pub(crate) struct Imap;
 impl Dialect for Imap {
     type Machine = Server;
 
-    /// Options are words: `scram` (it is offered), `starttls`, `clear` (a password may go in clear), `append=100`, `skip=100`, `bad=3`, `command=200`.
+    /// Options are words: `scram` (it is offered), `starttls`, `clear` (a password may go in clear), `append=100`, `skip=100`, `bad=3`, `command=200`,
+    /// `literal-minus`, `no-compress`.
     fn machine(&self, options: &str, now: Instant) -> Server {
         let mut set = Options {
             hostname: "imap.example.org".to_owned(),
@@ -33,6 +34,8 @@ impl Dialect for Imap {
                 "clear" => set.allow_plaintext_login = true,
                 "append" => set.append_limit_octets = number.into(),
                 "skip" => set.skip_octets = number.into(),
+                "literal-minus" => set.literal_minus = true,
+                "no-compress" => set.compress = false,
                 "bad" => set.bad_commands = number,
                 "command" => set.command_octets = number as usize,
                 _ => panic!("no such option: {name}"),

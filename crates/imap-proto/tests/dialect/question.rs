@@ -1,7 +1,10 @@
 //! Questions as text.
 
 use super::{render_flags, render_uids};
-use postroom_imap_proto::{ChangeMode, FetchItems, Question, Section, SectionText};
+use postroom_imap_proto::{
+    Appending, ChangeMode, FetchItems, Question, Section, SectionForm, SectionText, Watch, WatchedMailboxes,
+};
+use postroom_types::{InternalDate, SortKey, Uid};
 use postroom_wire::{Credentials, Evidence};
 
 fn render_login(credentials: &Credentials) -> String {
@@ -20,8 +23,19 @@ pub(super) fn render(question: &Question) -> String {
         Question::Status(name) => format!("status {name}"),
         Question::Select { name, read_only: false } => format!("select {name}"),
         Question::Select { name, read_only: true } => format!("examine {name}"),
+        Question::Statuses(names) => format!("statuses {}", names.join(" ")),
+        Question::DeletedOctets(name) => format!("deleted-octets {name}"),
+        Question::Quota => "quota".to_owned(),
+        Question::Vanished { since, among } => format!("vanished since {since} among {}", render_ranges(among)),
         Question::Unselect => "unselect".to_owned(),
-        Question::Create(name) => format!("create {name}"),
+        Question::Create {
+            name,
+            special_use: None,
+        } => format!("create {name}"),
+        Question::Create {
+            name,
+            special_use: Some(special),
+        } => format!("create {name} {}", special.attribute()),
         Question::Delete(name) => format!("delete {name}"),
         Question::Rename { from, to } => format!("rename {from} to {to}"),
         Question::Subscribe { name, subscribed: true } => format!("subscribe {name}"),
@@ -30,29 +44,106 @@ pub(super) fn render(question: &Question) -> String {
             subscribed: false,
         } => format!("unsubscribe {name}"),
         Question::AppendStart { name, octets } => format!("append-start {name} {octets}"),
+        Question::AppendMore { octets } => format!("append-more {octets}"),
+        Question::AppendUrl(url) => format!("append-url {url}"),
         Question::Append {
             name,
-            flags,
-            internal_date,
+            messages,
+            replaces,
         } => {
-            let date = internal_date.map_or("now".to_owned(), |date| date.to_string());
-            format!("append {name} {} {date}", render_flags(flags))
+            let messages: String = messages.iter().map(render_appending).collect();
+            let replaces = replaces.map_or(String::new(), |uid| format!(" replacing {uid}"));
+            format!("append {name}{messages}{replaces}")
         }
-        Question::Fetch { uids, items } => format!("fetch {}{}", render_uids(uids), render_items(items)),
-        Question::Store { uids, change } => {
+        Question::Fetch {
+            uids,
+            items,
+            changed_since,
+        } => {
+            let since = changed_since.map_or(String::new(), |since| format!(" changed-since {since}"));
+            format!("fetch {}{}{since}", render_uids(uids), render_items(items))
+        }
+        Question::Store {
+            uids,
+            change,
+            unchanged_since,
+        } => {
             let mode = match change.mode {
                 ChangeMode::Add => "+",
                 ChangeMode::Remove => "-",
                 ChangeMode::Replace => "=",
             };
-            format!("store {} {mode}{}", render_uids(uids), render_flags(&change.flags))
+            let since = unchanged_since.map_or(String::new(), |since| format!(" unchanged-since {since}"));
+            format!(
+                "store {} {mode}{}{since}",
+                render_uids(uids),
+                render_flags(&change.flags)
+            )
         }
         Question::Copy { uids, to } => format!("copy {} to {to}", render_uids(uids)),
         Question::Move { uids, to } => format!("move {} to {to}", render_uids(uids)),
         Question::Expunge(uids) => format!("expunge {}", render_uids(uids)),
         Question::Search { among, program } => format!("search {} {program:?}", render_uids(among)),
+        Question::Sort { among, program, keys } => {
+            let reverse = |key: &SortKey| if key.reverse { "-" } else { "" };
+            let keys: String = keys
+                .iter()
+                .map(|key| format!(" {}{:?}", reverse(key), key.by))
+                .collect();
+            format!("sort {} {program:?} by{keys}", render_uids(among))
+        }
+        Question::Thread {
+            among,
+            program,
+            algorithm,
+        } => format!("thread {} {program:?} {algorithm:?}", render_uids(among)),
+        Question::Watch(watches) => {
+            let watches: String = watches.iter().map(render_watch).collect();
+            format!("watch{watches}")
+        }
         Question::Poll => "poll".to_owned(),
     }
+}
+
+/// ` (\Seen) now`
+fn render_appending(appending: &Appending) -> String {
+    let date = appending.internal_date.map_or("now".to_owned(), render_date);
+    let binary = if appending.binary { " binary" } else { "" };
+    format!(" {} {date}{binary}", render_flags(&appending.flags))
+}
+
+/// Seconds since 1970 UTC, and the zone unless it is UTC: `760168345-0800`.
+fn render_date(date: InternalDate) -> String {
+    let (seconds, zone) = (date.seconds, date.zone_minutes());
+    let sign = match zone.signum() {
+        0 => return seconds.to_string(),
+        1 => '+',
+        _ => '-',
+    };
+    format!("{seconds}{sign}{:02}{:02}", zone.abs() / 60, zone.abs() % 60)
+}
+
+fn render_watch(watch: &Watch) -> String {
+    let which = match &watch.mailboxes {
+        WatchedMailboxes::Inboxes => "inboxes".to_owned(),
+        WatchedMailboxes::Personal => "personal".to_owned(),
+        WatchedMailboxes::Subscribed => "subscribed".to_owned(),
+        WatchedMailboxes::Subtree(names) => format!("subtree {}", names.join(",")),
+        WatchedMailboxes::Names(names) => names.join(","),
+    };
+    let words = [
+        (watch.messages, " messages"),
+        (watch.flags, " flags"),
+        (watch.names, " names"),
+        (watch.subscriptions, " subscriptions"),
+    ];
+    let words: String = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    format!(" [{which}:{words}]")
+}
+
+fn render_ranges(ranges: &[(Uid, Uid)]) -> String {
+    let show = |(a, b): &(Uid, Uid)| if a == b { a.to_string() } else { format!("{a}:{b}") };
+    ranges.iter().map(show).collect::<Vec<_>>().join(",")
 }
 
 fn render_items(items: &FetchItems) -> String {
@@ -62,6 +153,8 @@ fn render_items(items: &FetchItems) -> String {
         (items.size, " size"),
         (items.summary, " summary"),
         (items.ids, " ids"),
+        (items.save_date, " save-date"),
+        (items.preview, " preview"),
     ];
     let mut text: String = words
         .iter()
@@ -78,6 +171,11 @@ fn render_items(items: &FetchItems) -> String {
 }
 
 fn render_section(section: &Section) -> String {
+    let form = match section.form {
+        SectionForm::Body => "",
+        SectionForm::Binary => "binary:",
+        SectionForm::BinarySize => "binary-size:",
+    };
     let part: String = section.part.iter().map(|number| format!("{number}.")).collect();
     let what = match &section.text {
         SectionText::All => "all".to_owned(),
@@ -87,8 +185,10 @@ fn render_section(section: &Section) -> String {
         SectionText::HeaderFields { names, not: false } => format!("fields({})", names.join(",")),
         SectionText::HeaderFields { names, not: true } => format!("not-fields({})", names.join(",")),
     };
-    let partial = section
-        .partial
-        .map_or(String::new(), |(origin, octets)| format!("<{origin}.{octets}>"));
-    format!(" {part}{what}{partial}")
+    let partial = match section.partial {
+        None => String::new(),
+        Some((origin, u64::MAX)) => format!("<{origin}>"),
+        Some((origin, octets)) => format!("<{origin}.{octets}>"),
+    };
+    format!(" {form}{part}{what}{partial}")
 }
