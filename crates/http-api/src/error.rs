@@ -185,8 +185,10 @@ fn identity_shown(error: &IdentityError) -> Shown {
 
 fn mail_shown(error: &MailError) -> Shown {
     match error {
-        MailError::NoSuchMailbox | MailError::NoSuchInbox(_) => shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found"),
-        MailError::AlreadyExists | MailError::Cannot(_) | MailError::HasChildren => {
+        MailError::NoSuchMailbox | MailError::NoSuchMessage | MailError::NoSuchInbox(_) => {
+            shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found")
+        }
+        MailError::AlreadyExists | MailError::Cannot(_) | MailError::SpecialUse | MailError::HasChildren => {
             shown(StatusCode::CONFLICT, "CONFLICT", error.to_string())
         }
         MailError::OverQuota(_) => shown(StatusCode::INSUFFICIENT_STORAGE, "OVER_QUOTA", "the inbox is full"),

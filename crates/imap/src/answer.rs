@@ -1,43 +1,43 @@
 //! Answers the questions of the IMAP machine.
 
-use crate::fault::{of_intake, of_login, of_mail};
+use crate::append::Appending;
 use crate::selected::{SelectedMailbox, goodbye};
 use crate::service::Service;
+use crate::watch::Watching;
 use bytes::Bytes;
-use postroom_identity::{Login, LoginError, Purpose};
+use postroom_identity::Login;
 use postroom_imap_proto::{Answer, Fault, News, Question, Server};
-use postroom_intake::Spool;
-use postroom_mailstore::Mailstore;
 use postroom_net::Answerer;
-use postroom_types::{BlobSpan, InboxId, Lsn, MessageFlags, Uid, UidValidity};
-use postroom_wire::{Credentials, Evidence, ScramProof};
+use postroom_types::{BlobSpan, InboxId, Lsn};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// The answer to a failed login never waits longer than so many times the first.
-const MOST_DELAYS: u32 = 5;
 /// After the store has failed to say what is new, it is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// One session's answers.
+/// One session's answers. What few sessions have, and seldom, is boxed: most sessions idle.
 pub struct Session {
     pub(crate) service: Arc<Service>,
-    peer: IpAddr,
-    pub(crate) login: Option<Login>,
+    pub(crate) peer: IpAddr,
+    pub(crate) login: Option<Box<Login>>,
     /// Wake-ups of the inbox, since login.
-    wake_ups: Option<watch::Receiver<Lsn>>,
+    pub(crate) wake_ups: Option<watch::Receiver<Lsn>>,
     /// A wake-up came and what it is about was not looked at yet.
-    awake: bool,
+    pub(crate) awake: bool,
     pub(crate) selected: Option<SelectedMailbox>,
-    spool: Spool,
-    failed_logins: u32,
+    /// What was handed over for APPEND.
+    pub(crate) appending: Option<Box<Appending>>,
+    /// What NOTIFY asks for.
+    pub(crate) watching: Option<Box<Watching>>,
+    /// Room for large decoded parts, until they have been sent: then the next question comes.
+    pub(crate) decoded: Option<OwnedSemaphorePermit>,
+    pub(crate) failed_logins: u32,
 }
 
 impl Session {
-    pub(crate) fn new(service: Arc<Service>, peer: IpAddr) -> Self {
-        let spool = service.spooler.spool();
+    pub(crate) const fn new(service: Arc<Service>, peer: IpAddr) -> Self {
         Self {
             service,
             peer,
@@ -45,7 +45,9 @@ impl Session {
             wake_ups: None,
             awake: false,
             selected: None,
-            spool,
+            appending: None,
+            watching: None,
+            decoded: None,
             failed_logins: 0,
         }
     }
@@ -53,47 +55,6 @@ impl Session {
     /// Whose inbox it is.
     pub(crate) fn inbox(&self) -> Result<InboxId, Fault> {
         self.login.as_ref().map(|login| login.inbox.id).ok_or(Fault::Internal)
-    }
-
-    /// Gives what we prove ourselves with to a client that has shown a proof.
-    async fn log_in(&mut self, credentials: &Credentials) -> Result<Option<[u8; 32]>, Fault> {
-        match self.check(credentials).await {
-            Ok((login, server_signature)) => {
-                let topic = Mailstore::topic(login.inbox.id);
-                self.wake_ups = Some(self.service.mailstore.store().watch(topic));
-                // What was revoked between the check and the watch is found at the first look.
-                self.awake = true;
-                self.login = Some(login);
-                Ok(server_signature)
-            }
-            Err(error) => {
-                let fault = of_login(&error);
-                self.failed_logins += 1;
-                tokio::time::sleep(self.service.failure_delay * self.failed_logins.min(MOST_DELAYS)).await;
-                Err(fault)
-            }
-        }
-    }
-
-    async fn check(&self, credentials: &Credentials) -> Result<(Login, Option<[u8; 32]>), LoginError> {
-        let (identity, source, purpose) = (&self.service.identity, self.peer, Purpose::Imap);
-        let user = credentials.user.as_str();
-        match &credentials.evidence {
-            Evidence::Password(password) => {
-                let login = identity.login(user, password, source, purpose).await?;
-                Ok((login, None))
-            }
-            Evidence::Token(token) => {
-                let user = Some(user).filter(|user| !user.is_empty());
-                let login = identity.login_with_token(user, token, source, purpose).await?;
-                Ok((login, None))
-            }
-            Evidence::Scram(ScramProof { auth_message, proof }) => {
-                let proved = identity.login_with_proof(user, auth_message, proof, source, purpose);
-                let (login, server_signature) = proved.await?;
-                Ok((login, Some(server_signature)))
-            }
-        }
     }
 
     /// Takes a wake-up, if one came.
@@ -106,8 +67,8 @@ impl Session {
         }
     }
 
-    /// Looks at what happened: whether the session may go on, and what is new in its mailbox. `None`: it cannot be
-    /// found out now.
+    /// Looks at what happened: whether the session may go on, and what is new in its mailbox and in those it watches.
+    /// `None`: it cannot be found out now, and nothing counts as told.
     async fn look(&mut self) -> Option<News> {
         self.notice();
         if self.awake {
@@ -121,9 +82,17 @@ impl Session {
                 }
             }
         }
-        match self.poll().await {
-            Ok(news) => {
+        let looked = match self.refresh().await {
+            Ok(Some(end)) => return Some(end),
+            Ok(None) => self.elsewhere().await,
+            Err(error) => Err(error),
+        };
+        match looked {
+            // Nothing is awaited from here on: what counts as told is told.
+            Ok(elsewhere) => {
                 self.awake = false;
+                let mut news = self.take_news();
+                news.others = self.take_others(elsewhere);
                 Some(news)
             }
             Err(error) => {
@@ -132,86 +101,79 @@ impl Session {
             }
         }
     }
-
-    async fn may_append(&mut self, name: &str, octets: u64) -> Result<(), Fault> {
-        // What was handed over and not appended is void.
-        self.spool = self.service.spooler.spool();
-        if octets > self.service.intake.options().max_message_octets {
-            return Err(Fault::TooBig);
-        }
-        let (inbox, _) = self.find(name).await?;
-        let usage = self.service.mailstore.usage(inbox).await.map_err(|e| of_mail(&e))?;
-        if usage.octets >= usage.quota_octets {
-            Err(Fault::OverQuota)
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn append(
-        &mut self,
-        name: &str,
-        flags: MessageFlags,
-        internal_date: Option<i64>,
-    ) -> Result<(UidValidity, Uid), Fault> {
-        let inbox = self.inbox()?;
-        Self::check_keywords(&flags)?;
-        let spool = std::mem::replace(&mut self.spool, self.service.spooler.spool());
-        let (content, _room) = spool.finish().await.map_err(|error| {
-            tracing::error!(%error, "cannot spool a message");
-            Fault::Unavailable
-        })?;
-        let octets = content.len();
-        let intake = &self.service.intake;
-        let placed = intake.append(inbox, name, content, flags, internal_date).await;
-        let placed = placed.map_err(|error| of_intake(&error))?;
-        tracing::info!(msg = %placed.email_id, %inbox, peer = %self.peer, octets, "appended");
-        Ok((placed.uid_validity, placed.uid))
-    }
 }
 
 impl Answerer for Session {
     type Machine = Server;
 
     async fn answer(&mut self, question: Question) -> Answer {
+        self.decoded = None;
         match question {
             Question::Login(credentials) => Answer::Login(self.log_in(&credentials).await),
             Question::Mailboxes => Answer::Mailboxes(self.mailboxes().await),
             Question::Status(name) => Answer::Status(self.status(&name).await),
+            Question::Statuses(names) => Answer::Statuses(self.statuses(&names).await),
+            Question::DeletedOctets(name) => Answer::DeletedOctets(self.deleted_octets(&name).await),
+            Question::Quota => Answer::Quota(self.quota().await),
             Question::Select { name, read_only } => Answer::Selected(self.select(&name, read_only).await),
+            Question::Vanished { since, among } => Answer::Vanished(self.vanished(since, &among).await),
             Question::Unselect => {
                 self.selected = None;
                 Answer::Done(Ok(()))
             }
-            Question::Create(name) => Answer::Done(self.create(&name).await),
+            Question::Create { name, special_use } => Answer::Created(self.create(&name, special_use).await),
             Question::Delete(name) => Answer::Done(self.delete(&name).await),
             Question::Rename { from, to } => Answer::Done(self.rename(&from, &to).await),
             Question::Subscribe { name, subscribed } => Answer::Done(self.subscribe(&name, subscribed).await),
-            Question::AppendStart { name, octets } => Answer::Done(self.may_append(&name, octets).await),
+            Question::AppendStart { name, octets } => Answer::Done(self.append_start(&name, octets).await),
+            Question::AppendMore { octets } => Answer::Done(self.append_more(octets)),
+            Question::AppendUrl(url) => Answer::Done(self.append_url(&url).await),
             Question::Append {
                 name,
-                flags,
-                internal_date,
-            } => Answer::Appended(self.append(&name, flags, internal_date).await),
-            Question::Fetch { uids, items } => Answer::Fetched(self.fetch(&uids, &items).await),
-            Question::Store { uids, change } => Answer::Stored(self.store(&uids, &change).await),
+                messages,
+                replaces,
+            } => Answer::Appended(self.append(&name, messages, replaces).await),
+            Question::Fetch {
+                uids,
+                items,
+                changed_since,
+            } => Answer::Fetched(self.fetch(&uids, &items, changed_since).await),
+            Question::Store {
+                uids,
+                change,
+                unchanged_since,
+            } => Answer::Stored(self.store(&uids, &change, unchanged_since).await),
             Question::Copy { uids, to } => Answer::Copied(self.copy(&uids, &to).await),
             Question::Move { uids, to } => Answer::Copied(self.move_messages(&uids, &to).await),
             Question::Expunge(uids) => Answer::Done(self.expunge(&uids).await),
             Question::Search { among, program } => Answer::Found(self.search(&among, &program).await),
+            Question::Sort { among, program, keys } => Answer::Found(self.sort(&among, &program, &keys).await),
+            Question::Thread {
+                among,
+                program,
+                algorithm,
+            } => Answer::Threads(self.thread(&among, &program, algorithm).await),
+            Question::Watch(watches) => Answer::Watching(self.watch(watches).await),
             Question::Poll => Answer::News(self.look().await.unwrap_or_default()),
         }
     }
 
     async fn body(&mut self, chunk: Bytes) {
-        self.spool.push(&chunk).await;
+        if let Some(appending) = &mut self.appending {
+            appending.push(&chunk).await;
+        }
     }
 
-    async fn body_end(&mut self) {}
+    async fn body_end(&mut self) {
+        if let Some(appending) = &mut self.appending {
+            appending.end_message();
+        }
+    }
 
     /// Cancel safe: what a wake-up was about stays to be looked at until it was, and looking changes what counts as
     /// told only at its end.
     async fn news(&mut self) -> News {
+        self.decoded = None;
         loop {
             if !self.awake {
                 let Some(wake_ups) = &mut self.wake_ups else {
@@ -243,6 +205,11 @@ impl Answerer for Session {
 }
 
 /// Whether there is nothing that a client would be told.
-fn is_empty(news: &News) -> bool {
-    news.appended.is_empty() && news.flags.is_empty() && news.expunged.is_empty() && news.bye.is_none()
+const fn is_empty(news: &News) -> bool {
+    news.appended.is_empty()
+        && news.flags.is_empty()
+        && news.expunged.is_empty()
+        && news.present.is_none()
+        && news.others.is_empty()
+        && news.bye.is_none()
 }

@@ -16,6 +16,8 @@ pub(crate) fn of_mail(error: &MailError) -> Fault {
         MailError::HasChildren => Fault::HasChildren,
         MailError::TooBig => Fault::TooBig,
         MailError::Limit(_) => Fault::Limit,
+        MailError::SpecialUse => Fault::UseAttr,
+        MailError::NoSuchMessage => Fault::Gone,
         // The session is about to be told that its inbox is gone.
         MailError::NoSuchInbox(_) => Fault::Unavailable,
         MailError::Full | MailError::Unavailable => {

@@ -1,208 +1,192 @@
-//! FETCH: rows first, bodies only as places in the store.
+//! FETCH: what is known of the open mailbox first, rows only if they are asked for, bodies last and all at once.
 
 use crate::answer::Session;
 use crate::fault::of_mail;
-use crate::section::{Wanted, find, header_fields, partial};
-use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FlagChange, Section, SectionText};
-use postroom_mailstore::{Content, FlagsAt, Meta};
-use postroom_types::{BlobSpan, EmailId, Flag, Flags, MessageFlags, Part, Piece, ThreadId, Uid};
-use std::collections::{HashMap, HashSet};
+use crate::section::is_whole;
+use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange};
+use postroom_mailstore::{Content, MessageState, SharedMailbox};
+use postroom_types::{EmailId, Flag, Flags, MessageFlags, ModSeq, Summary, ThreadId, Uid};
 
-/// What is read of a header to choose fields from. What lies beyond is not found.
-const HEADER_OCTETS: u64 = 256 << 10;
-/// Bodies up to this size are read together with those of other messages.
-const SMALL_OCTETS: u64 = 64 << 10;
-/// What the small bodies of one answer have together at most.
-const SMALL_OCTETS_OF_PIECE: u64 = 1 << 20;
+/// A message that is asked for, as it is now.
+struct Wanted {
+    uid: Uid,
+    state: MessageState,
+    /// This very question has set `\Seen`.
+    seen_now: bool,
+}
+
+/// What rows say of a message.
+pub(crate) struct Source {
+    pub(crate) email_id: EmailId,
+    pub(crate) thread_id: ThreadId,
+    /// If asked for.
+    pub(crate) summary: Option<Summary>,
+    /// If asked for.
+    pub(crate) content: Option<Content>,
+}
+
+/// Which rows an answer takes.
+#[derive(Clone, Copy)]
+struct Needs {
+    summary: bool,
+    content: bool,
+}
+
+impl Needs {
+    fn of(items: &FetchItems) -> Self {
+        Self {
+            summary: items.summary || items.preview || !items.sections.iter().all(is_whole),
+            content: !items.sections.is_empty(),
+        }
+    }
+}
 
 impl Session {
-    pub(crate) async fn fetch(&mut self, uids: &[Uid], items: &FetchItems) -> Result<Vec<Fetched>, Fault> {
-        let (inbox, mailbox) = self.selected()?;
-        let changed = if items.set_seen {
-            self.set_seen(uids).await?
-        } else {
-            HashSet::new()
-        };
-        let mailstore = &self.service.mailstore;
-        let has_sections = !items.sections.is_empty();
-        let needs_meta = items.internal_date || items.size || items.summary || items.ids || has_sections;
-        let flags = if items.flags || !needs_meta {
-            Some(mailstore.flags(inbox, mailbox, uids).await.map_err(|e| of_mail(&e))?)
-        } else {
-            None
-        };
-        if !needs_meta {
-            let rows = flags.unwrap_or_default();
-            return Ok(rows.into_iter().map(|row| from_flags(row, items, &changed)).collect());
+    pub(crate) async fn fetch(
+        &mut self,
+        uids: &[Uid],
+        items: &FetchItems,
+        changed_since: Option<ModSeq>,
+    ) -> Result<FetchedPiece, Fault> {
+        let shared = self.fresh().await?;
+        let mut gone = 0;
+        let mut wanted = Vec::with_capacity(uids.len());
+        for (uid, state) in uids.iter().zip(shared.states(uids)) {
+            match state {
+                None => gone += 1,
+                Some(state) if changed_since.is_some_and(|since| state.modseq <= since) => {}
+                Some(state) => wanted.push(Wanted {
+                    uid: *uid,
+                    state,
+                    seen_now: false,
+                }),
+            }
         }
-        let metas = mailstore
-            .metadata(inbox, mailbox, uids, items.summary || has_sections)
-            .await;
-        let metas = metas.map_err(|e| of_mail(&e))?;
-        let contents = self.contents(&metas, has_sections).await?;
-        let mut all = Vec::with_capacity(uids.len());
-        for meta in metas {
-            let content = contents.get(&meta.email_id);
-            if has_sections && content.is_none() {
-                // Expunged meanwhile.
+        if items.set_seen {
+            self.set_seen(&mut wanted).await?;
+        }
+        if items.is_light() {
+            let messages = wanted.into_iter().map(|message| message.told(items)).collect();
+            return Ok(FetchedPiece { messages, gone });
+        }
+        let sources = self.sources(&shared, &wanted, Needs::of(items)).await?;
+        let mut messages = Vec::with_capacity(wanted.len());
+        let mut kept = Vec::with_capacity(wanted.len());
+        for (message, source) in wanted.into_iter().zip(sources) {
+            let Some(source) = source else {
+                // Expunged since the mailbox was looked at.
+                gone += 1;
                 continue;
-            }
-            let row = match &flags {
-                None => None,
-                Some(rows) => match rows.binary_search_by_key(&meta.uid, |(uid, ..)| *uid) {
-                    Ok(index) => Some(rows[index].clone()),
-                    // Expunged between the two reads, or not all there at the first.
-                    Err(_) => continue,
-                },
             };
-            all.push(self.fetched(meta, row, content, items, &changed).await?);
+            messages.push(message.told(items));
+            kept.push(source);
         }
-        self.read_small_bodies(&mut all).await?;
-        Ok(all)
+        self.read_sections(&mut messages, &kept, &items.sections).await?;
+        for (message, source) in messages.iter_mut().zip(kept) {
+            add_source(message, source, items);
+        }
+        Ok(FetchedPiece { messages, gone })
     }
 
-    /// Where the bytes of these messages are; empty if nobody asks.
-    async fn contents(&self, metas: &[Meta], wanted: bool) -> Result<HashMap<EmailId, Content>, Fault> {
-        if !wanted {
-            return Ok(HashMap::new());
-        }
-        let ids: Vec<EmailId> = metas.iter().map(|meta| meta.email_id).collect();
-        let found = self
-            .service
-            .mailstore
-            .contents(self.inbox()?, &ids)
-            .await
-            .map_err(|e| of_mail(&e))?;
-        Ok(ids
-            .into_iter()
-            .zip(found)
-            .filter_map(|(id, content)| Some((id, content?)))
-            .collect())
-    }
-
-    /// Reads the small bodies of all these messages in one call; large ones are streamed when their turn comes.
-    async fn read_small_bodies(&self, messages: &mut [Fetched]) -> Result<(), Fault> {
-        let pieces = messages
-            .iter_mut()
-            .flat_map(|message| &mut message.sections)
-            .flatten()
-            .flatten();
-        let mut left = SMALL_OCTETS_OF_PIECE;
-        let mut small = Vec::new();
-        for piece in pieces {
-            if let Piece::Stored(span) = piece
-                && span.octets <= SMALL_OCTETS.min(left)
-            {
-                left -= span.octets;
-                small.push((*span, piece));
-            }
-        }
-        let spans: Vec<BlobSpan> = small.iter().map(|(span, _)| *span).collect();
-        if spans.is_empty() {
+    /// Sets `\Seen` where it is not set, and notes where that was.
+    async fn set_seen(&mut self, wanted: &mut [Wanted]) -> Result<(), Fault> {
+        let is_unseen = |message: &&Wanted| !message.state.flags.system.contains(Flag::Seen);
+        let unseen: Vec<Uid> = wanted.iter().filter(is_unseen).map(|message| message.uid).collect();
+        if unseen.is_empty() {
             return Ok(());
         }
-        let found = self
-            .service
-            .mailstore
-            .read_blobs(&spans)
-            .await
-            .map_err(|e| of_mail(&e))?;
-        for ((span, piece), bytes) in small.into_iter().zip(found) {
-            // One that is gone stays a place in the store, and is found to be gone when its turn comes.
-            if let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 == span.octets) {
-                *piece = Piece::Inline(bytes.into());
+        let change = FlagChange {
+            mode: ChangeMode::Add,
+            flags: MessageFlags::system(Flags::NONE.with(Flag::Seen)),
+        };
+        let mut now = self
+            .change_flags(&unseen, &change, None)
+            .await?
+            .now
+            .into_iter()
+            .peekable();
+        for message in wanted {
+            if let Some((_, flags, modseq)) = now.next_if(|(uid, ..)| *uid == message.uid) {
+                (message.state.flags, message.state.modseq) = (flags, modseq);
+                message.seen_now = true;
             }
         }
         Ok(())
     }
 
-    /// Sets `\Seen` where it is not set, and says where that was.
-    async fn set_seen(&mut self, uids: &[Uid]) -> Result<HashSet<Uid>, Fault> {
-        let (inbox, mailbox) = self.selected()?;
-        let rows = self
-            .service
-            .mailstore
-            .flags(inbox, mailbox, uids)
-            .await
-            .map_err(|e| of_mail(&e))?;
-        let is_unseen = |(_, flags, _): &&FlagsAt| !flags.system.contains(Flag::Seen);
-        let unseen: Vec<Uid> = rows.iter().filter(is_unseen).map(|(uid, ..)| *uid).collect();
-        if unseen.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let flags = MessageFlags::system(Flags::NONE.with(Flag::Seen));
-        self.change_flags(
-            &unseen,
-            &FlagChange {
-                mode: ChangeMode::Add,
-                flags,
-            },
-        )
-        .await?;
-        Ok(unseen.into_iter().collect())
-    }
-
-    /// One message's data.
-    async fn fetched(
+    /// The rows of messages, in their order. `None` for what is gone, and not remembered either.
+    async fn sources(
         &self,
-        meta: Meta,
-        row: Option<FlagsAt>,
-        content: Option<&Content>,
-        items: &FetchItems,
-        changed: &HashSet<Uid>,
-    ) -> Result<Fetched, Fault> {
-        let summary = meta.summary.unwrap_or_default();
-        let mut sections = Vec::with_capacity(items.sections.len());
-        if let Some(content) = content {
-            for section in &items.sections {
-                sections.push(self.section(content, &summary.root, section).await?);
-            }
-        }
-        let modseq = row.as_ref().map_or_else(Default::default, |(.., modseq)| *modseq);
-        Ok(Fetched {
-            uid: meta.uid,
-            flags: row.map(|(_, flags, _)| flags),
-            modseq,
-            flags_changed: changed.contains(&meta.uid),
-            internal_date: meta.internal_date,
-            size_octets: meta.size_octets,
-            email_id: meta.email_id,
-            thread_id: meta.thread_id,
-            summary: items.summary.then(|| Box::new((summary.envelope, summary.root))),
-            sections,
-        })
-    }
-
-    async fn section(&self, content: &Content, root: &Part, section: &Section) -> Result<Option<Vec<Piece>>, Fault> {
-        let pieces = match (find(root, section), &section.text) {
-            (Wanted::Nothing, _) => return Ok(None),
-            (Wanted::Fields(range), SectionText::HeaderFields { names, not }) => {
-                let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
-                let header = self.service.mailstore.read(content, range.start..end).await;
-                let header = header.map_err(|e| of_mail(&e))?.unwrap_or_default();
-                vec![Piece::Inline(header_fields(&header, names, *not))]
-            }
-            (Wanted::Octets(range) | Wanted::Fields(range), _) => content.pieces(range),
+        shared: &SharedMailbox,
+        wanted: &[Wanted],
+        needs: Needs,
+    ) -> Result<Vec<Option<Source>>, Fault> {
+        let inbox = self.inbox()?;
+        let mailstore = &self.service.mailstore;
+        let uids: Vec<Uid> = wanted.iter().map(|message| message.uid).collect();
+        let metas = mailstore.metadata(inbox, shared.id(), &uids, needs.summary).await;
+        let metas = metas.map_err(|e| of_mail(&e))?;
+        let contents = if needs.content {
+            let ids: Vec<EmailId> = metas.iter().map(|meta| meta.email_id).collect();
+            mailstore.contents(inbox, &ids).await.map_err(|e| of_mail(&e))?
+        } else {
+            metas.iter().map(|_| None).collect()
         };
-        Ok(Some(match section.partial {
-            Some((origin, octets)) => partial(pieces, origin, octets),
-            None => pieces,
-        }))
+        let mut rows = metas.into_iter().zip(contents).peekable();
+        let of = |uid: &Uid| match rows.next_if(|(meta, _)| meta.uid == *uid) {
+            Some((meta, content)) if content.is_some() || !needs.content => Some(Source {
+                email_id: meta.email_id,
+                thread_id: meta.thread_id,
+                summary: meta.summary,
+                content,
+            }),
+            _ => ghost(shared, *uid),
+        };
+        Ok(uids.iter().map(of).collect())
     }
 }
 
-fn from_flags((uid, flags, modseq): FlagsAt, items: &FetchItems, changed: &HashSet<Uid>) -> Fetched {
-    Fetched {
-        uid,
-        flags: items.flags.then_some(flags),
-        modseq,
-        flags_changed: changed.contains(&uid),
-        // Not asked for.
-        internal_date: 0,
-        size_octets: 0,
-        email_id: EmailId::from_bytes([0; 16]),
-        thread_id: ThreadId::from_bytes([0; 16]),
-        summary: None,
-        sections: Vec::new(),
+/// What is remembered of a message that was expunged, and which this session was not told of.
+fn ghost(shared: &SharedMailbox, uid: Uid) -> Option<Source> {
+    let ghost = shared.ghost(uid)?;
+    Some(Source {
+        email_id: ghost.meta.email_id,
+        thread_id: ghost.meta.thread_id,
+        summary: ghost.meta.summary.clone(),
+        content: Some(ghost.content.clone()),
+    })
+}
+
+impl Wanted {
+    /// What is told of it without looking at its rows.
+    fn told(self, items: &FetchItems) -> Fetched {
+        let Self { uid, state, seen_now } = self;
+        Fetched {
+            uid,
+            modseq: state.modseq,
+            flags: (items.flags || seen_now).then_some(state.flags),
+            flags_changed: seen_now,
+            internal_date: state.internal_date,
+            size_octets: state.size_octets,
+            // Not asked for, or said by rows.
+            email_id: EmailId::from_bytes([0; 16]),
+            thread_id: ThreadId::from_bytes([0; 16]),
+            summary: None,
+            sections: Vec::new(),
+            save_date: state.saved_at.filter(|_| items.save_date),
+            preview: None,
+        }
+    }
+}
+
+fn add_source(message: &mut Fetched, source: Source, items: &FetchItems) {
+    message.email_id = source.email_id;
+    message.thread_id = source.thread_id;
+    let Some(summary) = source.summary else { return };
+    if items.preview {
+        message.preview = Some(summary.preview);
+    }
+    if items.summary {
+        message.summary = Some(Box::new((summary.envelope, summary.root)));
     }
 }

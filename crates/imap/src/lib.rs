@@ -5,8 +5,13 @@
 //! when its inbox is deleted or its credentials no longer count; it knows UIDs, never sequence numbers.
 
 mod answer;
+mod append;
+mod bodies;
+mod catenate;
+mod change;
 mod fault;
 mod fetch;
+mod login;
 mod mailboxes;
 mod options;
 mod recent;
@@ -14,6 +19,9 @@ mod search;
 mod section;
 mod selected;
 mod service;
+mod transfer;
+mod url;
+mod watch;
 
 pub use answer::Session;
 pub use options::Options;

@@ -1,9 +1,13 @@
 //! Which bytes a section of a message is (RFC 3501 §6.4.5, RFC 9051 §6.4.5.1).
 
+use crate::transfer::Encoding;
 use postroom_imap_proto::{Section, SectionText};
 use postroom_message::fields;
 use postroom_types::{Part, PartBody, Piece};
 use std::ops::Range;
+
+/// What is read of a header to choose fields from. What lies beyond is not found.
+pub(crate) const HEADER_OCTETS: u64 = 256 << 10;
 
 /// What has to be read for a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +16,15 @@ pub(crate) enum Wanted {
     Octets(Range<u64>),
     /// Some fields of the header at these octets.
     Fields(Range<u64>),
+    /// What these octets are without their transfer encoding.
+    Decoded(Range<u64>, Encoding),
     /// There is no such part: NIL.
     Nothing,
+}
+
+/// Whether a section is the whole message as it stands, so that nothing has to be known of its structure.
+pub(crate) fn is_whole(section: &Section) -> bool {
+    section.part.is_empty() && section.text == SectionText::All
 }
 
 /// Finds a section in a message with this root.
@@ -27,9 +38,11 @@ pub(crate) fn find(root: &Part, section: &Section) -> Wanted {
         (_, PartBody::Message(inner)) => Some(&inner.1),
         _ => None,
     };
-    let whole = section.part.is_empty();
     match (&section.text, message) {
-        (SectionText::All, _) if whole => Wanted::Octets(0..part.end_offset),
+        (SectionText::All, _) if is_whole(section) => Wanted::Octets(0..part.end_offset),
+        (SectionText::All, _) if section.is_decoded() => {
+            Wanted::Decoded(part.body_offset..part.end_offset, Encoding::of(part))
+        }
         (SectionText::All, _) => Wanted::Octets(part.body_offset..part.end_offset),
         (SectionText::Mime, _) => Wanted::Octets(part.header_offset..part.body_offset),
         (SectionText::Header, Some(message)) => Wanted::Octets(message.header_offset..message.body_offset),
@@ -76,7 +89,7 @@ pub(crate) fn header_fields(header: &[u8], names: &[String], not: bool) -> Vec<u
     out
 }
 
-/// `<origin.count>`: only these octets of the section.
+/// `<origin.count>`: only these octets of the section, as many as there are.
 pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece> {
     let (mut skip, mut left) = (origin, count);
     let mut out = Vec::with_capacity(pieces.len());
@@ -105,6 +118,7 @@ pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postroom_imap_proto::SectionForm;
     use postroom_message::summarize;
     use postroom_types::{BlobId, BlobSpan};
 
@@ -120,11 +134,13 @@ mod tests {
             &Section {
                 part: part.to_vec(),
                 text: text.clone(),
+                form: SectionForm::Body,
                 partial: None,
             },
         ) {
             Wanted::Nothing => None,
             Wanted::Octets(range) => Some(slice(range).to_owned()),
+            Wanted::Decoded(..) => panic!("BODY is never decoded"),
             Wanted::Fields(range) => {
                 let SectionText::HeaderFields { names, not } = text else {
                     panic!("fields of {text:?}")
@@ -173,6 +189,42 @@ mod tests {
     }
 
     #[test]
+    fn only_bodies_of_parts_are_decoded() {
+        let message = "Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=";
+        let root = summarize(message.as_bytes()).root;
+        let check = |part: &[u32], text: SectionText, decoded: bool| {
+            let of = |form| {
+                let (part, text) = (part.to_vec(), text.clone());
+                find(
+                    &root,
+                    &Section {
+                        part,
+                        text,
+                        form,
+                        partial: None,
+                    },
+                )
+            };
+            let as_body = of(SectionForm::Body);
+            for form in [SectionForm::Binary, SectionForm::BinarySize] {
+                match (of(form), &as_body) {
+                    (Wanted::Decoded(range, encoding), Wanted::Octets(octets)) if decoded => {
+                        assert_eq!((&range, encoding), (octets, Encoding::Base64));
+                    }
+                    (other, _) => assert_eq!((&other, decoded), (&as_body, false), "{part:?} {text:?}"),
+                }
+            }
+        };
+        check(&[1], SectionText::All, true);
+        check(&[2], SectionText::All, false);
+        check(&[], SectionText::All, false);
+        check(&[], SectionText::Text, false);
+        check(&[], SectionText::Header, false);
+        check(&[1], SectionText::Mime, false);
+        check(&[1], SectionText::Text, false);
+    }
+
+    #[test]
     fn a_single_part_message_has_part_one() {
         let root = summarize(b"Subject: x\r\n\r\nbody").root;
         let all = |part: &[u32]| {
@@ -181,6 +233,7 @@ mod tests {
                 &Section {
                     part: part.to_vec(),
                     text: SectionText::All,
+                    form: SectionForm::Body,
                     partial: None,
                 },
             )

@@ -1,6 +1,7 @@
 //! What all IMAP sessions share.
 
 use crate::answer::Session;
+use crate::bodies::DECODING_KIBIBYTES;
 use crate::options::Options;
 use crate::recent::Recent;
 use postroom_identity::{Identity, random_seed};
@@ -13,9 +14,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Messages that are read whole for SEARCH at one time, over all sessions: each may be as large as messages get.
-const WHOLE_MESSAGES: usize = 4;
-
 /// What all sessions share.
 pub struct Service {
     pub(crate) identity: Arc<Identity>,
@@ -23,7 +21,8 @@ pub struct Service {
     pub(crate) intake: Arc<Intake>,
     pub(crate) spooler: Spooler,
     pub(crate) recent: Recent,
-    pub(crate) whole_messages: Semaphore,
+    /// Room for large parts that are decoded, in KiB.
+    pub(crate) decoding: Arc<Semaphore>,
     pub(crate) failure_delay: Duration,
     protocol: Arc<ProtocolOptions>,
     /// The same for clients on loopback.
@@ -56,11 +55,16 @@ impl Service {
             intake,
             spooler,
             recent: Recent::default(),
-            whole_messages: Semaphore::new(WHOLE_MESSAGES),
+            decoding: Arc::new(Semaphore::new(DECODING_KIBIBYTES as usize)),
             failure_delay,
             protocol: Arc::new(protocol),
             loopback: Arc::new(loopback),
         }
+    }
+
+    /// Our name, as it stands in URLs that name us.
+    pub(crate) fn hostname(&self) -> &str {
+        &self.protocol.hostname
     }
 
     /// The machine and the answers for a new connection.

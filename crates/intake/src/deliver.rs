@@ -1,7 +1,8 @@
 //! Mail from outside to local inboxes, and messages that a client brings itself (APPEND).
 
-use crate::incoming::{Accepted, Incoming, LocalRecipient};
+use crate::incoming::{Accepted, Appended, Incoming, LocalRecipient};
 use crate::onward::{Onward, Passing};
+use crate::prepare::worked;
 use crate::trace::{timestamp, trace_fields};
 use crate::{Intake, IntakeError};
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use postroom_mailstore::{MAX_PLACINGS, MailError, MailboxRef, NewMessage, Origin
 use postroom_message::{Disposition, Verdict, count_received, is_authentication_results_of, remove_fields, summarize};
 use postroom_queue::QueuedBody;
 use postroom_store::CommitBuilder;
-use postroom_types::{BlobId, EmailId, InboxId, MessageFlags, SpecialUse, Summary};
+use postroom_types::{
+    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, SpecialUse, Summary, Uid, UidValidity,
+};
 use std::sync::Arc;
 
 /// How often a commit is made anew when something of the queue changed meanwhile.
@@ -44,7 +47,7 @@ impl Intake {
             shared_body: None,
         };
         let mailbox = mailbox_for(&incoming.verdict);
-        let placings = placings(&first, id, mailbox, now_ms.div_euclid(1000));
+        let placings = placings(&first, id, mailbox, date_of(&message));
         let onward = self
             .onward(&incoming, &message, blob, first.iter().zip(&placings), &others)
             .await?;
@@ -124,7 +127,7 @@ impl Intake {
     }
 
     /// Appends a message that a client brings (RFC 9051 §6.3.12). It is kept byte for byte, without trace fields.
-    /// `internal_date` is in seconds since 1970; `None` is now.
+    /// Without `internal_date` its date is now, in UTC.
     ///
     /// # Errors
     /// As for [`deliver_local`](Self::deliver_local).
@@ -134,25 +137,59 @@ impl Intake {
         mailbox: &str,
         content: Bytes,
         flags: MessageFlags,
-        internal_date: Option<i64>,
+        internal_date: Option<InternalDate>,
     ) -> Result<Placed, IntakeError> {
-        self.check_size(&content)?;
-        let now = timestamp(self.now_ms());
-        let message = NewMessage {
-            summary: Arc::new(summary_below(&content, 0)),
-            body: content,
-            prefix: Vec::new(),
-            origin: Origin::Imported,
-            received_at: now.as_millisecond(),
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let date = internal_date.unwrap_or_else(|| now.as_second());
+        self.check_size(content.len() as u64)?;
+        let message = self.imported(content).await?;
+        let date = internal_date.unwrap_or_else(|| date_of(&message));
         Ok(self.mailstore.append(inbox, mailbox, &message, flags, date).await?)
     }
 
+    /// Appends several messages, all or none (RFC 3502 §4), or one in place of another, which is expunged in the same
+    /// commit (RFC 8508): `replaces` says which. Each is kept byte for byte; where they went, in their order.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append); [`IntakeError::TooBig`] also if they are too large together.
+    pub async fn append_many(
+        &self,
+        inbox: InboxId,
+        mailbox: &str,
+        messages: Vec<Appended>,
+        replaces: Option<(MailboxId, Uid)>,
+    ) -> Result<(UidValidity, Vec<Uid>), IntakeError> {
+        self.check_size(messages.iter().map(|message| message.content.len() as u64).sum())?;
+        let mut imported = Vec::with_capacity(messages.len());
+        for Appended {
+            content,
+            flags,
+            internal_date,
+        } in messages
+        {
+            let message = self.imported(content).await?;
+            let date = internal_date.unwrap_or_else(|| date_of(&message));
+            imported.push((message, flags, date));
+        }
+        let appended = self.mailstore.append_many(inbox, mailbox, &imported, replaces).await?;
+        Ok(appended)
+    }
+
+    /// A message that a client brings, looked at.
+    async fn imported(&self, content: Bytes) -> Result<NewMessage, IntakeError> {
+        let (octets, body) = (content.len(), content.clone());
+        let summary = worked(octets, move || summary_below(&content, 0)).await;
+        Ok(NewMessage {
+            summary: Arc::new(summary.ok_or(MailError::Unavailable)?),
+            body,
+            prefix: Vec::new(),
+            origin: Origin::Imported,
+            received_at: timestamp(self.now_ms()).as_millisecond(),
+            verdict: Vec::new(),
+            shared_body: None,
+        })
+    }
+
     fn check(&self, incoming: &Incoming) -> Result<(), IntakeError> {
-        self.check_size(&incoming.content)?;
+        self.check_size(incoming.content.len() as u64)?;
         let hops = count_received(&incoming.content);
         if hops > self.options.max_received {
             return Err(IntakeError::Loop { hops });
@@ -165,8 +202,7 @@ impl Intake {
         }
     }
 
-    fn check_size(&self, content: &Bytes) -> Result<(), IntakeError> {
-        let octets = content.len() as u64;
+    fn check_size(&self, octets: u64) -> Result<(), IntakeError> {
         if octets > self.options.max_message_octets {
             Err(IntakeError::TooBig { octets })
         } else {
@@ -180,6 +216,11 @@ impl Intake {
             is_authentication_results_of(&self.options.hostname, name, value)
         })
     }
+}
+
+/// INTERNALDATE of what comes now: in UTC, as no client says otherwise.
+pub(crate) fn date_of(message: &NewMessage) -> InternalDate {
+    InternalDate::utc(message.received_at.div_euclid(1000))
 }
 
 /// The summary of content that stands below `prefix_octets` of trace fields.
@@ -212,7 +253,12 @@ pub(crate) fn mailbox_for(verdict: &Verdict) -> MailboxRef {
 }
 
 /// One placing for each inbox.
-fn placings(recipients: &[LocalRecipient], id: EmailId, mailbox: MailboxRef, internal_date: i64) -> Vec<Placing> {
+fn placings(
+    recipients: &[LocalRecipient],
+    id: EmailId,
+    mailbox: MailboxRef,
+    internal_date: InternalDate,
+) -> Vec<Placing> {
     let place = |(index, recipient): (usize, &LocalRecipient)| Placing {
         inbox: recipient.inbox,
         mailbox,

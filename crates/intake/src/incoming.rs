@@ -5,7 +5,7 @@ use postroom_identity::InboxRecord;
 use postroom_mailstore::Placed;
 use postroom_message::Verdict;
 use postroom_queue::ItemId;
-use postroom_types::{EmailAddress, EmailId, InboxId, ReversePath};
+use postroom_types::{EmailAddress, EmailId, InboxId, InternalDate, MessageFlags, ReversePath};
 use std::net::IpAddr;
 
 /// A message from outside with its accepted recipients.
@@ -98,4 +98,15 @@ pub struct Accepted {
     pub placed: Vec<Placed>,
     /// The inboxes beyond the first [`MAX_PLACINGS`](postroom_mailstore::MAX_PLACINGS): they get it from the queue.
     pub queued: Vec<InboxId>,
+}
+
+/// A message that a client brings itself.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The message as it came.
+    pub content: Bytes,
+    /// Its flags.
+    pub flags: MessageFlags,
+    /// INTERNALDATE; `None` is now, in UTC.
+    pub internal_date: Option<InternalDate>,
 }

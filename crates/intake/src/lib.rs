@@ -26,7 +26,7 @@ mod trace;
 mod turns;
 
 pub use error::{IntakeError, SubmitError};
-pub use incoming::{Accepted, Forward, Incoming, LocalRecipient};
+pub use incoming::{Accepted, Appended, Forward, Incoming, LocalRecipient};
 pub use limits::SendLimits;
 pub use memory::Room;
 pub use options::{Options, SaveSent};

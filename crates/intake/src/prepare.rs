@@ -107,8 +107,8 @@ impl Intake {
             return Ok(Vec::new());
         };
         let (octets, content) = (content.len(), content.clone());
-        let signed = worked(octets, move || signer.sign(&content)).await?;
-        signed.map_err(|error| {
+        let signed = worked(octets, move || signer.sign(&content)).await;
+        signed.ok_or(SubmitError::Unavailable)?.map_err(|error| {
             tracing::error!(%domain, %error, "cannot sign");
             SubmitError::Unavailable
         })
@@ -135,17 +135,16 @@ impl Intake {
 async fn completed(content: Bytes, domain: Domain, now_seconds: i64) -> Result<Completed, SubmitError> {
     let octets = content.len();
     let work = move || complete(content, &domain, now_seconds);
-    worked(octets, work).await?.map_err(malformed)
+    let completed = worked(octets, work).await.ok_or(SubmitError::Unavailable)?;
+    completed.map_err(malformed)
 }
 
-/// Does work that grows with a message: where that is large, beside the executor.
-async fn worked<T: Send + 'static>(octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SubmitError> {
+/// Does work that grows with a message: where that is large, beside the executor. `None`: the runtime is shutting down.
+pub(crate) async fn worked<T: Send + 'static>(octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     if octets <= QUICK_OCTETS {
-        return Ok(work());
+        return Some(work());
     }
-    // An error says that the runtime is shutting down.
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| SubmitError::Unavailable)
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 fn malformed(error: CompleteError) -> SubmitError {

@@ -3,7 +3,7 @@
 //! What always holds: the inbox gets the message and the queue's item its final state in one commit, so the message is
 //! there exactly if the history says so. The body is adopted, never written again.
 
-use crate::deliver::{mailbox_for, summary_below};
+use crate::deliver::{date_of, mailbox_for, summary_below};
 use crate::incoming::Forward;
 use crate::onward::{Onward, Passing, of_queue};
 use crate::trace::queue_trace;
@@ -75,7 +75,7 @@ impl Intake {
             mailbox,
             email_id: id,
             flags: MessageFlags::default(),
-            internal_date: message.received_at.div_euclid(1000),
+            internal_date: date_of(&message),
             thread: ThreadChoice::Find,
         };
         let mut onward = Onward::new(verdict.unwrap_or_default(), None);

@@ -15,7 +15,7 @@ use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, O
 use postroom_message::summarize;
 use postroom_queue::{Destination, Enqueued, NewQueued, NewRecipient, QueueError, QueuedBody};
 use postroom_store::{CommitBuilder, StoreError};
-use postroom_types::{Flag, Flags, MessageFlags, SpecialUse};
+use postroom_types::{Flag, Flags, InternalDate, MessageFlags, SpecialUse};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,7 +201,7 @@ impl Intake {
             mailbox: MailboxRef::Special(SpecialUse::Sent),
             email_id: prepared.id,
             flags: MessageFlags::system(Flags::NONE.with(Flag::Seen)),
-            internal_date: prepared.now_ms.div_euclid(1000),
+            internal_date: InternalDate::utc(prepared.now_ms.div_euclid(1000)),
             thread: ThreadChoice::Given(prepared.thread_id),
         }]
     }

@@ -62,6 +62,8 @@ fn reply_for_mail(error: &MailError) -> Reply {
         MailError::NoSuchMailbox
         | MailError::AlreadyExists
         | MailError::Cannot(_)
+        | MailError::SpecialUse
+        | MailError::NoSuchMessage
         | MailError::HasChildren
         | MailError::Limit(_)
         | MailError::Unavailable

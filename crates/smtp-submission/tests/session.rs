@@ -159,7 +159,7 @@ impl Client {
                 }
                 Action::Body(chunk) => self.session.body(chunk).await,
                 Action::BodyEnd => self.session.body_end().await,
-                Action::SendBlob(_) | Action::StartTls => panic!("not here"),
+                Action::SendBlob(_) | Action::StartTls | Action::Compress(_) => panic!("not here"),
                 Action::Close => heard.extend_from_slice(b"closed"),
             }
         }

@@ -4,7 +4,7 @@ use crate::setup::{Answer, Api};
 use axum::http::StatusCode;
 use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_message::{fields, summarize, unfold};
-use postroom_types::{BlobSpan, EmailId, InboxId, MessageFlags};
+use postroom_types::{BlobSpan, EmailId, InboxId, InternalDate, MessageFlags};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Mail {
             mailbox,
             email_id: EmailId::new(),
             flags: MessageFlags::default(),
-            internal_date: 1_700_000_000,
+            internal_date: InternalDate::utc(1_700_000_000),
             thread: ThreadChoice::Find,
         };
         self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id

@@ -149,6 +149,17 @@ impl Client {
         self.act().await
     }
 
+    /// Sends a line and asserts that the command is done with this tag; hears what came before its tagged response.
+    pub(crate) async fn ok(&mut self, line: &str) -> String {
+        let told = self.say(line).await;
+        let tag = line.split(' ').next().unwrap_or_default();
+        let (before, last) = told
+            .rsplit_once(&format!("{tag} OK "))
+            .unwrap_or_else(|| panic!("{line}: {told}"));
+        assert!(last.matches("\r\n").count() == 1, "{line}: {told}");
+        before.to_owned()
+    }
+
     /// Appends a message with a literal that is not waited for.
     pub(crate) async fn append(&mut self, arguments: &str, message: &str) -> String {
         self.send(format!("a APPEND {arguments} {{{}+}}\r\n{message}\r\n", message.len()).as_bytes())
@@ -187,7 +198,7 @@ impl Client {
                     assert_eq!(bytes.len() as u64, span.octets);
                     told.extend_from_slice(&bytes);
                 }
-                Action::StartTls => panic!("not offered"),
+                Action::StartTls | Action::Compress(_) => panic!("not asked for"),
                 Action::Close => self.closed = true,
             }
         }

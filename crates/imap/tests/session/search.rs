@@ -97,3 +97,45 @@ async fn a_long_search_lets_others_work() {
     let waited = *longest_wait.lock().expect("nobody panics with it");
     assert!(waited < took / 2, "waited {waited:?} of {took:?}");
 }
+
+#[tokio::test]
+async fn orders_and_threads() {
+    let world = World::new().await;
+    let mut client = world.selected().await;
+    for (number, (from, subject, reply_to)) in [
+        ("zoe@a.example", "apples", ""),
+        ("ann@a.example", "Re: apples", "<1@a.example>"),
+        ("bob@a.example", "Bees", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mail = format!(
+            "From: {from}\r\nSubject: {subject}\r\nMessage-ID: <{}@a.example>\r\nReferences: {reply_to}\r\n\
+             Date: {} Jan 2026 10:00 +0000\r\n\r\n{}\r\n",
+            number + 1,
+            9 - number,
+            "x".repeat(number * 50),
+        );
+        client.append("INBOX", &mail).await;
+    }
+    for (command, told) in [
+        ("SORT (FROM) UTF-8 ALL", "* SORT 2 3 1"),
+        ("SORT (DATE) UTF-8 ALL", "* SORT 3 2 1"),
+        ("UID SORT (SUBJECT REVERSE ARRIVAL) UTF-8 NOT FROM zoe", "* SORT 2 3"),
+        ("SORT (REVERSE SIZE) US-ASCII SUBJECT apples", "* SORT 2 1"),
+        ("THREAD REFERENCES UTF-8 ALL", "* THREAD (3)(1 2)"),
+        ("UID THREAD ORDEREDSUBJECT UTF-8 ALL", "* THREAD (3)(2 1)"),
+    ] {
+        let lines = client.ok(&format!("o {command}")).await;
+        assert_eq!(lines, format!("{told}\r\n"), "{command}");
+    }
+    let told = client
+        .ok("s UID SEARCH RETURN (MIN MAX COUNT SAVE) SUBJECT apples")
+        .await;
+    assert!(
+        told.contains("UID") && told.contains("MIN 1") && told.contains("MAX 2"),
+        "{told}"
+    );
+    assert_eq!(client.ok("f UID FETCH $ (UID)").await.matches("FETCH").count(), 2);
+}

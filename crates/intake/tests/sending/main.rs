@@ -1,5 +1,6 @@
 //! Sending, from the submission to the inbox or the next server.
 
+mod appending;
 mod idempotency;
 mod limits;
 mod local;

@@ -1,0 +1,222 @@
+//! The sections of a FETCH: small ones of all its messages are read at once, large ones stay places in the store and are
+//! streamed when their turn comes; header fields are chosen and transfer encodings undone here.
+//!
+//! What always holds: what is decoded at one time, over all sessions, has room in memory; the room is taken once for a
+//! question and kept until its answer was sent.
+
+use crate::answer::Session;
+use crate::fault::of_mail;
+use crate::fetch::Source;
+use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, is_whole, partial};
+use crate::transfer::Encoding;
+use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
+use postroom_mailstore::Content;
+use postroom_types::{BlobSpan, Part, Piece, pieces_octets};
+use std::sync::Arc;
+
+/// Bodies up to this size are read together with those of other messages.
+const SMALL_OCTETS: u64 = 64 << 10;
+/// What the small bodies of one answer have together at most.
+const SMALL_OCTETS_OF_PIECE: u64 = 1 << 20;
+/// All room for decoding, in KiB.
+pub(crate) const DECODING_KIBIBYTES: u32 = 256 << 10;
+
+/// A section whose octets have to be worked on.
+struct Job {
+    message: usize,
+    section: usize,
+    work: Work,
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    Choose,
+    Decode(Encoding),
+}
+
+impl Session {
+    /// Gives each message its sections.
+    pub(crate) async fn read_sections(
+        &mut self,
+        messages: &mut [Fetched],
+        sources: &[Source],
+        sections: &[Section],
+    ) -> Result<(), Fault> {
+        let mut jobs = Vec::new();
+        for (index, (message, source)) in messages.iter_mut().zip(sources).enumerate() {
+            let Some(content) = &source.content else { continue };
+            let root = source.summary.as_ref().map(|summary| &summary.root);
+            message.sections.reserve_exact(sections.len());
+            for section in sections {
+                let (data, work) = locate(content, root, section);
+                jobs.extend(work.map(|work| Job {
+                    message: index,
+                    section: message.sections.len(),
+                    work,
+                }));
+                message.sections.push(data);
+            }
+        }
+        self.read_small(messages).await?;
+        self.make_room(messages, &jobs).await?;
+        for job in jobs {
+            let data = &mut messages[job.message].sections[job.section];
+            if let SectionData::Octets(pieces) = std::mem::replace(data, SectionData::Nothing) {
+                *data = self.work(pieces, job.work, &sections[job.section]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the small pieces of all messages in one call; large ones are streamed when their turn comes.
+    async fn read_small(&self, messages: &mut [Fetched]) -> Result<(), Fault> {
+        let mut left = SMALL_OCTETS_OF_PIECE;
+        let (mut spans, mut places) = (Vec::new(), Vec::new());
+        for data in messages.iter_mut().flat_map(|message| &mut message.sections) {
+            let SectionData::Octets(pieces) = data else { continue };
+            for piece in pieces {
+                if let Piece::Stored(span) = piece
+                    && span.octets <= SMALL_OCTETS.min(left)
+                {
+                    left -= span.octets;
+                    spans.push(*span);
+                    places.push(piece);
+                }
+            }
+        }
+        if spans.is_empty() {
+            return Ok(());
+        }
+        let found = self.service.mailstore.read_blobs(&spans).await;
+        let found = found.map_err(|e| of_mail(&e))?;
+        for ((span, piece), bytes) in spans.into_iter().zip(places).zip(found) {
+            // One that is gone stays a place in the store, and is found to be gone when its turn comes.
+            if let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 == span.octets) {
+                *piece = Piece::Inline(bytes.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all that is large may be decoded.
+    async fn make_room(&mut self, messages: &[Fetched], jobs: &[Job]) -> Result<(), Fault> {
+        let mut octets = 0;
+        for job in jobs {
+            if let (Work::Decode(_), SectionData::Octets(pieces)) =
+                (job.work, &messages[job.message].sections[job.section])
+            {
+                octets += pieces_octets(pieces);
+            }
+        }
+        if octets <= SMALL_OCTETS_OF_PIECE {
+            return Ok(());
+        }
+        // The body, and what it becomes.
+        let units = u32::try_from(octets.saturating_mul(2) >> 10).unwrap_or(u32::MAX);
+        if units > DECODING_KIBIBYTES {
+            return Err(Fault::Limit);
+        }
+        let decoding = Arc::clone(&self.service.decoding);
+        // The semaphore is never closed.
+        self.decoded = Some(decoding.acquire_many_owned(units).await.map_err(|_| Fault::Internal)?);
+        Ok(())
+    }
+
+    async fn work(&self, pieces: Vec<Piece>, work: Work, section: &Section) -> Result<SectionData, Fault> {
+        let Some(bytes) = self.gather(pieces).await? else {
+            return Ok(SectionData::Nothing);
+        };
+        let cut = |pieces| match section.partial {
+            Some((origin, octets)) => partial(pieces, origin, octets),
+            None => pieces,
+        };
+        let measure = section.form == SectionForm::BinarySize;
+        let encoding = match (work, &section.text) {
+            (Work::Choose, SectionText::HeaderFields { names, not }) => {
+                let chosen = header_fields(&bytes, names, *not);
+                return Ok(match measure {
+                    true => SectionData::Size(chosen.len() as u64),
+                    false => SectionData::Octets(cut(vec![Piece::Inline(chosen)])),
+                });
+            }
+            (Work::Choose, _) => return Err(Fault::Internal),
+            (Work::Decode(encoding), _) => encoding,
+        };
+        let is_small = bytes.len() as u64 <= SMALL_OCTETS;
+        let decode = move || {
+            let decoded = encoding.decode(&bytes)?;
+            Some(match measure {
+                true => SectionData::Size(decoded.len() as u64),
+                false => SectionData::Decoded(decoded.into_owned()),
+            })
+        };
+        let decoded = match is_small {
+            true => decode(),
+            false => tokio::task::spawn_blocking(decode).await.map_err(|_| Fault::Internal)?,
+        };
+        Ok(match decoded {
+            None => SectionData::UnknownEncoding,
+            Some(SectionData::Decoded(whole)) => match cut(vec![Piece::Inline(whole)]).pop() {
+                Some(Piece::Inline(bytes)) => SectionData::Decoded(bytes),
+                _ => SectionData::Decoded(Vec::new()),
+            },
+            Some(data) => data,
+        })
+    }
+
+    /// The octets of pieces, read as far as need be. `None`: they are gone.
+    async fn gather(&self, mut pieces: Vec<Piece>) -> Result<Option<Vec<u8>>, Fault> {
+        if let [Piece::Inline(_)] = pieces.as_slice()
+            && let Some(Piece::Inline(bytes)) = pieces.pop()
+        {
+            return Ok(Some(bytes));
+        }
+        let mut all = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Inline(bytes) => all.extend(bytes),
+                Piece::Stored(span) => match self.read_whole(span).await? {
+                    Some(bytes) => all.extend_from_slice(&bytes),
+                    None => return Ok(None),
+                },
+            }
+        }
+        Ok(Some(all))
+    }
+
+    async fn read_whole(&self, span: BlobSpan) -> Result<Option<bytes::Bytes>, Fault> {
+        let bytes = self.service.mailstore.read_blob(span).await;
+        let bytes = bytes.map_err(|e| of_mail(&e))?;
+        Ok(bytes.filter(|bytes| bytes.len() as u64 == span.octets))
+    }
+}
+
+/// Where a section is, and what is to be done with its octets once they are here.
+fn locate(content: &Content, root: Option<&Part>, section: &Section) -> (SectionData, Option<Work>) {
+    let wanted = match root {
+        _ if is_whole(section) => Wanted::Octets(0..content.octets()),
+        Some(root) => find(root, section),
+        None => Wanted::Nothing,
+    };
+    match wanted {
+        Wanted::Nothing => (SectionData::Nothing, None),
+        Wanted::Decoded(_, Encoding::Unknown) => (SectionData::UnknownEncoding, None),
+        Wanted::Octets(range) | Wanted::Decoded(range, Encoding::Identity) => {
+            if section.form == SectionForm::BinarySize {
+                return (SectionData::Size(range.end.saturating_sub(range.start)), None);
+            }
+            let pieces = content.pieces(range);
+            let pieces = match section.partial {
+                Some((origin, octets)) => partial(pieces, origin, octets),
+                None => pieces,
+            };
+            (SectionData::Octets(pieces), None)
+        }
+        Wanted::Fields(range) => {
+            let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
+            let pieces = content.pieces(range.start..end);
+            (SectionData::Octets(pieces), Some(Work::Choose))
+        }
+        Wanted::Decoded(range, encoding) => (SectionData::Octets(content.pieces(range)), Some(Work::Decode(encoding))),
+    }
+}
