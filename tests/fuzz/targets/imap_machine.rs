@@ -6,12 +6,12 @@
 use libfuzzer_sys::fuzz_target;
 use postroom_fuzz::{Choices, cut, split};
 use postroom_imap_proto::{
-    Answer, Copied, Fault, Fetched, FlagsNow, MailboxEntry, News, Options, PIECE, Question, Selected, Server,
-    StatusData,
+    Answer, Copied, Fault, FetchItems, Fetched, FetchedPiece, FlagsNow, Found, LIGHT_PIECE, MailboxEntry, News,
+    Options, OtherNews, PIECE, Question, QuotaData, SectionData, SectionForm, Selected, Server, StatusData, Stored,
 };
 use postroom_types::{
-    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece,
-    ScramParameters, Secret, ThreadId, Uid, UidValidity,
+    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Part,
+    Piece, ScramParameters, Secret, ThreadId, Uid, UidValidity,
 };
 use postroom_wire::{Action, ChannelBinding, Input, Machine, ScramOptions};
 use std::collections::BTreeSet;
@@ -31,6 +31,8 @@ struct Session<'a> {
     uid_next: u32,
     selected: bool,
     tls: bool,
+    /// What came back with COMPRESS: nothing is compressed here, so it is handed in again.
+    unread: Vec<u8>,
     closed: bool,
 }
 
@@ -52,6 +54,7 @@ fuzz_target!(|input: &[u8]| {
         uid_next: 1,
         selected: false,
         tls: false,
+        unread: Vec::new(),
         closed: false,
     };
     session.act();
@@ -63,6 +66,9 @@ fuzz_target!(|input: &[u8]| {
             session
                 .machine
                 .handle(Input::TlsUp(Some(ChannelBinding([7; 32]))), session.now);
+        } else if !session.unread.is_empty() {
+            let unread = std::mem::take(&mut session.unread);
+            session.machine.handle(Input::Bytes(&unread), session.now);
         } else if !bytes.is_empty() {
             session.happen();
             if session.closed {
@@ -95,6 +101,7 @@ impl Session<'_> {
                 Action::SendBlob(span) => assert_eq!((span.id, span.octets), (BlobId([7; 16]), 100)),
                 Action::BodyEnd => {}
                 Action::StartTls => self.tls = true,
+                Action::Compress(unread) => self.unread = unread.to_vec(),
                 Action::Close => self.closed = true,
             }
         }
@@ -111,7 +118,7 @@ impl Session<'_> {
                 self.machine.handle(Input::Tick, self.now);
             }
             3 => self.machine.handle(Input::Shutdown, self.now),
-            4 if self.selected => {
+            4 => {
                 let news = self.news();
                 self.machine.handle(Input::News(news), self.now);
             }
@@ -127,6 +134,7 @@ impl Session<'_> {
             3 => Some(Fault::OverQuota),
             4 => Some(Fault::Cannot),
             5 => Some(Fault::AuthenticationFailed),
+            6 => Some(Fault::BadUrl),
             _ => None,
         }
     }
@@ -140,6 +148,22 @@ impl Session<'_> {
         match question {
             Question::Login(_) => Answer::Login(or(fault).map(|()| Some([9; 32]))),
             Question::Mailboxes => Answer::Mailboxes(fault.map_or_else(|| Ok(mailboxes()), Err)),
+            Question::Statuses(names) => {
+                let statuses = names.iter().map(|name| (!name.starts_with('g')).then(|| self.status()));
+                Answer::Statuses(fault.map_or_else(|| Ok(statuses.collect()), Err))
+            }
+            Question::Watch(_) => {
+                Answer::Watching(fault.map_or_else(|| Ok(vec![("Work".to_owned(), self.status())]), Err))
+            }
+            Question::Quota => Answer::Quota(fault.map_or(Ok(quota()), Err)),
+            Question::DeletedOctets(_) => Answer::DeletedOctets(fault.map_or(Ok(5), Err)),
+            Question::Vanished { among, .. } => {
+                assert!(self.selected, "nothing is selected");
+                assert!(among.iter().all(|(first, last)| first <= last));
+                assert!(among.windows(2).all(|two| two[0].1 < two[1].0));
+                Answer::Vanished(fault.map_or_else(|| Ok(among.clone()), Err))
+            }
+            Question::Create { .. } => Answer::Created(fault.map_or(Ok(MailboxId::from_bytes([1; 16])), Err)),
             Question::Status(_) => Answer::Status(fault.map_or_else(|| Ok(self.status()), Err)),
             Question::Select { .. } => {
                 self.selected = fault.is_none();
@@ -149,21 +173,25 @@ impl Session<'_> {
                 self.selected = false;
                 Answer::Done(or(fault))
             }
-            Question::Create(_)
-            | Question::Delete(_)
+            Question::Delete(_)
             | Question::Rename { .. }
             | Question::Subscribe { .. }
-            | Question::AppendStart { .. } => Answer::Done(or(fault)),
-            Question::Append { .. } => {
-                Answer::Appended(fault.map_or_else(|| Ok((uid_validity(), uid(self.uid_next))), Err))
+            | Question::AppendStart { .. }
+            | Question::AppendMore { .. }
+            | Question::AppendUrl(_) => Answer::Done(or(fault)),
+            Question::Append { messages, replaces, .. } => {
+                assert!(!messages.is_empty());
+                assert!(replaces.is_none_or(|uid| self.selected && self.known.contains(&uid)));
+                let uids = vec![uid(self.uid_next); messages.len()];
+                Answer::Appended(fault.map_or_else(|| Ok((uid_validity(), uids)), Err))
             }
-            Question::Fetch { uids, items } => {
-                self.check(uids, PIECE);
-                Answer::Fetched(fault.map_or_else(|| Ok(self.fetch(uids, items.sections.len())), Err))
+            Question::Fetch { uids, items, .. } => {
+                self.check(uids, if items.is_light() { LIGHT_PIECE } else { PIECE });
+                Answer::Fetched(fault.map_or_else(|| Ok(self.fetch(uids, items)), Err))
             }
             Question::Store { uids, .. } => {
                 self.check(uids, PIECE);
-                Answer::Stored(fault.map_or_else(|| Ok(self.some_of(uids).into_iter().map(flags_now).collect()), Err))
+                Answer::Stored(fault.map_or_else(|| Ok(self.stored(uids)), Err))
             }
             Question::Copy { uids, .. } => {
                 self.check(uids, usize::MAX);
@@ -177,9 +205,24 @@ impl Session<'_> {
                 self.check(uids, PIECE);
                 Answer::Done(or(fault))
             }
-            Question::Search { among, .. } => {
+            Question::Search { among, .. } | Question::Sort { among, .. } => {
                 self.check(among, usize::MAX);
-                Answer::Found(fault.map_or_else(|| Ok(self.some_of(among)), Err))
+                Answer::Found(fault.map_or_else(|| Ok(self.found(among)), Err))
+            }
+            Question::Thread { among, .. } => {
+                self.check(among, usize::MAX);
+                let mut depth = 0;
+                // Place holders now and then, and any depth that a preorder allows.
+                let threads = self.some_of(among).into_iter().map(|uid| {
+                    let here = depth;
+                    depth = if uid.get() % 4 == 0 {
+                        uid.get() % (depth + 1)
+                    } else {
+                        depth + 1
+                    };
+                    (here, (uid.get() % 3 != 0).then_some(uid))
+                });
+                Answer::Threads(fault.map_or_else(|| Ok(threads.collect()), Err))
             }
             Question::Poll => Answer::News(self.news()),
         }
@@ -224,6 +267,26 @@ impl Session<'_> {
         if choice & 8 != 0 {
             news.flags = self.some_of(&known).into_iter().map(flags_now).collect();
         }
+        if choice & 16 != 0 {
+            let name = "Work".to_owned();
+            let data = self.status();
+            news.others.push(OtherNews::Status {
+                name,
+                data,
+                flags_only: choice & 32 != 0,
+            });
+            let entry = mailboxes().remove(usize::from(choice & 3));
+            let old_name = (choice & 32 != 0).then(|| "old".to_owned());
+            news.others.push(OtherNews::Mailbox {
+                entry,
+                old_name,
+                has_children: choice & 1 != 0,
+            });
+        }
+        if choice == 0x80 {
+            news.present = Some(self.some_of(&known).into());
+        }
+        news.highest_modseq = Some(ModSeq(u64::from(self.uid_next) + 9));
         if choice == 0x70 {
             news.bye = Some("The mailbox is gone");
         }
@@ -239,25 +302,50 @@ impl Session<'_> {
             .collect()
     }
 
-    fn fetch(&mut self, uids: &[Uid], sections: usize) -> Vec<Fetched> {
-        let section = |number: usize| match number % 3 {
-            0 => Some(vec![Piece::Inline(b"x\r\n".to_vec()), stored()]),
-            1 => Some(vec![stored()]),
-            _ => None,
+    /// Those that stay are changed; of the others some have changed before, some are gone.
+    fn stored(&mut self, uids: &[Uid]) -> Stored {
+        let now = self.some_of(uids);
+        let others = uids.iter().copied().filter(|uid| !now.contains(uid));
+        let (modified, gone): (Vec<_>, Vec<_>) = others.partition(|uid| uid.get() % 3 != 0);
+        Stored {
+            now: now.into_iter().map(flags_now).collect(),
+            modified,
+            gone: gone.len(),
+        }
+    }
+
+    fn found(&mut self, among: &[Uid]) -> Found {
+        let uids = self.some_of(among);
+        let modseqs = uids.iter().map(|uid| ModSeq(uid.get().into())).collect();
+        Found { uids, modseqs }
+    }
+
+    fn fetch(&mut self, uids: &[Uid], items: &FetchItems) -> FetchedPiece {
+        let section = |number: usize| match (&items.sections[number], number % 3) {
+            (section, 1) if section.is_decoded() => SectionData::UnknownEncoding,
+            (section, 0 | 1) if section.form == SectionForm::BinarySize => SectionData::Size(5),
+            (section, 0) if section.is_decoded() => SectionData::Decoded(b"a\0b".to_vec()),
+            (_, 0) => SectionData::Octets(vec![Piece::Inline(b"x\r\n".to_vec()), stored()]),
+            (_, 1) => SectionData::Octets(vec![stored()]),
+            _ => SectionData::Nothing,
         };
         let fetched = |uid: Uid| Fetched {
             uid,
             flags: Some(flags_now(uid).flags),
             modseq: ModSeq(uid.get().into()),
             flags_changed: uid.get().is_multiple_of(5),
-            internal_date: i64::from(uid.get()) * 1_000_000_000,
+            internal_date: InternalDate::new(i64::from(uid.get()) * 1_000_000_000, (uid.get() % 50) as i32 * 15),
             size_octets: 103,
             email_id: EmailId::from_bytes([2; 16]),
             thread_id: ThreadId::from_bytes([3; 16]),
             summary: Some(Box::new((Envelope::default(), Part::default()))),
-            sections: (0..sections).map(section).collect(),
+            sections: (0..items.sections.len()).map(section).collect(),
+            save_date: uid.get().is_multiple_of(2).then_some(5),
+            preview: Some("Gr\u{fc}\u{df}e \"".to_owned()),
         };
-        self.some_of(uids).into_iter().map(fetched).collect()
+        let messages: Vec<Fetched> = self.some_of(uids).into_iter().map(fetched).collect();
+        let gone = uids.len() - messages.len();
+        FetchedPiece { messages, gone }
     }
 
     fn copied(&mut self, uids: &[Uid]) -> Copied {
@@ -273,6 +361,7 @@ impl Session<'_> {
 
     fn status(&self) -> StatusData {
         StatusData {
+            id: MailboxId::from_bytes([1; 16]),
             messages: 2,
             recent: 1,
             uid_next: uid(9),
@@ -291,6 +380,14 @@ fn uid(number: u32) -> Uid {
 
 fn uid_validity() -> UidValidity {
     UidValidity::new(5).expect("not 0")
+}
+
+fn quota() -> QuotaData {
+    QuotaData {
+        octets: 5,
+        limit_octets: u64::MAX,
+        messages: 3,
+    }
 }
 
 fn stored() -> Piece {
@@ -316,6 +413,7 @@ fn mailboxes() -> Vec<MailboxEntry> {
         subscribed: true,
         special_use: None,
         marked: Some(exists),
+        id: exists.then(|| MailboxId::from_bytes([1; 16])),
     };
     vec![
         entry("INBOX", true),

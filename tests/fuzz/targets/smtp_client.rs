@@ -95,7 +95,9 @@ impl Session<'_> {
                 Action::Send(bytes) => self.sent(&bytes),
                 Action::StartTls => self.starting_tls = true,
                 Action::Close => self.closed = true,
-                Action::Body(_) | Action::BodyEnd | Action::SendBlob(_) => panic!("a client has no bodies"),
+                Action::Body(_) | Action::BodyEnd | Action::SendBlob(_) | Action::Compress(_) => {
+                    panic!("a client has no bodies and compresses nothing")
+                }
             }
         }
         assert_eq!(

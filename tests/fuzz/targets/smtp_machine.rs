@@ -116,7 +116,7 @@ impl Session<'_> {
                     }
                 }
                 Action::StartTls => self.tls = true,
-                Action::SendBlob(_) => panic!("SMTP sends no blobs"),
+                Action::SendBlob(_) | Action::Compress(_) => panic!("SMTP sends no blobs and compresses nothing"),
                 Action::Close => self.closed = true,
             }
         }
