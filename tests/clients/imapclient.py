@@ -56,7 +56,9 @@ def session(client, server, inbox, contents):
     equal(client.search(["ALL"]), [uid for uid in uids if uid not in (uids[1], uids[3])], "messages left")
     equal(client.folder_status("Größe/日本", ["MESSAGES"])[b"MESSAGES"], 1, "messages moved")
     client.append("Drafts", b"Subject: a draft\r\n\r\nfor later\r\n", [imapclient.DRAFT])
-    equal(client.multiappend("Drafts", [b"Subject: one\r\n\r\n1\r\n", b"Subject: two\r\n\r\n2\r\n"])[:10], b"[APPENDUID", "MULTIAPPEND")
+    _, told = client.multiappend("Drafts", [b"Subject: one\r\n\r\n1\r\n", b"Subject: two\r\n\r\n2\r\n"])
+    check(told[0].startswith(b"[APPENDUID "), f"MULTIAPPEND was told {told}")
+    equal(client.folder_status("Drafts", ["MESSAGES"])[b"MESSAGES"], 3, "drafts")
     check(client.get_quota_root("INBOX")[1], "no quota")
 
     client.idle()

@@ -2,24 +2,22 @@
 //! streamed when their turn comes; header fields are chosen and transfer encodings undone here.
 //!
 //! What always holds: what is decoded at one time, over all sessions, has room in memory; the room is taken once for a
-//! question and kept until its answer was sent.
+//! question, and what the answer needs of it is kept until it was sent.
 
 use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::fetch::Source;
+use crate::room::{Need, Room};
 use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, is_whole, partial};
 use crate::transfer::Encoding;
 use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
 use postroom_mailstore::Content;
 use postroom_types::{BlobSpan, Part, Piece, pieces_octets};
-use std::sync::Arc;
 
 /// Bodies up to this size are read together with those of other messages.
 const SMALL_OCTETS: u64 = 64 << 10;
 /// What the small bodies of one answer have together at most.
 const SMALL_OCTETS_OF_PIECE: u64 = 1 << 20;
-/// All room for decoding, in KiB.
-pub(crate) const DECODING_KIBIBYTES: u32 = 256 << 10;
 
 /// A section whose octets have to be worked on.
 struct Job {
@@ -58,13 +56,14 @@ impl Session {
             }
         }
         self.read_small(messages).await?;
-        self.make_room(messages, &jobs).await?;
+        let room = self.make_room(messages, &jobs, sections).await?;
         for job in jobs {
             let data = &mut messages[job.message].sections[job.section];
             if let SectionData::Octets(pieces) = std::mem::replace(data, SectionData::Nothing) {
                 *data = self.work(pieces, job.work, &sections[job.section]).await?;
             }
         }
+        self.decoded = room.decoded();
         Ok(())
     }
 
@@ -99,27 +98,22 @@ impl Session {
     }
 
     /// Waits until all that is large may be decoded.
-    async fn make_room(&mut self, messages: &[Fetched], jobs: &[Job]) -> Result<(), Fault> {
-        let mut octets = 0;
+    async fn make_room(&self, messages: &[Fetched], jobs: &[Job], sections: &[Section]) -> Result<Room, Fault> {
+        let mut need = Need::default();
         for job in jobs {
             if let (Work::Decode(_), SectionData::Octets(pieces)) =
                 (job.work, &messages[job.message].sections[job.section])
             {
-                octets += pieces_octets(pieces);
+                let section = &sections[job.section];
+                let kept = match (section.form, section.partial) {
+                    (SectionForm::BinarySize, _) => 0,
+                    (_, Some((_, count))) => count,
+                    (_, None) => u64::MAX,
+                };
+                need.add(pieces_octets(pieces), kept);
             }
         }
-        if octets <= SMALL_OCTETS_OF_PIECE {
-            return Ok(());
-        }
-        // The body, and what it becomes.
-        let units = u32::try_from(octets.saturating_mul(2) >> 10).unwrap_or(u32::MAX);
-        if units > DECODING_KIBIBYTES {
-            return Err(Fault::Limit);
-        }
-        let decoding = Arc::clone(&self.service.decoding);
-        // The semaphore is never closed.
-        self.decoded = Some(decoding.acquire_many_owned(units).await.map_err(|_| Fault::Internal)?);
-        Ok(())
+        need.room(&self.service.decoding).await
     }
 
     async fn work(&self, pieces: Vec<Piece>, work: Work, section: &Section) -> Result<SectionData, Fault> {

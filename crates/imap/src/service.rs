@@ -1,9 +1,9 @@
 //! What all IMAP sessions share.
 
 use crate::answer::Session;
-use crate::bodies::DECODING_KIBIBYTES;
 use crate::options::Options;
 use crate::recent::Recent;
+use crate::room::DECODING_KIBIBYTES;
 use postroom_identity::{Identity, random_seed};
 use postroom_imap_proto::{Options as ProtocolOptions, Server};
 use postroom_intake::{Intake, Spooler};

@@ -140,7 +140,8 @@ async fn crowd(f: Fixture, tasks: u32, rounds: u32) {
         .into_iter()
         .map(|m| m.email_id)
         .collect();
-    assert!(there.is_disjoint(&gone));
+    // What is sent again, by its caller or after an unknown outcome, comes again if it was expunged in between.
+    assert!(there.intersection(&gone).all(|id| delivered.contains(id)));
     assert!(delivered.is_subset(&there.union(&gone).copied().collect()));
     f.assert_consistent().await;
 }

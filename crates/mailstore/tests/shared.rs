@@ -215,9 +215,8 @@ async fn rows_of_the_first_version_are_completed() {
 async fn ghosts_have_an_end() {
     let f = Fixture::new().await;
     let inbox = f.id("INBOX").await;
-    // Nobody looks: nobody is haunted.
+    // Nobody has looked: nobody is haunted.
     let early = f.deliver(&numbered(1, "")).await;
-    f.mail.open_shared(f.inbox, inbox).await.unwrap();
     f.mail.expunge(f.inbox, inbox, &[early.uid], false).await.unwrap();
     let shared = f.mail.open_shared(f.inbox, inbox).await.unwrap();
     assert!(shared.ghost(early.uid).is_none());
@@ -390,6 +389,34 @@ async fn one_of_many_conditional_stores_succeeds() {
         let flags = f.mail.flags(f.inbox, placed.mailbox, &[placed.uid]).await.unwrap();
         assert_eq!(flags[0].1.keywords.len(), 1);
     }
+}
+
+/// An expunge that has to begin anew keeps the message as it is then, not as it was when the expunge was first tried.
+#[tokio::test]
+async fn a_ghost_is_what_the_message_was_last() {
+    let mut changed = 0;
+    for seed in 0..60 {
+        let f = Fixture::hostile(seed).await;
+        let inbox = f.id("INBOX").await;
+        let shared = f.mail.open_shared(f.inbox, inbox).await.unwrap();
+        let uid = f.deliver(&numbered(1, "")).await.uid;
+        let (uids, seen) = ([uid], seen());
+        let (gone, stored) = tokio::join!(
+            f.mail.expunge(f.inbox, inbox, &uids, false),
+            f.mail.store_flags(f.inbox, inbox, &uids, FlagMode::Add, &seen, None)
+        );
+        assert_eq!(gone.unwrap(), [uid]);
+        let ghost = shared.ghost(uid).unwrap();
+        if let [(_, flags, modseq)] = stored.unwrap().now.as_slice() {
+            assert_eq!(
+                (&ghost.state.flags, ghost.state.modseq),
+                (flags, *modseq),
+                "seed {seed}"
+            );
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
 }
 
 #[tokio::test]

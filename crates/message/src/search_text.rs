@@ -7,16 +7,16 @@ use crate::decode::{charset_decode, transfer_decode};
 use crate::fold::fold;
 use crate::header::{fields, unfold};
 use crate::summary::summarize;
-use crate::text::{add_text, header_text, is_type, param, text_octets};
+use crate::text::{add_inner_headers, add_text, header_text, is_type, param, text_octets};
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 
 /// A message as it is searched, folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchText {
-    /// All header fields, decoded, a line each: for TEXT.
+    /// All header fields, decoded, a line each, and those of parts and enclosed messages: for TEXT.
     pub header: String,
-    /// All text parts, and the headers of enclosed messages, decoded: for BODY and TEXT.
+    /// All text parts, decoded, also of enclosed messages: for BODY and TEXT.
     pub body: String,
 }
 
@@ -54,17 +54,18 @@ fn to_usize(octets: u64) -> usize {
 #[must_use]
 pub fn search_text(message: RawMessage<'_>, root: &Part) -> SearchText {
     let header_octets = to_usize(root.body_offset);
-    let header = fold(&header_text(&message.head(header_octets)));
-    let prefix = message.prefix.len();
+    let mut header = header_text(&message.head(header_octets));
     let mut body = String::new();
-    if header_octets < prefix {
+    let (content, base) = if header_octets < message.prefix.len() {
         // An empty line in the prefix: then the parts may begin there, too.
-        add_text(&[message.prefix, message.body].concat(), 0, root, &mut body);
+        (Cow::Owned([message.prefix, message.body].concat()), 0)
     } else {
-        add_text(message.body, prefix, root, &mut body);
-    }
+        (Cow::Borrowed(message.body), message.prefix.len())
+    };
+    add_inner_headers(&content, base, root, &mut header);
+    add_text(&content, base, root, &mut body);
     SearchText {
-        header,
+        header: fold(&header),
         body: fold(&body),
     }
 }
@@ -238,6 +239,29 @@ mod tests {
         let begins = "RECEIVED: FROM A\tBY B\nSUBJECT: RE\u{301}SUME\u{301}\n";
         assert!(text.header.starts_with(begins), "{}", text.header);
         assert_eq!(text.body.trim_end(), "HELLO");
+    }
+
+    #[test]
+    fn headers_within_are_no_text() {
+        let (message, root) = of(
+            PREFIX,
+            b"Content-Type: multipart/mixed; boundary=o\r\n\r\nbefore\r\n--o\r\nContent-Type: image/png; name=\"=?utf-8?q?=C3=A9?=.png\"\r\n\r\n\
+              data\r\n--o\r\nContent-Type: message/rfc822\r\nContent-Description: enclosed\r\n\r\nSubject: inner\r\n\
+              Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\nContent-ID: <deep@x>\r\n\r\ntext\r\n--i--\r\n--o--\r\n",
+        );
+        let text = search_text(message, &root);
+        for (word, in_header, in_body) in [
+            ("RECEIVED", true, false),
+            ("E\u{301}.PNG", true, false),
+            ("ENCLOSED", true, false),
+            ("<DEEP@X>", true, false),
+            ("SUBJECT: INNER", true, false),
+            ("TEXT\n", false, true),
+            ("BEFORE", false, false),
+        ] {
+            assert_eq!(text.header.contains(word), in_header, "{word} in {}", text.header);
+            assert_eq!(text.body.contains(word), in_body, "{word} in {}", text.body);
+        }
     }
 
     #[test]

@@ -248,16 +248,12 @@ pub(crate) fn header_text(content: &[u8]) -> String {
     fields(content).map(line).collect()
 }
 
-/// Adds all text of a part, for SEARCH BODY: text parts decoded, and the headers of enclosed messages. `content` is the
+/// Adds all text of a part, decoded, for SEARCH BODY, which finds no header fields (RFC 9051 §6.4.4). `content` is the
 /// message from octet `base` on, within which the part lies.
 pub(crate) fn add_text(content: &[u8], base: usize, part: &Part, out: &mut String) {
     match &part.body {
         PartBody::Multipart(children) => children.iter().for_each(|child| add_text(content, base, child, out)),
-        PartBody::Message(inner) => {
-            let header = between(content, base, inner.1.header_offset, inner.1.body_offset);
-            out.push_str(&header_text(header));
-            add_text(content, base, &inner.1, out);
-        }
+        PartBody::Message(inner) => add_text(content, base, &inner.1, out),
         PartBody::Leaf if is_type(part, "text", "*") => {
             let body = between(content, base, part.body_offset, part.end_offset);
             let decoded = transfer_decode(&part.encoding, body);
@@ -269,6 +265,24 @@ pub(crate) fn add_text(content: &[u8], base: usize, part: &Part, out: &mut Strin
     }
 }
 
+/// Adds the headers of all that is within a part, of parts and of enclosed messages, for SEARCH TEXT (RFC 9051 §6.4.4).
+pub(crate) fn add_inner_headers(content: &[u8], base: usize, part: &Part, out: &mut String) {
+    let mut add = |part: &Part| {
+        out.push_str(&header_text(between(
+            content,
+            base,
+            part.header_offset,
+            part.body_offset,
+        )));
+        add_inner_headers(content, base, part, out);
+    };
+    match &part.body {
+        PartBody::Multipart(children) => children.iter().for_each(add),
+        PartBody::Message(inner) => add(&inner.1),
+        PartBody::Leaf => {}
+    }
+}
+
 /// These octets of a message of which `content` is what comes from octet `base` on.
 fn between(content: &[u8], base: usize, from: u64, to: u64) -> &[u8] {
     let place = |offset: u64| usize::try_from(offset).ok()?.checked_sub(base);
@@ -276,11 +290,12 @@ fn between(content: &[u8], base: usize, from: u64, to: u64) -> &[u8] {
     range.and_then(|(from, to)| content.get(from..to)).unwrap_or_default()
 }
 
-/// How many octets [`add_text`] has to decode.
+/// How many octets [`add_text`] and [`add_inner_headers`] have to decode.
 pub(crate) fn text_octets(part: &Part) -> u64 {
+    let with_header = |part: &Part| part.body_offset.saturating_sub(part.header_offset) + text_octets(part);
     match &part.body {
-        PartBody::Multipart(children) => children.iter().map(text_octets).sum(),
-        PartBody::Message(inner) => inner.1.body_offset.saturating_sub(inner.1.header_offset) + text_octets(&inner.1),
+        PartBody::Multipart(children) => children.iter().map(with_header).sum(),
+        PartBody::Message(inner) => with_header(&inner.1),
         PartBody::Leaf if is_type(part, "text", "*") => part.octets(),
         PartBody::Leaf => 0,
     }
@@ -339,9 +354,10 @@ mod tests {
         let root = summarize(MIXED).root;
         let mut text = String::new();
         add_text(MIXED, 0, &root, &mut text);
-        for word in ["café", "note", "inner", "inside", "&eacute;"] {
+        for word in ["café", "note", "inside", "&eacute;"] {
             assert!(text.contains(word), "{word} in {text}");
         }
+        assert!(!text.contains("inner"), "header fields are no text");
         assert!(
             !text.contains("hello"),
             "attachments that are not text are not searched"

@@ -65,10 +65,17 @@ fn identity_on(store: &SharedStore, mailstore: &Arc<Mailstore>) -> Arc<Identity>
 impl Template {
     async fn make() -> Self {
         let store: SharedStore = MemoryStore::new();
-        let mailstore = Arc::new(Mailstore::new(Arc::clone(&store), postroom_mailstore::Options::default()));
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&store),
+            postroom_mailstore::Options::default(),
+        ));
         let identity = identity_on(&store, &mailstore);
         identity.bootstrap().await.expect("a new store");
-        let organization = identity.create_organization("fuzz", None).await.expect("is new").organization;
+        let organization = identity
+            .create_organization("fuzz", None)
+            .await
+            .expect("is new")
+            .organization;
         let wanted = CreateInbox {
             organization: organization.id,
             pod: None,
@@ -88,7 +95,12 @@ impl Template {
             rows.push(pair);
         }
         let spool = std::env::temp_dir().join(format!("postroom-fuzz-{}", std::process::id()));
-        Self { rows, inbox: inbox.id, api_key, spool }
+        Self {
+            rows,
+            inbox: inbox.id,
+            api_key,
+            spool,
+        }
     }
 
     /// A store with these rows.
@@ -114,7 +126,10 @@ struct World {
 impl World {
     async fn new() -> Self {
         let store = TEMPLATE.copy().await;
-        let mailstore = Arc::new(Mailstore::new(Arc::clone(&store), postroom_mailstore::Options::default()));
+        let mailstore = Arc::new(Mailstore::new(
+            Arc::clone(&store),
+            postroom_mailstore::Options::default(),
+        ));
         let identity = identity_on(&store, &mailstore);
         let queue = postroom_queue::Options::new("mx.example.test".to_owned(), domain());
         let intake = Intake::new(
@@ -137,17 +152,31 @@ impl World {
             failure_delay: Duration::ZERO,
         };
         let service = Service::new(identity, Arc::clone(&mailstore), Arc::new(intake), spooler, options);
-        Self { service: Arc::new(service), mailstore }
+        Self {
+            service: Arc::new(service),
+            mailstore,
+        }
     }
 
     /// A session that has logged in and selected INBOX.
     async fn session(&self) -> Connection {
         let address = "127.0.0.1:4000".parse().expect("an address");
-        let peer = Peer { address, local: address, implicit_tls: false };
+        let peer = Peer {
+            address,
+            local: address,
+            implicit_tls: false,
+        };
         let (server, session) = self.service.session(&peer);
-        let mut connection = Connection { server, session, closed: false };
+        let mut connection = Connection {
+            server,
+            session,
+            closed: false,
+        };
         connection.act().await;
-        let login = format!("l LOGIN scout@example.test {}\r\ns SELECT INBOX\r\n", TEMPLATE.api_key.expose());
+        let login = format!(
+            "l LOGIN scout@example.test {}\r\ns SELECT INBOX\r\n",
+            TEMPLATE.api_key.expose()
+        );
         let told = connection.send(login.as_bytes()).await;
         assert!(contains(&told, b"s OK"), "{}", String::from_utf8_lossy(&told));
         connection
@@ -229,7 +258,9 @@ async fn run(input: &[u8]) {
     let world = World::new().await;
     let mut sessions = [world.session().await, world.session().await];
     for mail in MAIL {
-        sessions[0].send(format!("m APPEND INBOX {{{}+}}\r\n{mail}\r\n", mail.len()).as_bytes()).await;
+        sessions[0]
+            .send(format!("m APPEND INBOX {{{}+}}\r\n{mail}\r\n", mail.len()).as_bytes())
+            .await;
     }
     while !bytes.is_empty() && sessions.iter().any(|session| !session.closed) {
         let choice = choices.take();
@@ -244,8 +275,15 @@ async fn run(input: &[u8]) {
         session.end().await;
     }
     drop(sessions);
-    let wrong = world.mailstore.check_consistency(TEMPLATE.inbox).await.expect("memory can be read");
+    let wrong = world
+        .mailstore
+        .check_consistency(TEMPLATE.inbox)
+        .await
+        .expect("memory can be read");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fuzz_target!(|input: &[u8]| RUNTIME.block_on(run(input)));
+fuzz_target!(|input: &[u8]| {
+    LazyLock::force(&TEMPLATE);
+    RUNTIME.block_on(run(input));
+});

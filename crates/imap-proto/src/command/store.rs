@@ -135,7 +135,9 @@ impl Store {
 
     fn finish(self, session: &mut Session) -> Result<Flow, Refusal> {
         let (view, _) = session.selected()?;
-        let gone = self.gone && !self.by_uid;
+        // A client that asks for no answer does not care which messages others have expunged (RFC 2180 §4.2.1).
+        let cares = !self.silent || self.unchanged_since.is_some();
+        let gone = self.gone && !self.by_uid && cares;
         if self.modified.is_empty() {
             return if gone {
                 Err(Refusal::GONE)

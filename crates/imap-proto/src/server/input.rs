@@ -72,12 +72,14 @@ impl Server {
             if mark.binary && !command.is_append() {
                 return Err(Refusal::Bad("A literal8 is for messages"));
             }
-            command.read_append(&mut args, &self.session)
+            let read = command.read_append(&mut args, &self.session)?;
+            Ok(read.map(|(request, segment)| (request, segment, command.expunges())))
         });
         match append {
             Err(refusal) => self.refuse_with_literal(of, refusal, Some(mark)),
-            Ok(Some((request, segment))) => {
+            Ok(Some((request, segment, expunges))) => {
                 self.session.holds_expunges = false;
+                self.session.notify.expunging = expunges;
                 self.begin_append(of, request, segment, Some(mark));
             }
             Ok(None) if self.collector.has_room(mark.octets, self.limit()) => self.accept_argument(mark),

@@ -1,58 +1,18 @@
 //! One client at its connection: it gives commands, hears what is said, and has it judged.
 
+mod asking;
+mod idle;
+
 use crate::client::{Check, Client, Dialect, Heard, ensure};
 use crate::command::{Command, Kind, What};
 use crate::dice::Dice;
 use crate::effects::conclude;
+use crate::judge::{Before, Judge, Log};
 use crate::mail::Post;
 use crate::parse::{Response, responses};
 use crate::plan::Planner;
 use crate::world::{Connection, World};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long something may take that a server does by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Who knows more than the clients.
-pub(crate) trait Judge {
-    /// What happens from now on gets MODSEQs above the first and up to the second.
-    fn between(&mut self, before: u64, after: u64);
-    /// A command has ended; `before` are the UIDs the client knew when it began, in order.
-    fn judge(&mut self, client: &mut Client, command: &Command, heard: &Heard, before: &Before) -> Check;
-    /// Whether a view's mailbox was deleted.
-    fn is_gone(&self, id: u32) -> bool;
-    /// Whether the server may close the connection of who has selected this.
-    fn may_close(&self, id: u32) -> bool;
-    /// Whether the client has been told all.
-    fn is_in_step(&self, client: &Client) -> Check;
-}
-
-/// The client before a command.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Before {
-    pub(crate) uids: Vec<u32>,
-    pub(crate) id: Option<u32>,
-    pub(crate) read_only: bool,
-}
-
-/// What was said, by all, in the order it was said.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    pub(crate) fn note(&self, who: &str, said: &[u8]) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in String::from_utf8_lossy(said).split_terminator("\r\n") {
-            lines.push(format!("{who} {line}"));
-        }
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 pub(crate) struct Seat {
     pub(crate) number: usize,
@@ -210,35 +170,6 @@ impl Seat {
         self.learn(world, judge, dice).await
     }
 
-    /// Learns which messages were counted.
-    pub(crate) async fn learn(&mut self, world: &World, judge: &mut impl Judge, dice: &mut Dice) -> Check {
-        let mut known = 0;
-        while let Some(view) = self.client.view.as_ref().filter(|_| !self.idle) {
-            let Some(first) = view.first_unknown() else { break };
-            ensure!(first > known, "FETCH does not tell the UID of message {first}");
-            let last = view.messages.len();
-            known = first;
-            let mut asked = vec!["UID"];
-            if dice.chance(85) {
-                asked.push("FLAGS");
-            }
-            if self.client.dialect.condstore() && dice.chance(70) {
-                asked.push("MODSEQ");
-            }
-            let text = format!("FETCH {first}:{last} ({})", asked.join(" "));
-            let what = What::Fetch {
-                uids: Vec::new(),
-                asked,
-                seen: false,
-                changed_since: None,
-                vanished: false,
-            };
-            let command = Command::line("FETCH", false, text, what);
-            self.exchange(world, judge, vec![command]).await?;
-        }
-        Ok(())
-    }
-
     /// Gives commands, all at once, and hears all answers; IDLE goes on.
     pub(crate) async fn exchange(&mut self, world: &World, judge: &mut impl Judge, commands: Vec<Command>) -> Check {
         let mut pieces: VecDeque<Vec<u8>> = VecDeque::new();
@@ -293,94 +224,6 @@ impl Seat {
         let unanswered: Vec<_> = self.client.running.iter().map(|running| running.tag.clone()).collect();
         ensure!(unanswered.is_empty(), "{unanswered:?} were not answered");
         Ok(())
-    }
-
-    /// Ends IDLE, if it goes on.
-    pub(crate) async fn end_idle(&mut self, world: &World, judge: &mut impl Judge) -> Check {
-        if !std::mem::take(&mut self.idle) {
-            return Ok(());
-        }
-        self.say(world, judge, b"DONE\r\n").await?;
-        self.check_answered(judge)
-    }
-
-    /// An idle client is told of everything before long.
-    pub(crate) async fn hear(&mut self, world: &World, judge: &mut impl Judge) -> Check {
-        let begun = Instant::now();
-        while self.idle {
-            let in_step = match self.before.id.is_some_and(|id| judge.is_gone(id)) {
-                true => Err("its mailbox is gone, and IDLE goes on".to_owned()),
-                false => judge.is_in_step(&self.client),
-            };
-            let Err(lacks) = in_step else {
-                // What was told on the way was true then.
-                self.client.heard.fetched.clear();
-                return Ok(());
-            };
-            let connection = self.connection.as_mut().ok_or("no connection")?;
-            let before = world.modseq().await;
-            let said = connection.listen(PATIENCE.saturating_sub(begun.elapsed())).await;
-            let said = said.ok_or_else(|| format!("IDLE does not tell: {lacks}"))?;
-            self.hear_said(&said, judge, before, before)?;
-            if self.connection.as_ref().is_none_or(|connection| connection.closed) {
-                self.check_answered(judge)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is told within this time is heard.
-    pub(crate) async fn listen(&mut self, judge: &mut impl Judge, limit: Duration) -> Check {
-        while self.idle {
-            let connection = self.connection.as_mut().ok_or("no connection")?;
-            let Some(said) = connection.listen(limit).await else {
-                return Ok(());
-            };
-            self.hear_said(&said, judge, 0, 0)?;
-            if self.connection.as_ref().is_none_or(|connection| connection.closed) {
-                self.check_answered(judge)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// SELECT with what is known.
-    pub(crate) async fn select(&mut self, world: &World, judge: &mut impl Judge, name: &str) -> Check {
-        let mut text = format!("SELECT {name}");
-        let mut resync = None;
-        if self.client.dialect.qresync()
-            && let Some(cache) = self.client.caches.get(name)
-        {
-            text.push_str(&format!(" (QRESYNC ({} {}))", cache.uid_validity, cache.highest));
-            resync = Some(Box::new(cache.clone()));
-        }
-        let what = What::Select {
-            name: name.to_owned(),
-            read_only: false,
-            resync,
-            enables: false,
-        };
-        self.exchange(world, judge, vec![Command::line("SELECT", false, text, what)])
-            .await
-    }
-
-    /// FETCH of all there is to know of flags.
-    pub(crate) async fn fetch_all_flags(&mut self, world: &World, judge: &mut impl Judge) -> Check {
-        let Some(view) = &self.client.view else { return Ok(()) };
-        let mut asked = vec!["UID", "FLAGS"];
-        if self.client.dialect.condstore() {
-            asked.push("MODSEQ");
-        }
-        let text = format!("UID FETCH 1:* ({})", asked.join(" "));
-        let what = What::Fetch {
-            uids: view.uids(),
-            asked,
-            seen: false,
-            changed_since: None,
-            vanished: false,
-        };
-        self.exchange(world, judge, vec![Command::line("FETCH", true, text, what)])
-            .await
     }
 
     async fn say(&mut self, world: &World, judge: &mut impl Judge, octets: &[u8]) -> Check {

@@ -1,11 +1,16 @@
 //! The end of a command, beside the truth: what had to be said, and what is true from now on.
 
+mod fetch;
+mod found;
+mod moving;
+mod naming;
+mod store;
+
 use crate::client::{Check, Client, Heard, ensure};
-use crate::command::{Command, New, What};
-use crate::parse::{Value, number_set};
-use crate::truth::{Mode, Truth};
+use crate::command::{Command, What};
+use crate::truth::{Mailbox, Span, Truth};
 use crate::view::{Flags, View};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub(crate) struct Settling<'a> {
     pub(crate) client: &'a mut Client,
@@ -132,344 +137,6 @@ impl Settling<'_> {
         agree(view, mailbox)
     }
 
-    fn fetch(&mut self, named: &[u32]) -> Check {
-        let What::Fetch {
-            asked,
-            seen,
-            changed_since,
-            vanished,
-            ..
-        } = &self.command.what
-        else {
-            return Ok(());
-        };
-        let id = self.selected()?;
-        let live = self.live(named)?;
-        let changes = |span: crate::truth::Span| changed_since.is_none_or(|since| span.after >= since);
-        let mut due: Vec<u32> = Vec::new();
-        for uid in named {
-            let Some(message) = self.truth.boxes[&id].remembered(*uid) else {
-                continue;
-            };
-            // What is gone is told as it was; which MODSEQ that counts for is left open.
-            if changes(message.modseq) && (changed_since.is_none() || live.contains(uid)) {
-                due.push(*uid);
-            }
-        }
-        if *seen && !self.read_only {
-            let flags = Flags::from(["\\seen".to_owned()]);
-            due.iter()
-                .filter(|uid| live.contains(uid))
-                .for_each(|uid| self.truth.set_flags(id, *uid, Mode::Add, &flags));
-        }
-        ensure!(
-            self.heard.is_ok() || (*seen && live.len() < named.len()),
-            "{:?} to FETCH",
-            self.heard.condition
-        );
-        for uid in &self.heard.vanished_earlier {
-            ensure!(!live.contains(uid), "VANISHED (EARLIER) of UID {uid}, which is there");
-        }
-        for uid in due {
-            self.check_items(uid, asked)?;
-        }
-        for fetched in &self.heard.fetched {
-            let id_told = fetched
-                .items
-                .get("EMAILID")
-                .and_then(|value| value.list()?.first()?.text());
-            if let (Some(uid), Some(told)) = (fetched.uid, id_told) {
-                self.truth.identify(id, uid, told)?;
-            }
-        }
-        if *vanished {
-            self.check_vanished(named, changed_since.unwrap_or(0))?;
-        }
-        Ok(())
-    }
-
-    /// Who asks which messages have vanished is told of all (RFC 7162 §3.2.6).
-    fn check_vanished(&self, named: &[u32], since: u64) -> Check {
-        let mailbox = &self.truth.boxes[&self.selected()?];
-        let view = self.client.view.as_ref().ok_or("not selected")?;
-        for uid in named {
-            let gone = mailbox.ghosts.get(uid).is_some_and(|(_, span)| span.after >= since);
-            let told = self.heard.vanished_earlier.contains(uid) || view.find(*uid).is_none();
-            ensure!(!gone || told, "UID {uid} has vanished, and is not told");
-        }
-        Ok(())
-    }
-
-    /// All items asked for were told of a message, and are right. Flags and MODSEQ are looked at elsewhere.
-    fn check_items(&self, uid: u32, asked: &[&'static str]) -> Check {
-        let mailbox = &self.truth.boxes[&self.selected()?];
-        let message = mailbox.remembered(uid).ok_or("it was there")?;
-        let told: Vec<_> = self
-            .heard
-            .fetched
-            .iter()
-            .filter(|fetched| fetched.uid == Some(uid))
-            .collect();
-        for item in asked {
-            let name = item.replace(".PEEK", "").replace(".30>", ">");
-            let found = told.iter().rev().find_map(|fetched| fetched.items.get(&name));
-            let found = found.ok_or_else(|| format!("FETCH of UID {uid} tells no {name}"))?;
-            let right = match name.as_str() {
-                "BODY[]" => matches!(found, Value::Text(octets) if *octets == message.mail.octets),
-                "BODY[HEADER]" => matches!(found, Value::Text(octets) if octets == message.mail.header()),
-                "BODY[TEXT]" => matches!(found, Value::Text(octets) if octets == message.mail.text()),
-                "BODY[]<7>" => matches!(found, Value::Text(octets) if *octets == message.mail.octets[7..37]),
-                "BINARY[1]" => matches!(found, Value::Text(octets) if octets == message.mail.body.as_bytes()),
-                "ENVELOPE" => found.list().and_then(|list| list.get(1)?.text()).as_ref() == Some(&message.mail.subject),
-                "BODYSTRUCTURE" => found.list().is_some_and(|list| list.len() > 7),
-                "EMAILID" => found.list().is_some_and(|list| list.len() == 1),
-                "SAVEDATE" => found.text().is_some_and(|date| date.len() == 26),
-                "RFC822.SIZE" => found.number() == Some(message.mail.octets.len() as u64),
-                "UID" => found.number() == Some(uid.into()),
-                "INTERNALDATE" => message.date.is_none_or(|date| found.text() == Some(date.date_time())),
-                _ => true,
-            };
-            ensure!(
-                right,
-                "FETCH of UID {uid} ({}) tells {name} {found:?}",
-                message.mail.number
-            );
-        }
-        Ok(())
-    }
-
-    fn store(&mut self, named: &[u32]) -> Check {
-        let What::Store {
-            mode,
-            flags,
-            silent,
-            unchanged_since,
-            ..
-        } = &self.command.what
-        else {
-            return Ok(());
-        };
-        if self.read_only {
-            return self.must_be(false);
-        }
-        let id = self.selected()?;
-        let live = self.live(named)?;
-        let refused = self.refused(&live, *unchanged_since)?;
-        let stored: Vec<u32> = live.iter().copied().filter(|uid| !refused.contains(uid)).collect();
-        ensure!(
-            self.heard.is_ok() || live.len() < named.len() || !refused.is_empty(),
-            "{:?} to STORE",
-            self.heard.condition
-        );
-        for uid in stored {
-            let before = self.truth.boxes[&id].messages[&uid].flags.clone();
-            self.truth.set_flags(id, uid, *mode, flags);
-            let now = &self.truth.boxes[&id].messages[&uid].flags;
-            let told: Vec<_> = self
-                .heard
-                .fetched
-                .iter()
-                .filter(|fetched| fetched.uid == Some(uid))
-                .collect();
-            if !silent {
-                let last = told.iter().rev().find_map(|fetched| fetched.flags.as_ref());
-                ensure!(
-                    last == Some(now),
-                    "STORE of UID {uid} tells {last:?}, should be {now:?}"
-                );
-            }
-            if self.client.dialect.condstore() && before != *now {
-                ensure!(
-                    told.iter().any(|fetched| fetched.modseq.is_some()),
-                    "STORE of UID {uid} tells no MODSEQ"
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Messages of a MODIFIED code, which are those that have changed since.
-    fn refused(&self, live: &[u32], unchanged_since: Option<u64>) -> Check<Vec<u32>> {
-        let Some(code) = self.heard.code("MODIFIED") else {
-            let changed = |uid: &&u32| {
-                unchanged_since
-                    .is_some_and(|since| self.truth.boxes[&self.id.unwrap_or(0)].messages[*uid].modseq.after >= since)
-            };
-            let changed: Vec<_> = live.iter().filter(changed).collect();
-            ensure!(changed.is_empty(), "no MODIFIED, though {changed:?} have changed");
-            return Ok(Vec::new());
-        };
-        let since = unchanged_since.ok_or("MODIFIED without a condition")?;
-        let numbers = number_set(&code.first().and_then(Value::text).ok_or("MODIFIED without numbers")?)?;
-        let uid = |number: u32| match self.command.by_uid {
-            true => Some(number),
-            false => self.before.get(number as usize - 1).copied(),
-        };
-        let refused: Vec<u32> = numbers.into_iter().filter_map(uid).collect();
-        let mailbox = &self.truth.boxes[&self.selected()?];
-        for uid in live {
-            let modseq = mailbox.messages[uid].modseq;
-            let is = refused.contains(uid);
-            ensure!(
-                !is || modseq.upto > since,
-                "UID {uid} is MODIFIED, but has MODSEQ {modseq:?}"
-            );
-            ensure!(
-                is || modseq.after < since,
-                "UID {uid} is stored, but has MODSEQ {modseq:?}"
-            );
-        }
-        Ok(refused)
-    }
-
-    /// Pairs of all COPYUID codes.
-    fn copied(&mut self, to: &str) -> Check<Vec<(u32, u32)>> {
-        let mut pairs = Vec::new();
-        for code in self.heard.codes.iter().filter(|code| code[0].word() == "COPYUID") {
-            let [_, validity, from, to_set] = code.as_slice() else {
-                return Err("COPYUID without its parts".to_owned());
-            };
-            let validity = validity
-                .number()
-                .and_then(|number| u32::try_from(number).ok())
-                .ok_or("no UIDVALIDITY")?;
-            self.truth.valid(to, validity)?;
-            let set = |value: &Value| number_set(&value.text().ok_or("no set")?);
-            let (from, to_set) = (set(from)?, set(to_set)?);
-            ensure!(
-                from.len() == to_set.len(),
-                "COPYUID of {} to {}",
-                from.len(),
-                to_set.len()
-            );
-            pairs.extend(from.into_iter().zip(to_set));
-        }
-        Ok(pairs)
-    }
-
-    fn copy(&mut self, named: &[u32], to: &str) -> Check {
-        let id = self.selected()?;
-        let live = self.live(named)?;
-        let Some(target) = self.truth.names.get(to).copied() else {
-            // Nowhere is as good as anywhere for no message.
-            return if named.is_empty() { Ok(()) } else { self.must_be(false) };
-        };
-        if !self.heard.is_ok() {
-            ensure!(live.len() < named.len(), "{:?} to COPY", self.heard.condition);
-            return Ok(());
-        }
-        let pairs = self.copied(to)?;
-        let sources: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
-        ensure!(sources == live, "copied {sources:?}, should be {live:?}");
-        for (from, uid) in pairs {
-            let message = self.truth.boxes[&id].messages[&from].clone();
-            self.truth.put(target, Some(uid), message)?;
-        }
-        Ok(())
-    }
-
-    fn moved(&mut self, named: &[u32], to: &str) -> Check {
-        let id = self.selected()?;
-        let live = self.live(named)?;
-        let target = self.truth.names.get(to).copied();
-        let Some(target) = target.filter(|_| !self.read_only) else {
-            return if live.is_empty() { Ok(()) } else { self.must_be(false) };
-        };
-        if !self.heard.is_ok() && self.heard.code("COPYUID").is_none() {
-            ensure!(
-                live.len() < named.len() || target == id,
-                "{:?} to MOVE",
-                self.heard.condition
-            );
-            return Ok(());
-        }
-        let pairs = self.copied(to)?;
-        let sources: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
-        ensure!(sources == live, "moved {sources:?}, should be {live:?}");
-        for (from, uid) in pairs {
-            let message = self.truth.expunge(id, from).ok_or("it was there")?;
-            self.truth.put(target, Some(uid), message)?;
-        }
-        self.check_gone(&sources)
-    }
-
-    /// The client was told that these are gone; with QRESYNC, also of which HIGHESTMODSEQ that is.
-    fn check_gone(&self, uids: &[u32]) -> Check {
-        let view = self.client.view.as_ref().ok_or("not selected")?;
-        let left: Vec<_> = uids.iter().filter(|uid| view.find(**uid).is_some()).collect();
-        ensure!(left.is_empty(), "{left:?} are gone, and the client was not told");
-        if self.client.dialect.qresync() && !uids.is_empty() {
-            ensure!(
-                self.heard.code("HIGHESTMODSEQ").is_some(),
-                "messages are gone, and HIGHESTMODSEQ is not told"
-            );
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, to: &str, messages: &[New], replaces: Option<u32>) -> Check {
-        let Some(target) = self.truth.names.get(to).copied() else {
-            return self.must_be(false);
-        };
-        let gone = match replaces {
-            Some(uid) => self.read_only || self.live(&[uid])?.is_empty(),
-            None => false,
-        };
-        if gone {
-            return self.must_be(false);
-        }
-        self.must_be(true)?;
-        let code = self.heard.code("APPENDUID").ok_or("no APPENDUID")?.to_vec();
-        let validity = code
-            .first()
-            .and_then(Value::number)
-            .and_then(|number| u32::try_from(number).ok());
-        self.truth.valid(to, validity.ok_or("APPENDUID without UIDVALIDITY")?)?;
-        let uids = number_set(&code.get(1).and_then(Value::text).ok_or("APPENDUID without UIDs")?)?;
-        ensure!(
-            uids.len() == messages.len(),
-            "{} appended, but {uids:?} told",
-            messages.len()
-        );
-        for (uid, New { mail, flags, date }) in uids.into_iter().zip(messages) {
-            self.truth.add(target, Some(uid), mail.clone(), flags.clone(), *date)?;
-        }
-        if let Some(uid) = replaces {
-            let id = self.selected()?;
-            self.truth.expunge(id, uid);
-            self.check_gone(&[uid])?;
-        }
-        Ok(())
-    }
-
-    fn expunge(&mut self, uids: Option<&[u32]>) -> Check {
-        if self.read_only {
-            return self.must_be(false);
-        }
-        self.must_be(true)?;
-        let gone = self.expunge_marked(uids)?;
-        self.check_gone(&gone)
-    }
-
-    fn close(&mut self) -> Check {
-        self.must_be(true)?;
-        ensure!(self.heard.code("HIGHESTMODSEQ").is_none(), "CLOSE tells HIGHESTMODSEQ");
-        if !self.read_only {
-            self.expunge_marked(None)?;
-        }
-        Ok(())
-    }
-
-    /// Of the messages that the client knew, those marked go.
-    fn expunge_marked(&mut self, uids: Option<&[u32]>) -> Check<Vec<u32>> {
-        let id = self.selected()?;
-        let mut due = self.live(self.before)?;
-        due.retain(|uid| uids.is_none_or(|uids| uids.contains(uid)));
-        due.retain(|uid| self.truth.boxes[&id].messages[uid].flags.contains("\\deleted"));
-        due.iter().for_each(|uid| drop(self.truth.expunge(id, *uid)));
-        Ok(due)
-    }
-
     /// Whatever was told of a message's flags is what they are, or were when the command began.
     fn check_fetched(&mut self, old: &BTreeMap<u32, Flags>) -> Check {
         let id = self.client.view.as_ref().map(|view| view.id).or(self.id);
@@ -502,7 +169,7 @@ impl Settling<'_> {
                     message.modseq
                 );
                 if !old_value {
-                    message.modseq = crate::truth::Span {
+                    message.modseq = Span {
                         after: modseq - 1,
                         upto: modseq,
                     };
@@ -550,7 +217,7 @@ impl Settling<'_> {
     }
 }
 
-fn flags_now(mailbox: &crate::truth::Mailbox) -> BTreeMap<u32, Flags> {
+fn flags_now(mailbox: &Mailbox) -> BTreeMap<u32, Flags> {
     let gone = mailbox
         .ghosts
         .iter()
@@ -564,7 +231,7 @@ fn flags_now(mailbox: &crate::truth::Mailbox) -> BTreeMap<u32, Flags> {
 }
 
 /// What is believed of flags is true.
-pub(crate) fn agree(view: &View, mailbox: &crate::truth::Mailbox) -> Check {
+pub(crate) fn agree(view: &View, mailbox: &Mailbox) -> Check {
     for known in &view.messages {
         let (Some(uid), Some(flags)) = (known.uid, &known.flags) else {
             continue;
@@ -591,7 +258,7 @@ pub(crate) fn agree(view: &View, mailbox: &crate::truth::Mailbox) -> Check {
 }
 
 /// All is told: the client's numbering is that of the mailbox.
-pub(crate) fn in_step(view: &View, mailbox: &crate::truth::Mailbox) -> Check {
+pub(crate) fn in_step(view: &View, mailbox: &Mailbox) -> Check {
     let there = mailbox.uids();
     ensure!(
         view.messages.len() == there.len(),
@@ -606,9 +273,4 @@ pub(crate) fn in_step(view: &View, mailbox: &crate::truth::Mailbox) -> Check {
         );
     }
     agree(view, mailbox)
-}
-
-/// Of what was found, only these.
-pub(crate) fn only(found: &[u32], of: &BTreeSet<u32>) -> Vec<u32> {
-    found.iter().copied().filter(|uid| of.contains(uid)).collect()
 }

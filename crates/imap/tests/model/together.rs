@@ -4,9 +4,10 @@
 use crate::client::{Check, Client, Dialect, Heard, ensure};
 use crate::command::{Command, Kind, Step};
 use crate::dice::Dice;
+use crate::judge::{Before, Judge, Log};
 use crate::mail::{Mail, Moment, Post};
 use crate::parse::Value;
-use crate::seat::{Before, Judge, Log, Seat};
+use crate::seat::Seat;
 use crate::view::View;
 use crate::world::World;
 use bytes::Bytes;

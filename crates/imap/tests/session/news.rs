@@ -65,8 +65,10 @@ async fn expunges_wait_for_their_moment() {
         two.ok("b FETCH 1:2 UID").await,
         "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
     );
-    let told = two.say("b STORE 1:2 +FLAGS.SILENT (\\Seen)").await;
+    let told = two.say("b STORE 1:2 +FLAGS (\\Seen)").await;
     assert!(told.contains("b NO [EXPUNGEISSUED] "), "{told}");
+    let told = two.say("b STORE 1:2 +FLAGS.SILENT (\\Answered)").await;
+    assert_eq!(told, "b OK STORE completed\r\n");
     assert_eq!(two.say("b NOOP").await, "* 1 EXPUNGE\r\nb OK NOOP completed\r\n");
     assert_eq!(
         two.say("b FETCH 1 UID").await,

@@ -145,6 +145,54 @@ fn rows_of_the_first_version_read() {
     bytes.pop();
     bytes[0] = 1;
     assert_eq!(MessageRow::read(&bytes), Ok(row));
+
+    // The date of a metadata row without a zone is in UTC.
+    let blob = BlobId([2; 16]);
+    let bytes = [
+        [1].as_slice(),
+        &[3; 16],
+        &[5; 16],
+        &1_000_i64.to_be_bytes(),
+        &[7],
+        &[1],
+        &blob.0,
+    ]
+    .concat();
+    let meta = MetaRow::raw(&bytes).unwrap();
+    assert_eq!((meta.internal_date, meta.size_octets), (InternalDate::utc(1_000), 7));
+    assert_eq!((meta.email_id, meta.blob()), (EmailId::from_bytes([3; 16]), Some(blob)));
+}
+
+#[test]
+fn zones_that_are_none_do_not_read() {
+    let mut value = FlagsRow {
+        modseq: ModSeq(1),
+        email_id: EmailId::from_bytes([3; 16]),
+        flags: MessageFlags::default(),
+        arrival: Some(Arrival {
+            internal_date: InternalDate::new(1_000, -960),
+            size_octets: 7,
+            saved_at: None,
+        }),
+    }
+    .write();
+    // Version, modseq, flags, email id, date.
+    const ZONE: usize = 1 + 8 + 1 + 16 + 8;
+    for (zone, reads) in [
+        (-64_i8, true),
+        (64, true),
+        (0, true),
+        (65, false),
+        (-65, false),
+        (i8::MIN, false),
+    ] {
+        value[ZONE] = zone.cast_unsigned();
+        let row = FlagsRow::read(&value);
+        assert_eq!(row.is_ok(), reads, "{zone}");
+        if let Ok(row) = row {
+            assert_eq!(row.arrival.unwrap().internal_date.zone_quarters(), zone);
+        }
+    }
 }
 
 #[test]
@@ -201,7 +249,7 @@ fn a_message_row_has_bounds() {
 proptest! {
     #[test]
     fn rows_round_trip(email_id in email_id(), flags in message_flags(), row in message_row(), number: u64) {
-        let internal_date = InternalDate::with_quarters(row.received_at, (number % 129) as i8 - 64);
+        let internal_date = InternalDate::with_quarters(row.received_at, ((number % 129) as i16 - 64) as i8);
         let arrival = Arrival {
             internal_date,
             size_octets: number,

@@ -49,12 +49,12 @@ impl OpenMailboxes {
         self.lock().known.get(&(inbox, mailbox))?.upgrade()
     }
 
-    /// Whether anybody but the cache holds a mailbox.
-    pub(super) fn is_held(&self, inbox: InboxId, mailbox: MailboxId) -> bool {
+    /// Whether a mailbox is in memory. If only the cache holds it, a session that is just leaving it and selecting it again
+    /// (or another) may take it up at any moment, as it is now.
+    pub(super) fn is_open(&self, inbox: InboxId, mailbox: MailboxId) -> bool {
         let entries = self.lock();
-        let place = (inbox, mailbox);
-        let holders = entries.known.get(&place).map_or(0, Weak::strong_count);
-        holders > usize::from(entries.kept.contains_key(&place))
+        let holders = entries.known.get(&(inbox, mailbox)).map_or(0, Weak::strong_count);
+        holders > 0
     }
 
     /// Adds a mailbox, unless somebody else was faster.

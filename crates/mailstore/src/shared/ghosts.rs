@@ -161,7 +161,7 @@ impl Mailstore {
         mailbox: MailboxId,
         leaving: impl FnOnce() -> Result<Vec<Leaving>, MailError>,
     ) -> Result<(), MailError> {
-        if !self.open.is_held(inbox, mailbox) {
+        if !self.open.is_open(inbox, mailbox) {
             return Ok(());
         }
         let leaving = leaving()?;

@@ -1,8 +1,8 @@
 //! Commands on mailboxes by name, beside the truth.
 
+use super::Settling;
 use crate::client::{Check, ensure};
 use crate::parse::Value;
-use crate::settle::Settling;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Settling<'_> {

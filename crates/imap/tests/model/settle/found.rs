@@ -3,10 +3,10 @@
 //! Messages that are gone and not told may be among the results or not (RFC 2180 §4.3), and so may those of which only
 //! the exact MODSEQ would tell.
 
+use super::Settling;
 use crate::client::{Check, ensure};
 use crate::parse::{Value, number_set};
 use crate::search::{Key, SortBy, sorted};
-use crate::settle::{Settling, only};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a search has to find.
@@ -232,4 +232,9 @@ fn flatten(value: &Value, numbers: &mut Vec<u32>) -> Check {
             Ok(())
         }
     }
+}
+
+/// Of what was found, only these.
+fn only(found: &[u32], of: &BTreeSet<u32>) -> Vec<u32> {
+    found.iter().copied().filter(|uid| of.contains(uid)).collect()
 }
