@@ -4,7 +4,7 @@ use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::section::is_whole;
 use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange};
-use postroom_mailstore::{Content, MessageState, SharedMailbox};
+use postroom_mailstore::{Content, MessageState, Meta, SharedMailbox};
 use postroom_types::{EmailId, Flag, Flags, MessageFlags, ModSeq, Summary, ThreadId, Uid};
 
 /// A message that is asked for, as it is now.
@@ -29,6 +29,7 @@ pub(crate) struct Source {
 #[derive(Clone, Copy)]
 struct Needs {
     summary: bool,
+    thread: bool,
     content: bool,
 }
 
@@ -36,6 +37,7 @@ impl Needs {
     fn of(items: &FetchItems) -> Self {
         Self {
             summary: items.summary || items.preview || !items.sections.iter().all(is_whole),
+            thread: items.ids,
             content: !items.sections.is_empty(),
         }
     }
@@ -124,26 +126,50 @@ impl Session {
         let inbox = self.inbox()?;
         let mailstore = &self.service.mailstore;
         let uids: Vec<Uid> = wanted.iter().map(|message| message.uid).collect();
-        let metas = mailstore.metadata(inbox, shared.id(), &uids, needs.summary).await;
-        let metas = metas.map_err(|e| of_mail(&e))?;
-        let contents = if needs.content {
-            let ids: Vec<EmailId> = metas.iter().map(|meta| meta.email_id).collect();
-            mailstore.contents(inbox, &ids).await.map_err(|e| of_mail(&e))?
+        let mut sources = if needs.summary || needs.thread {
+            let metas = mailstore.metadata(inbox, shared.id(), &uids, needs.summary).await;
+            let metas = metas.map_err(|e| of_mail(&e))?;
+            metas.into_iter().map(of_meta).collect()
         } else {
-            metas.iter().map(|_| None).collect()
+            let ids = mailstore.email_ids(inbox, shared.id(), &uids).await;
+            let ids = ids.map_err(|e| of_mail(&e))?;
+            ids.into_iter().map(of_id).collect::<Vec<_>>()
         };
-        let mut rows = metas.into_iter().zip(contents).peekable();
-        let of = |uid: &Uid| match rows.next_if(|(meta, _)| meta.uid == *uid) {
-            Some((meta, content)) if content.is_some() || !needs.content => Some(Source {
-                email_id: meta.email_id,
-                thread_id: meta.thread_id,
-                summary: meta.summary,
-                content,
-            }),
+        if needs.content {
+            let ids: Vec<EmailId> = sources.iter().map(|(_, source)| source.email_id).collect();
+            let contents = mailstore.contents(inbox, &ids).await.map_err(|e| of_mail(&e))?;
+            for ((_, source), content) in sources.iter_mut().zip(contents) {
+                source.content = content;
+            }
+        }
+        let mut sources = sources.into_iter().peekable();
+        let of = |uid: &Uid| match sources.next_if(|(of, _)| of == uid) {
+            Some((_, source)) if source.content.is_some() || !needs.content => Some(source),
             _ => ghost(shared, *uid),
         };
         Ok(uids.iter().map(of).collect())
     }
+}
+
+fn of_meta(meta: Meta) -> (Uid, Source) {
+    let source = Source {
+        email_id: meta.email_id,
+        thread_id: meta.thread_id,
+        summary: meta.summary,
+        content: None,
+    };
+    (meta.uid, source)
+}
+
+/// For items that say nothing of the thread.
+fn of_id((uid, email_id): (Uid, EmailId)) -> (Uid, Source) {
+    let source = Source {
+        email_id,
+        thread_id: ThreadId::from_bytes([0; 16]),
+        summary: None,
+        content: None,
+    };
+    (uid, source)
 }
 
 /// What is remembered of a message that was expunged, and which this session was not told of.

@@ -11,7 +11,7 @@ use crate::journal::file_path;
 use crate::replay::read_full_at;
 use bytes::Bytes;
 use postroom_store::StoreError;
-use postroom_types::BlobId;
+use postroom_types::{BlobId, Lsn};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::ops::Range;
@@ -115,8 +115,22 @@ fn parse_name(name: &str) -> Option<(BlobId, u64)> {
 pub(crate) struct Bodies {
     journal: PathBuf,
     own: PathBuf,
-    open: Mutex<Vec<(PathBuf, Arc<File>)>>,
+    open: Mutex<Vec<Open>>,
     open_files: usize,
+}
+
+/// Which file, without its path, which takes longer to write than a small body to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Journal(Lsn),
+    Own(BlobId, u64),
+}
+
+#[derive(Debug)]
+struct Open {
+    which: Which,
+    path: PathBuf,
+    file: Arc<File>,
 }
 
 impl Bodies {
@@ -133,25 +147,33 @@ impl Bodies {
     pub(crate) fn read(&self, id: BlobId, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {
         let end = range.end.min(location.octets);
         let start = range.start.min(end);
-        let (path, base) = match location.at {
-            At::Journal { file, offset } => (file_path(&self.journal, file), offset),
-            At::Own(number) => (own_path(&self.own, id, number), 0),
+        let (which, base) = match location.at {
+            At::Journal { file, offset } => (Which::Journal(file), offset),
+            At::Own(number) => (Which::Own(id, number), 0),
         };
-        let octets = usize::try_from(end - start).map_err(|_| corrupt(&path, base, "a body of that size"))?;
+        let damaged = |what| corrupt(&self.path(which), base, what);
+        let octets = usize::try_from(end - start).map_err(|_| damaged("a body of that size"))?;
         if octets == 0 {
             return Ok(Bytes::new());
         }
-        let file = self.file(&path)?;
+        let file = self.file(which)?;
         let mut bytes = vec![0; octets];
         let read = read_full_at(&file, &mut bytes, base + start)
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display()).into()))?;
+            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", self.path(which).display()).into()))?;
         if read < octets {
-            return Err(corrupt(&path, base, "a body ends early"));
+            return Err(damaged("a body ends early"));
         }
         if octets as u64 == location.octets && crc32fast::hash(&bytes) != location.crc {
-            return Err(corrupt(&path, base, "the CRC of a body is wrong"));
+            return Err(damaged("the CRC of a body is wrong"));
         }
         Ok(bytes.into())
+    }
+
+    fn path(&self, which: Which) -> PathBuf {
+        match which {
+            Which::Journal(file) => file_path(&self.journal, file),
+            Which::Own(id, number) => own_path(&self.own, id, number),
+        }
     }
 
     /// Closes a file that is about to be removed.
@@ -159,22 +181,23 @@ impl Bodies {
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(name, _)| name != path);
+            .retain(|open| open.path != path);
     }
 
     /// An open file; the one used longest ago is closed for a new one.
-    fn file(&self, path: &Path) -> Result<Arc<File>, StoreError> {
+    fn file(&self, which: Which) -> Result<Arc<File>, StoreError> {
         let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = lock();
-        if let Some(place) = open.iter().position(|(name, _)| name == path) {
+        if let Some(place) = open.iter().rposition(|open| open.which == which) {
             let used = open.remove(place);
-            let file = Arc::clone(&used.1);
+            let file = Arc::clone(&used.file);
             open.push(used);
             return Ok(file);
         }
         drop(open);
-        let file = File::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => corrupt(path, 0, "the file is missing"),
+        let path = self.path(which);
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => corrupt(&path, 0, "the file is missing"),
             _ => StoreError::Unavailable(format!("{}: {error}", path.display()).into()),
         })?;
         let file = Arc::new(file);
@@ -182,7 +205,11 @@ impl Bodies {
         if open.len() >= self.open_files {
             open.remove(0);
         }
-        open.push((path.to_path_buf(), Arc::clone(&file)));
+        open.push(Open {
+            which,
+            path,
+            file: Arc::clone(&file),
+        });
         Ok(file)
     }
 }

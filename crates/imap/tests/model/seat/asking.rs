@@ -10,15 +10,24 @@ use crate::world::World;
 impl Seat {
     /// Learns which messages were counted.
     pub(crate) async fn learn(&mut self, world: &World, judge: &mut impl Judge, dice: &mut Dice) -> Check {
-        let mut known = 0;
+        let (mut known, mut last_count) = (0, 0);
         while let Some(view) = self.client.view.as_ref().filter(|_| !self.idle) {
             let Some(first) = view.first_unknown() else { break };
-            ensure!(
-                first > known,
-                "session {}: FETCH does not tell the UID of message {first} in {}",
-                self.number,
-                view.name
-            );
+            if first == known {
+                // It went before anybody could keep it for this session; in turns that is a fault, together it may be.
+                let noop = Command::line("NOOP", false, "NOOP".to_owned(), What::Noop);
+                self.exchange(world, judge, vec![noop]).await?;
+                let next = self.client.view.as_ref().and_then(|view| view.first_unknown());
+                let count = self.client.view.as_ref().map_or(0, |view| view.messages.len());
+                ensure!(
+                    next != Some(first) || count != last_count,
+                    "session {}: FETCH does not tell the UID of message {first}",
+                    self.number
+                );
+                (known, last_count) = (0, count);
+                continue;
+            }
+            last_count = view.messages.len();
             let last = view.messages.len();
             known = first;
             let mut asked = vec!["UID"];
