@@ -170,9 +170,11 @@ impl Command {
         }
     }
 
+    /// What may be told because of it.
     pub(crate) fn asked(&self) -> Vec<&'static str> {
         match &self.what {
             What::Fetch { asked, .. } => asked.clone(),
+            What::Select { enables: true, .. } => vec!["MODSEQ"],
             _ => Vec::new(),
         }
     }

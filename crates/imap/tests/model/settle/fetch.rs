@@ -21,14 +21,25 @@ impl Settling<'_> {
         };
         let id = self.selected()?;
         let live = self.live(named)?;
-        let changes = |span: Span| changed_since.is_none_or(|since| span.after >= since);
+        // Where only the exact MODSEQ would tell, what the server did decides.
+        let told = |uid: u32| {
+            self.heard.fetched.iter().any(|fetched| {
+                fetched.uid == Some(uid)
+                    && asked
+                        .iter()
+                        .all(|item| fetched.items.contains_key(&response_name(item)))
+            })
+        };
+        let changes = |uid: u32, span: Span| {
+            changed_since.is_none_or(|since| span.after >= since || (span.upto > since && told(uid)))
+        };
         let mut due: Vec<u32> = Vec::new();
         for uid in named {
             let Some(message) = self.truth.boxes[&id].remembered(*uid) else {
                 continue;
             };
             // What is gone is told as it was; which MODSEQ that counts for is left open.
-            if changes(message.modseq) && (changed_since.is_none() || live.contains(uid)) {
+            if changes(*uid, message.modseq) && (changed_since.is_none() || live.contains(uid)) {
                 due.push(*uid);
             }
         }
@@ -87,7 +98,7 @@ impl Settling<'_> {
             .filter(|fetched| fetched.uid == Some(uid))
             .collect();
         for item in asked {
-            let name = item.replace(".PEEK", "").replace(".30>", ">");
+            let name = response_name(item);
             let found = told.iter().rev().find_map(|fetched| fetched.items.get(&name));
             let found = found.ok_or_else(|| format!("FETCH of UID {uid} tells no {name}"))?;
             let right = match name.as_str() {
@@ -113,4 +124,9 @@ impl Settling<'_> {
         }
         Ok(())
     }
+}
+
+/// How a FETCH response calls an item.
+fn response_name(item: &str) -> String {
+    item.replace(".PEEK", "").replace(".30>", ">")
 }
