@@ -261,7 +261,13 @@ impl Seat {
         let command = self.commands.pop_front().ok_or("an answer without a command")?;
         let text = String::from_utf8_lossy(&command.parts[0]).into_owned();
         let ended = match self.before.id.is_some_and(|id| judge.is_gone(id)) && needs_selected(&command.what) {
-            true => Ok(()),
+            true => {
+                // What it answers is left open, but after an OK no mailbox is selected.
+                if matches!(command.what, What::Close | What::Unselect) && heard.is_ok() {
+                    self.client.leave();
+                }
+                Ok(())
+            }
             false => conclude(&mut self.client, &command, &heard)
                 .and_then(|()| judge.judge(&mut self.client, &command, &heard, &self.before)),
         };

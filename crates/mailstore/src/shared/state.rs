@@ -161,10 +161,10 @@ impl State {
             let place = self.rows.binary_search_by_key(&uid, |row| row.uid);
             match place {
                 Ok(place) => {
-                    self.change(place, read, update.now);
+                    self.change(place, read);
                     changed.push(uid);
                 }
-                Err(place) if place == self.rows.len() && uid.get() >= grows => self.append(uid, read, update.now),
+                Err(place) if place == self.rows.len() && uid.get() >= grows => self.append(uid, read),
                 Err(_) => continue,
             }
             if self.find(uid).is_some_and(is_unseen) {
@@ -206,8 +206,9 @@ impl State {
         gone
     }
 
-    /// Takes over flags. What was read may be from after the reading's end; then it will be told once more.
-    fn change(&mut self, place: usize, read: MessageState, now: ModSeq) {
+    /// Takes over flags. What was read may be from after the reading's end; then it will be told once more. It keeps its
+    /// modseq, since a modseq means the same flags to all who hear of it.
+    fn change(&mut self, place: usize, read: MessageState) {
         let old = self.rows[place];
         if read.modseq < old.modseq {
             return;
@@ -216,12 +217,12 @@ impl State {
         let row = &mut self.rows[place];
         row.keywords = self.keywords.put(old.uid, &read.flags.keywords);
         row.flags = read.flags.system;
-        row.modseq = read.modseq.min(now);
+        row.modseq = read.modseq;
     }
 
-    fn append(&mut self, uid: Uid, read: MessageState, now: ModSeq) {
+    fn append(&mut self, uid: Uid, read: MessageState) {
         self.rows.push(Row {
-            modseq: read.modseq.min(now),
+            modseq: read.modseq,
             internal_seconds: read.internal_date.seconds,
             uid,
             size_octets: u32::try_from(read.size_octets).unwrap_or(u32::MAX),

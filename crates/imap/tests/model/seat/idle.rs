@@ -7,7 +7,7 @@ use crate::world::World;
 use std::time::{Duration, Instant};
 
 /// How long something may take that a server does by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Seat {
     /// Ends IDLE, if it goes on.
