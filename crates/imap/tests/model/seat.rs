@@ -126,9 +126,10 @@ impl Seat {
     ) -> Check {
         self.sit_down(world).await?;
         self.end_idle(world, judge).await?;
-        // Its mailbox may have been deleted.
+        // Its mailbox may have been deleted, now or while it looks at what is new there.
         self.sit_down(world).await?;
         self.learn(world, judge, dice).await?;
+        self.sit_down(world).await?;
         let piped = kind == Kind::Pipeline;
         let kinds = match kind {
             Kind::Pipeline => {

@@ -58,7 +58,7 @@ pub(crate) struct Truth {
     next_box: u32,
     next_email: u32,
     /// UIDVALIDITYs that a name had.
-    validities: BTreeMap<String, u32>,
+    validities: BTreeMap<String, BTreeSet<u32>>,
 }
 
 /// How STORE changes flags.
@@ -128,10 +128,10 @@ impl Truth {
                 "UIDVALIDITY of {name} was {known} and is {uid_validity}"
             ),
             None => {
-                let before = self.validities.insert(name.to_owned(), uid_validity);
+                let used = self.validities.entry(name.to_owned()).or_default();
                 ensure!(
-                    before.is_none_or(|before| before < uid_validity),
-                    "UIDVALIDITY of the new {name} is {uid_validity}, after {before:?}"
+                    used.insert(uid_validity),
+                    "UIDVALIDITY {uid_validity} of the new {name} was that of another"
                 );
                 mailbox.uid_validity = Some(uid_validity);
             }
@@ -261,12 +261,9 @@ impl Truth {
         for name in moved {
             let id = self.names.remove(&name).expect("it was just found");
             let new = format!("{to}{}", &name[from.len()..]);
-            // Another mailbox that had this name must have had another UIDVALIDITY.
+            // A mailbox keeps its UIDVALIDITY under another name, also if one made later had that name before.
             if let Some(uid_validity) = self.boxes[&id].uid_validity {
-                self.validities
-                    .entry(new.clone())
-                    .and_modify(|known| *known = uid_validity.max(*known))
-                    .or_insert(uid_validity);
+                self.validities.entry(new.clone()).or_default().insert(uid_validity);
             }
             self.names.insert(new, id);
         }
