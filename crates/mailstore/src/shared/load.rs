@@ -7,7 +7,7 @@ use crate::rows::FlagsRow;
 use crate::{MailError, Mailstore, keys};
 use postroom_store::scan_prefix;
 use postroom_types::{InboxId, MailboxId, Uid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one page.
 const PAGE: usize = 4000;
@@ -89,11 +89,17 @@ impl Mailstore {
             let Some(named) = self.named_by_feed(inbox, mailbox, since, now.modseq).await? else {
                 return Ok(false);
             };
-            update.rows = self.read_states(inbox, mailbox, &named.alive()).await?;
+            let alive = named.alive();
+            update.rows = self.read_states(inbox, mailbox, &alive).await?;
             if let Some(last) = named.appended.last() {
                 update.uid_next = uid_next.max(last.get().saturating_add(1));
             }
-            update.expunged = named.expunged.into_iter().collect();
+            // What changed and has no row went after the modseq was read. It is gone now: its flags as they were before
+            // the change, which nobody can read any more, are no news.
+            let is_read = |uid: &Uid| update.rows.binary_search_by_key(uid, |(uid, _)| *uid).is_ok();
+            let went = alive.into_iter().filter(|uid| !is_read(uid));
+            let gone: BTreeSet<Uid> = named.expunged.iter().copied().chain(went).collect();
+            update.expunged = gone.into_iter().collect();
         }
         shared.write().apply(update);
         Ok(true)
