@@ -109,9 +109,10 @@ class Imap:
         untagged, _ = self.command(f'SELECT "{mailbox}"')
         text = b"\n".join(response[0] for response in untagged)
         numbers = {"exists": rb"\* (\d+) EXISTS", "uidvalidity": rb"\[UIDVALIDITY (\d+)", "uidnext": rb"\[UIDNEXT (\d+)"}
-        found = {name: re.search(pattern, text) for name, pattern in numbers.items()}
+        # Mail that comes meanwhile is told before the tagged OK, so the last EXISTS counts.
+        found = {name: re.findall(pattern, text) for name, pattern in numbers.items()}
         check(all(found.values()), f"SELECT lacks one of EXISTS, UIDVALIDITY, UIDNEXT: {text!r}")
-        return {name: int(match[1]) for name, match in found.items()}
+        return {name: int(matches[-1]) for name, matches in found.items()}
 
     def fetch(self, uids, item):
         """UID FETCH of one body item: {uid: (flags, octets)}, in the order of the answer."""
