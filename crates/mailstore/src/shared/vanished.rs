@@ -5,7 +5,7 @@ use super::log::ranges;
 use crate::codec::{Corrupt, Reader};
 use crate::rows::{read_number, read_uids, write_number};
 use crate::{MailError, Mailstore, keys};
-use postroom_store::{CommitBuilder, Key, Value, scan};
+use postroom_store::{CommitBuilder, Key, Value, prefix_end, scan};
 use postroom_types::{InboxId, MailboxId, ModSeq, Uid};
 use std::collections::BTreeSet;
 
@@ -24,9 +24,10 @@ impl Mailstore {
         since: ModSeq,
         among: &[(Uid, Uid)],
     ) -> Result<Vec<(Uid, Uid)>, MailError> {
-        let now = shared.read().cursor();
-        if let Some(expunged) = self.expunged_since(shared, since, now).await? {
-            let expunged: Vec<Uid> = expunged.into_iter().filter(|uid| is_among(*uid, among)).collect();
+        if let Some(mut expunged) = self.expunged_since(shared, since).await? {
+            let state = shared.read();
+            expunged.retain(|uid| is_among(*uid, among) && state.find(*uid).is_none());
+            let expunged: Vec<Uid> = expunged.into_iter().collect();
             return Ok(ranges(&expunged).into_vec());
         }
         let state = shared.read();
@@ -36,17 +37,13 @@ impl Mailstore {
         Ok(missing(state.rows().iter().map(|row| row.uid), among, last))
     }
 
-    /// What the expunge rows say; `None` if they do not reach back that far.
-    async fn expunged_since(
-        &self,
-        shared: &SharedMailbox,
-        since: ModSeq,
-        now: ModSeq,
-    ) -> Result<Option<BTreeSet<Uid>>, MailError> {
+    /// What the expunge rows say; `None` if they do not reach back that far. Also those beyond the modseq that the state
+    /// was read up to: a message that went while it was read is not in it, and nothing later tells that it is gone.
+    async fn expunged_since(&self, shared: &SharedMailbox, since: ModSeq) -> Result<Option<BTreeSet<Uid>>, MailError> {
         let (inbox, mailbox) = (shared.inbox, shared.id);
         let mut expunged = BTreeSet::new();
         let low = keys::expunged(inbox, mailbox, ModSeq(since.0.saturating_add(1)));
-        let high = keys::expunged(inbox, mailbox, ModSeq(now.0.saturating_add(1)));
+        let high = prefix_end(&keys::expunged_prefix(inbox, mailbox));
         let mut rows = scan(&*self.store, low, high);
         while let Some((_, value)) = rows.next().await? {
             expunged.extend(read_expunged(&value)?.1);
