@@ -74,6 +74,38 @@ async fn fill(f: &Fixture, mailbox: &str, count: u32) {
     f.mail.append_many(f.inbox, mailbox, &messages, None).await.unwrap();
 }
 
+/// A message that goes while its mailbox is read is not in the state, though the state is older than its expunge: who
+/// resynchronises is told all the same.
+#[tokio::test]
+async fn what_went_during_a_reading_has_vanished() {
+    let inner: SharedStore = MemoryStore::new();
+    let f = Fixture::on(Arc::clone(&inner)).await;
+    for number in 1..=3 {
+        f.deliver(&numbered(number, "")).await;
+    }
+    let mailbox = f.id("INBOX").await;
+    let slow = Counting {
+        inner,
+        pages: AtomicUsize::new(0),
+    };
+    let slow = Mailstore::new(Arc::new(slow), Options::default());
+    let shared = slow.open_shared(f.inbox, mailbox).await.unwrap();
+    let known = shared.snapshot().modseq;
+    f.flag(mailbox, uid(2), FlagMode::Add, Flag::Seen).await;
+    let expunge = async {
+        tokio::task::yield_now().await;
+        f.mail.expunge(f.inbox, mailbox, &[uid(2)], false).await.unwrap();
+    };
+    let (refreshed, ()) = tokio::join!(slow.refresh(&shared), expunge);
+    refreshed.unwrap();
+    let state = shared.snapshot();
+    assert_eq!(*state.uids, [uid(1), uid(3)]);
+    assert_eq!(state.modseq, ModSeq(known.0 + 1), "the expunge lies beyond what was read");
+    let everything = [(uid(1), uid(9))];
+    let vanished = slow.vanished(&shared, state.highest_modseq, &everything).await.unwrap();
+    assert_eq!(vanished, [(uid(2), uid(2))]);
+}
+
 #[tokio::test]
 async fn one_reads_for_all() {
     let f = Fixture::new().await;
