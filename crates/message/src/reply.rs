@@ -95,11 +95,13 @@ pub fn quote_text(content: &[u8], root: &Part) -> String {
     out
 }
 
-/// As [`quote_text`], as HTML. The HTML of the message goes in as it is: it is no safer than it came.
+/// As [`quote_text`], as HTML, in an element of the class by which programs know a quote. The HTML of the message goes in
+/// as it is: it is no safer than it came.
 #[must_use]
 pub fn quote_html(content: &[u8], root: &Part) -> String {
     format!(
-        "<p>{}</p>\n<blockquote type=\"cite\">\n{}\n</blockquote>\n",
+        "<div class=\"gmail_quote\">\n<div class=\"gmail_attr\">{}<br></div>\n\
+         <blockquote type=\"cite\">\n{}\n</blockquote>\n</div>\n",
         escaped(&attribution(content)),
         html_of(content, root)
     )

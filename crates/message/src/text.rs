@@ -123,7 +123,9 @@ pub(crate) fn preview(content: &[u8], root: &Part) -> String {
     line.chars().take(PREVIEW_CHARS).collect()
 }
 
-fn readable_html(html: &str) -> String {
+/// The text of HTML as people read it, roughly.
+#[must_use]
+pub fn readable_html(html: &str) -> String {
     guarded(|| html_to_text(html)).unwrap_or_else(|| html.to_owned())
 }
 

@@ -133,6 +133,15 @@ impl Verdict {
         passed(self.dmarc.result) || passed(self.spf.result) || self.dkim.iter().any(|dkim| passed(dkim.result))
     }
 
+    /// Whether it was looked who sent this, and there was nothing to look at: no SPF policy and no signature. Where nothing
+    /// was checked, as for mail from here, nothing is missing.
+    #[must_use]
+    pub fn is_unauthenticated(&self) -> bool {
+        let is_none = |result| result == MechanismResult::None;
+        let was_checked = *self != Self::default();
+        was_checked && is_none(self.spf.result) && self.dkim.iter().all(|dkim| is_none(dkim.result))
+    }
+
     /// The verdict as stored: a format byte, then results and length-prefixed names.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -266,6 +275,39 @@ mod tests {
         let mut good = sample();
         good.dmarc.result = MechanismResult::TempError;
         assert_eq!(good.disposition(), Disposition::Deliver);
+    }
+
+    #[test]
+    fn what_is_unauthenticated() {
+        use MechanismResult::{Fail, None, Pass, TempError};
+        let with = |iprev, spf, dkim: &[MechanismResult]| {
+            let mut verdict = Verdict {
+                iprev,
+                ..Verdict::default()
+            };
+            verdict.spf.result = spf;
+            verdict.dkim = dkim
+                .iter()
+                .map(|result| DkimVerdict {
+                    result: *result,
+                    ..DkimVerdict::default()
+                })
+                .collect();
+            verdict
+        };
+        for (verdict, expected) in [
+            // Nothing was checked.
+            (with(None, None, &[]), false),
+            (with(Fail, None, &[]), true),
+            (with(Pass, None, &[None]), true),
+            (with(Pass, Pass, &[]), false),
+            (with(Pass, Fail, &[]), false),
+            (with(Pass, TempError, &[]), false),
+            (with(Pass, None, &[Pass]), false),
+            (with(Pass, None, &[None, Fail]), false),
+        ] {
+            assert_eq!(verdict.is_unauthenticated(), expected, "{verdict:?}");
+        }
     }
 
     proptest! {
