@@ -221,6 +221,12 @@ impl CommitBuilder {
         self
     }
 
+    /// The pairs to write so far.
+    #[must_use]
+    pub fn puts(&self) -> &[Put] {
+        &self.commit.puts
+    }
+
     /// How many operations there are so far.
     #[must_use]
     pub fn operations(&self) -> usize {
