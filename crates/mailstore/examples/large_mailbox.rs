@@ -159,6 +159,7 @@ async fn deliver_until(mail: &Mailstore, inbox: InboxId, done: &AtomicBool, most
             flags: MessageFlags::default(),
             internal_date: InternalDate::utc(0),
             thread: ThreadChoice::Find,
+            announce: None,
         };
         let begun = Instant::now();
         mail.deliver(&message, vec![placing]).await?;

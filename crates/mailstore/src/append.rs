@@ -42,6 +42,7 @@ impl Mailstore {
             flags,
             internal_date,
             thread: ThreadChoice::Find,
+            announce: None,
         };
         let placed = self.deliver(message, vec![placing]).await?;
         placed.into_iter().next().ok_or(MailError::Unavailable)

@@ -96,7 +96,7 @@ impl Mailstore {
     /// The store's own.
     pub async fn contents(&self, inbox: InboxId, ids: &[EmailId]) -> Result<Vec<Option<Content>>, MailError> {
         let values = self.message_values(inbox, ids).await?;
-        let read = |value: Value| Ok(MessageRow::read(&value)?.content());
+        let read = |value: Value| Ok(MessageRow::read_content(&value)?);
         values.into_iter().map(|value| value.map(read).transpose()).collect()
     }
 

@@ -44,6 +44,8 @@ enum Plan {
         home: MailboxId,
         thread_id: ThreadId,
         index: IndexChange,
+        /// No other message here has its Message-ID.
+        is_named: bool,
         /// The inbox is full already.
         over_quota: bool,
     },

@@ -5,6 +5,9 @@ use crate::{FlagsAt, MailError, Mailstore, Meta, keys};
 use postroom_store::{Key, Value, scan};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
 
+/// So few rows are asked for one by one: those that were just written are in the store's memory, while a scan has to wait
+/// for a thread.
+const FEW: usize = 16;
 /// Keys of one `get_many`.
 const GET_PIECE: usize = 1000;
 
@@ -87,7 +90,7 @@ impl Mailstore {
         rows.into_iter().map(read).collect()
     }
 
-    /// Rows by UID, ascending: by one range scan where the UIDs are dense, else one by one.
+    /// Rows by UID, ascending: by one range scan where the UIDs are many and dense, else one by one.
     pub(crate) async fn rows_of(&self, key: impl Fn(u64) -> Key, uids: &[Uid]) -> Result<Vec<(Uid, Value)>, MailError> {
         let mut uids = uids.to_vec();
         uids.sort_unstable();
@@ -96,7 +99,7 @@ impl Mailstore {
             return Ok(Vec::new());
         };
         let (first, last) = (u64::from(first.get()), u64::from(last.get()));
-        if last - first < 2 * uids.len() as u64 + 8 {
+        if uids.len() > FEW && last - first < 2 * uids.len() as u64 + 8 {
             self.rows_between(key(first), key(last + 1), &uids).await
         } else {
             self.rows_one_by_one(key, &uids).await

@@ -204,7 +204,7 @@ pub(crate) fn check_keywords(flags: &MessageFlags) -> Result<(), MailError> {
 }
 
 /// Whether the sets are the same; the order of keywords is none.
-fn same(a: &MessageFlags, b: &MessageFlags) -> bool {
+pub(crate) fn same(a: &MessageFlags, b: &MessageFlags) -> bool {
     a.system == b.system
         && a.keywords.len() == b.keywords.len()
         && a.keywords.iter().all(|keyword| b.keywords.contains(keyword))

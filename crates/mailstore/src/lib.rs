@@ -19,37 +19,52 @@ mod codec;
 mod content;
 mod copy;
 mod deliver;
+mod drafts;
 mod error;
 mod event;
 mod expunge;
 mod feed;
 mod fetch;
+mod find;
 mod flags;
 mod inbox;
 mod inboxes;
 mod keys;
+mod labels;
 mod likeness;
+mod listing;
 mod mailboxes;
 mod messages;
 mod model;
 mod once;
 mod open;
 mod relocate;
+mod remove;
 mod rows;
 mod search;
 mod shared;
 mod subscriptions;
+mod summaries;
+mod thread_list;
 mod tree;
 
 pub use content::Content;
+pub use drafts::DraftRecord;
 pub use error::MailError;
 pub use event::{Cause, FeedEntry, FeedEvent};
+pub use find::Hit;
+pub use labels::{
+    LabelChange, LabelError, Labels, MAX_LABEL_CHANGE, is_reserved_keyword, is_server_label, is_system_label,
+};
+pub use listing::{Include, ListQuery, Listed, MessagePage};
 pub use model::{
-    Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, Origin, Placed, Placing,
-    Status, Stored, ThreadChoice, Usage,
+    Announce, Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, Origin, Placed,
+    Placing, Status, Stored, ThreadChoice, Usage,
 };
 pub use search::Found;
 pub use shared::{Ghost, Holding, KeywordSet, Keywords, MessageState, Row, SharedMailbox, SharedNews, Snapshot};
+pub use summaries::{StoredMeta, StoredSummary};
+pub use thread_list::{THREAD_MESSAGES, ThreadListed, ThreadMessages, ThreadPage};
 pub use tree::MAX_MAILBOX_NAME_OCTETS;
 
 use postroom_store::{SharedStore, Topic};

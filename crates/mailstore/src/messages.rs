@@ -69,6 +69,25 @@ impl Mailstore {
             .map(|row: IndexRow| row.email_id))
     }
 
+    /// The messages with this Message-ID (without angle brackets), oldest first; at most 16. Of several that have the same
+    /// body only the last is known by it.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn find_message_ids(&self, inbox: InboxId, message_id: &str) -> Result<Vec<EmailId>, MailError> {
+        const MAX_FOUND: usize = 16;
+        let prefix = keys::message_ids(inbox, &crate::deliver::message_id_hash(message_id));
+        let mut rows = scan_prefix(&*self.store, &prefix).page_pairs(MAX_FOUND);
+        let mut ids = Vec::new();
+        while ids.len() < MAX_FOUND
+            && let Some((_, value)) = rows.next().await?
+        {
+            ids.push(IndexRow::read(&value)?.email_id);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
     /// Changes flags of all placements of a message in one commit. `false` if there is no such message.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 
 use crate::content::Content;
 use bytes::Bytes;
+use postroom_feed::ReceivedAs;
 use postroom_types::{
-    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid,
-    UidValidity,
+    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, ModSeq, OrganizationId, SpecialUse, Summary,
+    ThreadId, Uid, UidValidity,
 };
 use std::sync::Arc;
 
@@ -102,6 +103,17 @@ pub struct Placing {
     pub internal_date: InternalDate,
     /// Its thread.
     pub thread: ThreadChoice,
+    /// How it is announced in the organization's feed as received, unless it was received before. `None`: not at all.
+    pub announce: Option<Announce>,
+}
+
+/// Whose feed tells of a message that was received, and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announce {
+    /// The organization that the inbox belongs to.
+    pub organization: OrganizationId,
+    /// What the message was taken for.
+    pub received_as: ReceivedAs,
 }
 
 /// Where a message was put.
@@ -221,6 +233,8 @@ pub struct MessageRecord {
     pub received_at: i64,
     /// The stored verdict; empty if there is none.
     pub verdict: Vec<u8>,
+    /// Whether its Message-ID was its alone in this inbox, drafts aside, when it came, so that it may be called by it.
+    pub is_named: bool,
     /// Where it goes back to when it leaves Spam, Trash, Blocked or Drafts.
     pub home: MailboxId,
     /// Where it appears.

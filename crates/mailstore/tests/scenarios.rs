@@ -372,6 +372,7 @@ async fn threads_follow_references_newest_first() {
         let message = numbered(number, "<m1@x>");
         let placing = Placing {
             thread,
+            announce: None,
             ..placing(f.inbox, MailboxRef::Inbox, &message)
         };
         let placed = f.mail.deliver(&message, vec![placing]).await.unwrap()[0];

@@ -157,6 +157,7 @@ async fn how_long_searches_take() {
                 flags: MessageFlags::default(),
                 internal_date: InternalDate::utc(1_700_000_000 + i64::from(number)),
                 thread: ThreadChoice::New,
+                announce: None,
             };
             mail.deliver(&message, vec![placing]).await.unwrap();
         });

@@ -4,6 +4,7 @@
 //! nothing is ever heard of its end. An attempt at an inbox here, or at capture, is not written before its end, since it
 //! delivers and ends in one commit.
 
+use crate::announce::announce_ends;
 use crate::claim::Claim;
 use crate::keys;
 use crate::model::{Contact, Destination, ItemId, ItemState, Outcome, Reason};
@@ -139,7 +140,8 @@ impl Queue {
         if MessageRow::read(message)?.recipients == 1 {
             builder.delete(message_key);
         }
-        add_settled(&mut builder, attempt, item, (old.clone(), row), &local_end);
+        let settled = add_settled(&mut builder, attempt, item, (old.clone(), row), &local_end);
+        announce_ends(&mut builder, std::iter::once((item, &settled)));
         Ok(Some(builder))
     }
 
@@ -177,14 +179,14 @@ pub(crate) fn positive(text: &str) -> Reason {
     }
 }
 
-/// Marks an item as delivered.
+/// Marks an item as delivered; what it is now.
 pub(crate) fn add_settled(
     builder: &mut CommitBuilder,
     attempt: &OpenAttempt,
     item: ItemId,
     (old, row): (Value, ItemRow),
     end: &End,
-) {
+) -> ItemRow {
     // An attempt at a domain that has become ours meanwhile is written already.
     let number = row.attempts + u32::from(!attempt.is_stored);
     let new = ItemRow {
@@ -200,11 +202,12 @@ pub(crate) fn add_settled(
     let ended = AttemptRow {
         started_at: attempt.started_at,
         stage: Stage::Ended(end.at),
-        contact: new.contact,
+        contact: new.contact.clone(),
         outcome: AttemptOutcome::Delivered,
-        reason: new.reason,
+        reason: new.reason.clone(),
     };
     put_attempt(builder, item, new.attempts, &ended);
+    new
 }
 
 /// Moves the item in the due index, if it moves.

@@ -1,5 +1,6 @@
 //! Mail that is kept to be read instead of sent: what a development server does with mail to the world.
 
+use crate::announce::announce_ends;
 use crate::attempt::{End, OpenAttempt, add_settled, positive};
 use crate::keys;
 use crate::model::{Contact, ItemId};
@@ -53,12 +54,13 @@ impl Queue {
         let mut builder = CommitBuilder::new();
         shared.fence(&mut builder, attempt.claim.line.shard)?;
         let empty = builder.operations();
+        let mut settled = Vec::new();
         let rows = shared.item_rows(job.items.iter().map(|item| item.id)).await?;
         for (item, row) in job.items.iter().zip(rows) {
             let Some((old, row)) = row.filter(|(_, row)| attempt.may_settle(item.id, row)) else {
                 continue;
             };
-            add_settled(&mut builder, attempt, item.id, (old, row), &end);
+            settled.push((item.id, add_settled(&mut builder, attempt, item.id, (old, row), &end)));
             let key = keys::captured(item.id);
             let row = CapturedRow {
                 envelope_from: item.envelope_from.clone(),
@@ -78,6 +80,7 @@ impl Queue {
         if builder.operations() == empty {
             return Ok(None);
         }
+        announce_ends(&mut builder, settled.iter().map(|(id, row)| (*id, row)));
         if MessageRow::read(&message)?.recipients == 1 {
             builder.delete(message_key.clone());
         }

@@ -3,6 +3,7 @@
 //! What always holds: the item rows are asked to be those that were decided on, so however often the commit is sent,
 //! an attempt ends once, and its notices go out once.
 
+use crate::announce::announce_ends;
 use crate::attempt::{OpenAttempt, local_contact, move_due, put_attempt};
 use crate::claim::Claim;
 use crate::decide::{Decision, Notice, decide, found_open, found_unsent, not_tried};
@@ -133,6 +134,10 @@ impl Shared {
             };
             put_attempt(&mut builder, *id, ending.number, &ended);
         }
+        announce_ends(
+            &mut builder,
+            endings.iter().map(|ending| (ending.id, &ending.decision.row)),
+        );
         let mut notices = Vec::new();
         if let Some(row) = self.store.get(&keys::message(message)).await? {
             let row = MessageRow::read(&row)?;

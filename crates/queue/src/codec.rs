@@ -3,7 +3,7 @@
 
 use crate::model::{Contact, Destination, Reason};
 use postroom_store::StoreError;
-use postroom_types::{Domain, EmailAddress, InboxId, ReversePath};
+use postroom_types::{Domain, EmailAddress, InboxId, OrganizationId, ReversePath};
 
 /// The format version every value of this crate begins with.
 pub(crate) const FORMAT: u8 = 1;
@@ -21,7 +21,12 @@ pub(crate) struct Writer(Vec<u8>);
 impl Writer {
     /// A value with its format version.
     pub(crate) fn value() -> Self {
-        Self(vec![FORMAT])
+        Self::version(FORMAT)
+    }
+
+    /// A value in a later version of its format.
+    pub(crate) fn version(version: u8) -> Self {
+        Self(vec![version])
     }
 
     pub(crate) fn u8(&mut self, number: u8) {
@@ -63,6 +68,13 @@ impl Writer {
         self.bool(inbox.is_some());
         if let Some(inbox) = inbox {
             self.raw(inbox.as_bytes());
+        }
+    }
+
+    pub(crate) fn organization(&mut self, organization: Option<OrganizationId>) {
+        self.bool(organization.is_some());
+        if let Some(organization) = organization {
+            self.raw(organization.as_bytes());
         }
     }
 
@@ -143,10 +155,17 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads a value of this kind, checking its format version.
     pub(crate) fn value(bytes: &'a [u8], what: &'static str) -> Result<Self, Corrupt> {
+        Self::versions(bytes, what, FORMAT).map(|(_, reader)| reader)
+    }
+
+    /// Reads a value of a kind that has several versions, up to `newest`; and which it is.
+    pub(crate) fn versions(bytes: &'a [u8], what: &'static str, newest: u8) -> Result<(u8, Self), Corrupt> {
         let mut reader = Self { rest: bytes, what };
-        match reader.u8()? {
-            FORMAT => Ok(reader),
-            _ => Err(reader.corrupt()),
+        let version = reader.u8()?;
+        if (FORMAT..=newest).contains(&version) {
+            Ok((version, reader))
+        } else {
+            Err(reader.corrupt())
         }
     }
 
@@ -202,6 +221,12 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn inbox(&mut self) -> Result<Option<InboxId>, Corrupt> {
         self.bool()?.then(|| self.array().map(InboxId::from_bytes)).transpose()
+    }
+
+    pub(crate) fn organization(&mut self) -> Result<Option<OrganizationId>, Corrupt> {
+        self.bool()?
+            .then(|| self.array().map(OrganizationId::from_bytes))
+            .transpose()
     }
 
     pub(crate) fn reverse_path(&mut self) -> Result<ReversePath, Corrupt> {

@@ -110,6 +110,7 @@ mod tests {
             changed_at: 0,
             size_octets: 1,
             sender: None,
+            organization: None,
             reverse_path: ReversePath::Null,
             address: EmailAddress::parse("a@example.test").unwrap(),
             destination: Destination::Domain(domain),

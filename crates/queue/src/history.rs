@@ -1,5 +1,6 @@
 //! What became of it: recipients, attempts, reports that came later.
 
+use crate::announce::announce_report;
 use crate::keys;
 use crate::model::{ItemId, ItemState};
 use crate::rows::{AttemptRow, ItemRow, read_report, write_report};
@@ -49,6 +50,9 @@ impl Queue {
             diagnostic: report.diagnostic.clone(),
         };
         builder.put(keys::report(item, row.reports), write_report(&later));
+        let earlier = self.shared.reports(item, &row).await?;
+        let earlier: Vec<_> = earlier.iter().map(|report| report.kind).collect();
+        announce_report(builder, (item, &row), report, &earlier, later.received_at);
         Ok(row.sender)
     }
 
@@ -163,12 +167,18 @@ impl Shared {
         };
         let row = ItemRow::read(value)?;
         let mut status = row.status(id);
-        if row.reports > 0 {
-            let rows = scan_prefix(&*self.store, &keys::reports(id)).collect().await?;
-            let reports: Result<Vec<_>, _> = rows.iter().map(|(_, value)| read_report(value)).collect();
-            status.reports = reports?;
-        }
+        status.reports = self.reports(id, &row).await?;
         Ok(Some(status))
+    }
+
+    /// What was reported of a recipient, in the order it came.
+    async fn reports(&self, id: ItemId, row: &ItemRow) -> Result<Vec<LaterReport>, QueueError> {
+        if row.reports == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = scan_prefix(&*self.store, &keys::reports(id)).collect().await?;
+        let reports: Result<Vec<_>, _> = rows.iter().map(|(_, value)| read_report(value)).collect();
+        Ok(reports?)
     }
 }
 

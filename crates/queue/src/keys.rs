@@ -99,6 +99,11 @@ pub(crate) fn reports(item: ItemId) -> Key {
     of_item(b"qr", item)
 }
 
+/// All reports of recipients of a message.
+pub(crate) fn reports_of(message: EmailId) -> Key {
+    of_message(b"qr", message)
+}
+
 pub(crate) fn captured(item: ItemId) -> Key {
     of_item(b"qc", item)
 }

@@ -12,6 +12,7 @@
 //! - The body lives as long as the message row, which goes when all recipients are final.
 
 mod agenda;
+mod announce;
 mod attempt;
 mod bounce;
 mod capture;
@@ -22,6 +23,7 @@ mod codec;
 mod decide;
 mod enqueue;
 mod error;
+mod fate;
 mod history;
 mod keys;
 mod lease;
@@ -42,6 +44,7 @@ mod view;
 pub use attempt::OpenAttempt;
 pub use enqueue::Enqueued;
 pub use error::QueueError;
+pub use fate::Fate;
 pub use mark::ContentMark;
 pub use model::{Contact, Destination, ItemId, ItemState, NewQueued, NewRecipient, Outcome, QueuedBody, Reason};
 pub use options::{Clock, OnLostReply, Options};

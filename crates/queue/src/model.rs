@@ -1,6 +1,6 @@
 //! The plain data that goes in and out of the queue.
 
-use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, ReversePath};
+use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, OrganizationId, ReversePath};
 
 /// A message for the queue. One row and one row per recipient; the body is shared with the inboxes that have it.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct NewQueued {
     pub id: EmailId,
     /// The inbox it comes from. `None`: a notice of our own, or mail from outside for more inboxes than one commit takes.
     pub sender: Option<InboxId>,
+    /// Whose feed tells what becomes of it: the sender's organization, if this is mail that the sender knows of.
+    pub organization: Option<OrganizationId>,
     /// Where notices go. With `verp`, peers see an address of ours in its domain instead, which leads back to the recipient.
     pub reverse_path: ReversePath,
     /// Whether to replace the reverse-path towards other servers by a signed one per recipient.

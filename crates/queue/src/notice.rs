@@ -44,6 +44,7 @@ impl Shared {
         let queued = NewQueued {
             id,
             sender: None,
+            organization: None,
             reverse_path: ReversePath::Null,
             verp: false,
             prefix: Vec::new(),

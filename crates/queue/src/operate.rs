@@ -3,6 +3,7 @@
 //! What always holds: an item that is being attempted is left to its attempt; what was asked for becomes of it when that
 //! ends undelivered.
 
+use crate::announce::announce_ends;
 use crate::attempt::move_due;
 use crate::keys::{self, DueRow};
 use crate::model::{ItemId, ItemState, Reason};
@@ -111,6 +112,8 @@ impl Shared {
             if edited.is_empty() {
                 return Ok(self.edited(&done));
             }
+            // Only what is taken back ends so, and that is always of one message.
+            announce_ends(&mut builder, edited.iter().map(|(id, row)| (*id, row)));
             match self.try_commit(builder.build()).await? {
                 Tried::Done => {
                     edited.extend(done);

@@ -1,7 +1,7 @@
 //! Several messages at once into one mailbox: MULTIAPPEND (RFC 3502), and REPLACE (RFC 8508). All or none.
 
 use super::write::{Place, Tally, add_blobs, add_index, add_message};
-use super::{IndexChange, Kept, Plan, Shared, check};
+use super::{IndexChange, Kept, Plan, Shared, check, is_ours};
 use crate::attempts::{Attempts, Tried};
 use crate::change::Change;
 use crate::expunge::{Removal, leaving, remove};
@@ -63,13 +63,37 @@ impl Mailstore {
                 email_id: EmailId::new(),
                 flags: flags.clone(),
                 internal_date: *internal_date,
-                thread: ThreadChoice::New,
+                thread: ThreadChoice::Find,
+                announce: None,
             };
             check(message, std::slice::from_ref(&placing))?;
             shared.push(Shared::new(message));
             placings.push(placing);
         }
-        self.append_all(id, &shared, placings, replaces).await
+        self.append_all(id, &shared, placings, replaces, &CommitBuilder::new())
+            .await
+    }
+
+    /// Puts a message where another is expunged, in one commit with what the caller asks for; its UID.
+    ///
+    /// # Errors
+    /// Nothing was written: those of [`append_many`](Self::append_many), and [`MailError::Conflict`] with the key of the
+    /// caller's condition that does not hold.
+    pub async fn replace_with(
+        &self,
+        message: &NewMessage,
+        placing: Placing,
+        replaces: (MailboxId, Uid),
+        with: &CommitBuilder,
+    ) -> Result<Uid, MailError> {
+        let roles = self.inbox_row(placing.inbox).await?;
+        let mailbox = roles.find(placing.mailbox).ok_or(MailError::NoSuchMailbox)?;
+        check(message, std::slice::from_ref(&placing))?;
+        let shared = [Shared::new(message)];
+        let (_, uids) = self
+            .append_all(mailbox, &shared, vec![placing], Some(replaces), with)
+            .await?;
+        uids.first().copied().ok_or(MailError::Unavailable)
     }
 
     async fn append_all(
@@ -78,6 +102,7 @@ impl Mailstore {
         shared: &[Shared<'_>],
         mut placings: Vec<Placing>,
         replaces: Option<(MailboxId, Uid)>,
+        with: &CommitBuilder,
     ) -> Result<(UidValidity, Vec<Uid>), MailError> {
         let Some(inbox) = placings.first().map(|placing| placing.inbox) else {
             return Err(MailError::Cannot("no message"));
@@ -109,7 +134,7 @@ impl Mailstore {
             for shared in shared {
                 shared.prepare_text().await;
             }
-            let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
+            let mut change = Change::begin(with.clone(), inbox, self.now());
             let operation = self.add_all(&mut change, shared, &placings, mailbox, &plans)?;
             if let Some((source, _)) = replaces {
                 self.keep_ghosts(inbox, source, || Ok(leaving(&removals))).await?;
@@ -129,6 +154,12 @@ impl Mailstore {
                 Tried::Done(receipt) => {
                     return Ok((uid_validity, uids_up_to(receipt.numbers[operation], placings.len())));
                 }
+                // Perhaps since an earlier try was done after all: then its row is there.
+                Tried::Conflict(key) if !is_ours(&key) => {
+                    if !uncertain || self.store.get(&once).await?.is_none() {
+                        return Err(MailError::Conflict(key));
+                    }
+                }
                 Tried::Conflict(_) => self.check_mailbox(inbox, mailbox).await?,
                 Tried::Unknown => uncertain = true,
             }
@@ -140,7 +171,11 @@ impl Mailstore {
         let mut batch = Batch::default();
         let mut plans = Vec::with_capacity(placings.len());
         for (shared, placing) in shared.iter().zip(placings) {
-            let thread_id = self.find_thread(placing.inbox, shared, &batch).await?;
+            let thread_id = match placing.thread {
+                ThreadChoice::Given(thread_id) => thread_id,
+                ThreadChoice::Find => self.find_thread(placing.inbox, shared, &batch).await?,
+                ThreadChoice::New => ThreadId::new(),
+            };
             placing.thread = ThreadChoice::Given(thread_id);
             let mut plan = self.plan(shared, placing).await?;
             if let Plan::New { index, .. } = &mut plan
@@ -208,7 +243,11 @@ impl Mailstore {
         for (at, ((shared, placing), plan)) in shared.iter().zip(placings).zip(plans).enumerate() {
             // An id that is new and an origin that has no duplicates is always a new message.
             let Plan::New {
-                home, thread_id, index, ..
+                home,
+                thread_id,
+                index,
+                is_named,
+                ..
             } = plan
             else {
                 return Err(MailError::Cannot("the message is there already"));
@@ -219,7 +258,14 @@ impl Mailstore {
                 minus: (count - 1 - at) as u64,
                 saved_at: self.now_seconds(),
             };
-            add_message(change, shared, placing, &place, (*home, *thread_id), &mut tally)?;
+            add_message(
+                change,
+                shared,
+                placing,
+                &place,
+                (*home, *thread_id, *is_named),
+                &mut tally,
+            )?;
             add_index(change, shared, placing, *thread_id, index);
             let mut kept = Kept {
                 body: shared.message.shared_body.is_some(),

@@ -67,6 +67,10 @@ impl Mailstore {
         {
             return Ok(plan);
         }
+        let is_named = match &shared.message_id {
+            Some(hash) => !self.has_namesake(inbox, &seen.roles, hash).await?,
+            None => false,
+        };
         let index = match (index_key, index_value) {
             (None, _) => IndexChange::Keep,
             (Some(key), None) => IndexChange::Put(key),
@@ -82,8 +86,30 @@ impl Mailstore {
             home: home(&seen),
             thread_id: self.choose_thread(shared, placing).await?,
             index,
+            is_named,
             over_quota: seen.over_quota,
         })
+    }
+
+    /// Whether another message has this Message-ID. A draft does not count: what is sent bears the Message-ID of its draft.
+    async fn has_namesake(&self, inbox: InboxId, roles: &InboxRow, hash: &[u8; 16]) -> Result<bool, MailError> {
+        let prefix = keys::message_ids(inbox, hash);
+        let mut rows = scan_prefix(&*self.store, &prefix).page_pairs(8);
+        while let Some((_, value)) = rows.next().await? {
+            let key = keys::message(inbox, IndexRow::read(&value)?.email_id);
+            let Some(value) = self.store.get(&key).await? else {
+                continue;
+            };
+            let drafts = roles.id_of(Role::Drafts);
+            if MessageRow::read(&value)?
+                .placements
+                .iter()
+                .any(|(mailbox, _)| *mailbox != drafts)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The message that has the same Message-ID and body, if that is lately received or sent.

@@ -6,8 +6,9 @@ use crate::change::{Change, Delta, signed};
 use crate::keys;
 use crate::relocate::place_again;
 use crate::rows::{Arrival, FlagsRow, IndexRow, MessageRow, MetaRow, TextPlace};
-use crate::{MailError, Mailstore, Placing};
+use crate::{Announce, MailError, Mailstore, Placing};
 use bytes::Bytes;
+use postroom_feed::{NewEvent, What, announce};
 use postroom_store::{BlobPut, CommitBuilder, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, MailboxId, ModSeq, ThreadId};
 
@@ -28,6 +29,7 @@ impl Mailstore {
                 home,
                 thread_id,
                 index,
+                is_named,
                 ..
             } => {
                 let mut change = Change::begin(builder, placing.inbox, self.now());
@@ -40,9 +42,17 @@ impl Mailstore {
                     saved_at: self.now_seconds(),
                 };
                 let mut tally = Tally::default();
-                add_message(&mut change, shared, placing, &place, (*home, *thread_id), &mut tally)?;
+                add_message(
+                    &mut change,
+                    shared,
+                    placing,
+                    &place,
+                    (*home, *thread_id, *is_named),
+                    &mut tally,
+                )?;
                 add_index(&mut change, shared, placing, *thread_id, index);
                 add_blobs(&mut change, shared, placing, kept);
+                announce_received(&mut change, shared, placing, placing.email_id);
                 tally.count(&mut change, *mailbox);
                 Ok((change.finish(), operation))
             }
@@ -70,6 +80,7 @@ impl Mailstore {
                 };
                 let mut tally = Tally::default();
                 add_placement(&mut change, placing, &place, *email_id, meta.clone(), &mut tally)?;
+                announce_received(&mut change, shared, placing, *email_id);
                 tally.count(&mut change, *mailbox);
                 Ok((change.finish(), operation))
             }
@@ -108,7 +119,7 @@ pub(super) fn add_message(
     shared: &Shared<'_>,
     placing: &Placing,
     place: &Place,
-    (home, thread_id): (MailboxId, ThreadId),
+    (home, thread_id, is_named): (MailboxId, ThreadId, bool),
     tally: &mut Tally,
 ) -> Result<(), MailError> {
     let message = shared.message;
@@ -126,6 +137,7 @@ pub(super) fn add_message(
         verdict: message.verdict.clone(),
         prefix: message.prefix.clone(),
         text: shared.text().0,
+        is_named,
     };
     let value = row.write().ok_or(MailError::TooBig)?;
     let meta = MetaRow {
@@ -197,6 +209,22 @@ pub(super) fn add_index(
         IndexChange::Replace(key, old) => {
             change.builder.replace(key.clone(), old.clone(), row.write());
         }
+    }
+}
+
+/// Tells the organization, if the caller wants it told.
+fn announce_received(change: &mut Change, shared: &Shared<'_>, placing: &Placing, message: EmailId) {
+    if let Some(Announce {
+        organization,
+        received_as,
+    }) = placing.announce
+    {
+        let event = NewEvent {
+            at: shared.message.received_at,
+            inbox: Some(placing.inbox),
+            what: What::Received { message, received_as },
+        };
+        announce(&mut change.builder, organization, &[event]);
     }
 }
 

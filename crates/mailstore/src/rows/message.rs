@@ -9,8 +9,9 @@ use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid};
 /// Most placements of one message.
 pub(crate) const MAX_PLACEMENTS: usize = 100;
 
-/// The second version of a message row says where the search text is.
-const VERSION: u8 = 2;
+/// The second version of a message row says where the search text is, the third whether the Message-ID is its alone.
+const VERSION: u8 = 3;
+const VERSION_OF_TEXT: u8 = 2;
 
 /// A message: where its bytes are, where it came from, where it appears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct MessageRow {
     pub(crate) verdict: Vec<u8>,
     pub(crate) prefix: Vec<u8>,
     pub(crate) text: TextPlace,
+    /// No other message of the inbox, drafts aside, had its Message-ID when it came.
+    pub(crate) is_named: bool,
 }
 
 impl MessageRow {
@@ -70,6 +73,7 @@ impl MessageRow {
         writer.bytes(&self.verdict);
         writer.bytes(&self.prefix);
         self.text.write(&mut writer);
+        writer.u8(u8::from(self.is_named));
         let value = writer.finish();
         (value.len() <= MAX_VALUE_OCTETS).then_some(value)
     }
@@ -81,7 +85,7 @@ impl MessageRow {
         for _ in 0..count {
             placements.push((MailboxId::from_bytes(reader.array()?), reader.u64()?));
         }
-        let row = Self {
+        let mut row = Self {
             placements,
             blob: BlobId(reader.array()?),
             body_octets: reader.varint()?,
@@ -94,14 +98,38 @@ impl MessageRow {
             message_id: maybe_id(&mut reader)?,
             verdict: reader.bytes()?.to_vec(),
             prefix: reader.bytes()?.to_vec(),
-            text: if version < VERSION {
+            text: if version < VERSION_OF_TEXT {
                 TextPlace::Nowhere
             } else {
                 TextPlace::read(&mut reader)?
             },
+            is_named: false,
+        };
+        row.is_named = match version {
+            VERSION => reader.u8()? != 0,
+            // Not known; most are.
+            _ => row.message_id.is_some(),
         };
         reader.end()?;
         Ok(row)
+    }
+
+    /// Where the bytes are, without reading the rest of the row.
+    pub(crate) fn read_content(value: &[u8]) -> Result<Content, Corrupt> {
+        let (_, mut reader) = Reader::versions(value, "message row", VERSION)?;
+        let placements = usize::from(reader.u8()?);
+        reader.raw(24 * placements)?;
+        let (blob, body_octets) = (BlobId(reader.array()?), reader.varint()?);
+        let _body_hash = reader.array::<32>()?;
+        let _summary_blob = reader.maybe_bytes()?;
+        let _origin_home_thread_received = reader.raw(1 + 16 + 16 + 8)?;
+        let _message_id = reader.maybe_bytes()?;
+        let _verdict = reader.bytes()?;
+        Ok(Content {
+            prefix: reader.bytes()?.to_vec(),
+            blob,
+            body_octets,
+        })
     }
 
     pub(crate) fn content(self) -> Content {
@@ -121,6 +149,7 @@ impl MessageRow {
             origin: self.origin,
             received_at: self.received_at,
             verdict: self.verdict.clone(),
+            is_named: self.is_named,
             home: self.home,
             placements: self.placements.iter().filter_map(placement).collect(),
             content: self.content(),

@@ -182,6 +182,11 @@ impl<'a> RawMeta<'a> {
         })
     }
 
+    /// The length of the summary, which is the end of the row if it is in it at all.
+    pub(crate) fn summary_octets(&self) -> usize {
+        self.inline.map_or(0, <[u8]>::len)
+    }
+
     /// The summary if it is in the row.
     pub(crate) fn summary(&self) -> Result<Option<Summary>, Corrupt> {
         self.inline.map(read_summary).transpose()

@@ -69,6 +69,19 @@ pub(crate) fn read_summary(value: &[u8]) -> Result<Summary, Corrupt> {
     })
 }
 
+/// The envelope alone: what most clients list, and the first thing in a summary.
+pub(crate) fn read_envelope_of(value: &[u8]) -> Result<Envelope, Corrupt> {
+    let (version, mut reader) = Reader::versions(value, "summary", VERSION)?;
+    read_envelope(&mut reader, version)
+}
+
+/// The tree of parts alone.
+pub(crate) fn read_root_of(value: &[u8]) -> Result<Part, Corrupt> {
+    let (version, mut reader) = Reader::versions(value, "summary", VERSION)?;
+    read_envelope(&mut reader, version)?;
+    read_part(&mut reader, version, 0, 0)
+}
+
 /// A reference is mostly an ancestor: then its place there plus one, else 0 and the text.
 fn write_references(writer: &mut Writer, summary: &Summary) {
     writer.varint(summary.references.len() as u64);

@@ -96,6 +96,7 @@ fn message_row() -> impl Strategy<Value = MessageRow> {
                         2 => TextPlace::Content { body: true },
                         _ => TextPlace::Blob(blob, body_octets),
                     },
+                    is_named: received_at % 2 == 0,
                 }
             },
         )
@@ -114,7 +115,10 @@ const NESTED: &[u8] = b"From: a@b, G: c@d;\r\nTo: <e@f>\r\nSubject: =?utf-8?q?=C
 fn summaries_round_trip() {
     for content in [NESTED, b"", b"no header at all", b"Subject: x\r\n\r\nx"] {
         let summary = summary_of(content);
-        assert_eq!(read_summary(&summary::write_summary(&summary)), Ok(summary));
+        let bytes = summary::write_summary(&summary);
+        assert_eq!(read_envelope_of(&bytes).as_ref(), Ok(&summary.envelope));
+        assert_eq!(read_root_of(&bytes).as_ref(), Ok(&summary.root));
+        assert_eq!(read_summary(&bytes), Ok(summary));
     }
 }
 
@@ -140,11 +144,24 @@ fn rows_of_the_first_version_read() {
         verdict: vec![8],
         prefix: vec![9; 3],
         text: TextPlace::Nowhere,
+        is_named: false,
     };
     let mut bytes = row.write().unwrap();
+    // One octet more in each version.
+    for version in [2, 1] {
+        bytes.pop();
+        bytes[0] = version;
+        assert_eq!(MessageRow::read(&bytes).as_ref(), Ok(&row));
+    }
+    let called = MessageRow {
+        message_id: Some([7; 16]),
+        is_named: true,
+        ..row
+    };
+    let mut bytes = called.write().unwrap();
     bytes.pop();
-    bytes[0] = 1;
-    assert_eq!(MessageRow::read(&bytes), Ok(row));
+    bytes[0] = 2;
+    assert_eq!(MessageRow::read(&bytes), Ok(called));
 
     // The date of a metadata row without a zone is in UTC.
     let blob = BlobId([2; 16]);
@@ -232,6 +249,7 @@ fn a_message_row_has_bounds() {
         verdict: vec![0; crate::MAX_VERDICT_OCTETS],
         prefix: vec![0; 2300],
         text: TextPlace::Blob(BlobId([0; 16]), 1 << 20),
+        is_named: true,
     };
     assert!(row.write().is_some());
     row.placements = vec![placement; 60];
@@ -277,6 +295,7 @@ proptest! {
             prop_assert_eq!(&value[offset..offset + 8], &uid.to_be_bytes());
         }
         prop_assert_eq!(MessageRow::read(&value), Ok(row.clone()));
+        prop_assert_eq!(MessageRow::read_content(&value), Ok(row.clone().content()));
 
         let index = IndexRow { email_id, thread_id: row.thread_id, received_at: row.received_at };
         prop_assert_eq!(IndexRow::read(&index.write()), Ok(index));
@@ -306,6 +325,7 @@ proptest! {
         let _ = FlagsRow::read(&bytes);
         let _ = MetaRow::raw(&bytes).map(|row| row.summary());
         let _ = MessageRow::read(&bytes);
+        let _ = MessageRow::read_content(&bytes);
         let _ = IndexRow::read(&bytes);
         let _ = FeedRow::read(ModSeq(1), &bytes);
         let _ = InboxRow::read(&bytes);
@@ -320,5 +340,6 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= bits;
         let _ = read_summary(&bytes);
+        let _ = (read_envelope_of(&bytes), read_root_of(&bytes));
     }
 }

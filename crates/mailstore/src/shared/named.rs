@@ -2,10 +2,14 @@
 
 use super::row::MessageState;
 use crate::rows::{FeedRow, FlagsRow, MetaRow};
-use crate::{FeedEvent, MailError, Mailstore, keys};
-use postroom_store::{Value, scan};
+use crate::{FeedEntry, FeedEvent, MailError, Mailstore, keys};
+use postroom_store::{Key, Value, scan};
 use postroom_types::{InboxId, MailboxId, ModSeq, Uid};
 use std::collections::BTreeSet;
+
+/// The rows of so few commits are asked for one by one: rows that were just written are in the store's memory, while a
+/// scan has to wait for a thread.
+const FEW_COMMITS: u64 = 16;
 
 /// UIDs the feed named.
 #[derive(Default)]
@@ -35,6 +39,10 @@ impl Named {
         }
     }
 
+    fn add_all(&mut self, of: MailboxId, entry: FeedEntry) {
+        entry.events.into_iter().for_each(|event| self.add(of, event));
+    }
+
     /// Messages that came or changed and were not named as gone, ascending.
     pub(super) fn alive(&self) -> Vec<Uid> {
         let named = self.appended.union(&self.flags);
@@ -53,19 +61,26 @@ impl Mailstore {
     ) -> Result<Option<Named>, MailError> {
         let mut named = Named::default();
         let mut next = since.0 + 1;
+        let end = now.0 + 1;
+        if (next..=next + FEW_COMMITS).contains(&end) {
+            let keys: Vec<Key> = (next..end).map(|modseq| keys::feed(inbox, ModSeq(modseq))).collect();
+            for (modseq, value) in (next..end).zip(self.store.get_many(&keys).await?) {
+                let Some(value) = value else { return Ok(None) };
+                named.add_all(mailbox, FeedRow::read(ModSeq(modseq), &value)?);
+            }
+            return Ok(Some(named));
+        }
         let low = keys::feed(inbox, ModSeq(next));
-        let mut rows = scan(&*self.store, low, keys::feed(inbox, ModSeq(now.0 + 1)));
+        let mut rows = scan(&*self.store, low, keys::feed(inbox, ModSeq(end)));
         while let Some((key, value)) = rows.next().await? {
             let modseq = keys::trailing_number(&key).unwrap_or(0);
             if modseq != next {
                 return Ok(None);
             }
             next += 1;
-            for event in FeedRow::read(ModSeq(modseq), &value)?.events {
-                named.add(mailbox, event);
-            }
+            named.add_all(mailbox, FeedRow::read(ModSeq(modseq), &value)?);
         }
-        Ok((next == now.0 + 1).then_some(named))
+        Ok((next == end).then_some(named))
     }
 
     /// The state of messages, ascending; those that are gone are left out.

@@ -180,6 +180,7 @@ pub(crate) fn placing(inbox: InboxId, mailbox: MailboxRef, message: &NewMessage)
         flags: MessageFlags::default(),
         internal_date: InternalDate::utc(message.received_at / 1000),
         thread: ThreadChoice::Find,
+        announce: None,
     }
 }
 

@@ -5,7 +5,10 @@ use crate::keys::{self, LineId};
 use crate::model::{Contact, Destination, ItemId, ItemState, NewQueued, NewRecipient, Reason};
 use crate::view::RecipientStatus;
 use postroom_store::{Key, Value};
-use postroom_types::{EmailAddress, InboxId, ReversePath};
+use postroom_types::{EmailAddress, InboxId, OrganizationId, ReversePath};
+
+/// The version of what is written now. The first had no organization.
+const VERSION: u8 = 2;
 
 /// What the operator wants of an item that is being attempted, once that ends undelivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(crate) struct ItemRow {
     pub(crate) changed_at: i64,
     pub(crate) size_octets: u64,
     pub(crate) sender: Option<InboxId>,
+    /// Whose feed tells what becomes of it.
+    pub(crate) organization: Option<OrganizationId>,
     pub(crate) reverse_path: ReversePath,
     pub(crate) address: EmailAddress,
     pub(crate) destination: Destination,
@@ -55,6 +60,7 @@ impl ItemRow {
             changed_at: message.created_at,
             size_octets: message.prefix.len() as u64 + message.body.octets,
             sender: message.sender,
+            organization: message.organization,
             reverse_path: message.reverse_path.clone(),
             address: recipient.address.clone(),
             destination: recipient.destination.clone(),
@@ -97,7 +103,7 @@ impl ItemRow {
     }
 
     pub(crate) fn write(&self) -> Value {
-        let mut writer = Writer::value();
+        let mut writer = Writer::version(VERSION);
         writer.u8(self.state as u8);
         writer.u8(self.wish as u8);
         writer.bool(self.delay_told);
@@ -113,11 +119,12 @@ impl ItemRow {
         writer.destination(&self.destination);
         writer.reason(&self.reason);
         writer.contact(&self.contact);
+        writer.organization(self.organization);
         writer.finish()
     }
 
     pub(crate) fn read(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut reader = Reader::value(value, "queue item")?;
+        let (version, mut reader) = Reader::versions(value, "queue item", VERSION)?;
         let row = Self {
             state: state(reader.u8()?).ok_or(reader.corrupt())?,
             wish: match reader.u8()? {
@@ -139,6 +146,7 @@ impl ItemRow {
             destination: reader.destination()?,
             reason: reader.reason()?,
             contact: reader.contact()?,
+            organization: if version == 1 { None } else { reader.organization()? },
         };
         reader.end()?;
         Ok(row)
@@ -157,4 +165,56 @@ const fn state(byte: u8) -> Option<ItemState> {
         8 => ItemState::Held,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroom_types::Domain;
+
+    fn sample(organization: Option<OrganizationId>) -> ItemRow {
+        ItemRow {
+            state: ItemState::Expired,
+            wish: Wish::Cancel,
+            delay_told: true,
+            reports: 3,
+            attempts: 17,
+            created_at: 1,
+            due_at: 2,
+            changed_at: 3,
+            size_octets: 4,
+            sender: Some(InboxId::from_bytes([5; 16])),
+            organization,
+            reverse_path: ReversePath::Null,
+            address: EmailAddress::parse("a@example.test").unwrap(),
+            destination: Destination::Domain(Domain::parse("example.test").unwrap()),
+            reason: Reason {
+                code: 450,
+                status: "4.2.0".into(),
+                text: "Later".into(),
+            },
+            contact: Contact {
+                host: "mx.example.test".into(),
+                ..Contact::default()
+            },
+        }
+    }
+
+    #[test]
+    fn rows_round_trip() {
+        for organization in [None, Some(OrganizationId::from_bytes([6; 16]))] {
+            let row = sample(organization);
+            assert_eq!(ItemRow::read(&row.write()), Ok(row));
+        }
+    }
+
+    #[test]
+    fn the_first_version_has_no_organization() {
+        let mut value = sample(None).write();
+        value[0] = 1;
+        assert_eq!(value.pop(), Some(0));
+        assert_eq!(ItemRow::read(&value), Ok(sample(None)));
+        value[0] = VERSION + 1;
+        assert!(ItemRow::read(&value).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! The queue on the in-memory store, with paused time.
 
 mod agenda;
+mod announced;
 mod capture;
 mod check;
 mod cost;

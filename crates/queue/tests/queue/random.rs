@@ -4,9 +4,10 @@
 
 use crate::setup::*;
 use crate::world::*;
+use postroom_feed::{Event, What};
 use postroom_queue::{AttemptOutcome, InMemory, ItemState, NewQueued, OnLostReply, Options, Queue, RecipientStatus};
 use postroom_store::{Hostile, MemoryOptions, MemoryStore, SharedStore, scan_prefix};
-use postroom_types::ReversePath;
+use postroom_types::{InboxId, ReversePath};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -157,9 +158,11 @@ impl Run {
 
 async fn check(run: &Run, all: &BTreeMap<usize, Vec<RecipientStatus>>) {
     let mut ends = BTreeMap::new();
+    let events = events(&run.shared()).await;
     for (n, recipients) in all {
         let new = &run.messages[*n];
         assert_eq!(recipients.len(), new.recipients.len());
+        check_told(&events, new, recipients);
         for recipient in recipients {
             check_recipient(run, new, recipient).await;
             *ends.entry(recipient.state as u8).or_insert(0) += 1;
@@ -176,6 +179,61 @@ async fn check(run: &Run, all: &BTreeMap<usize, Vec<RecipientStatus>>) {
         .map(|text| text.matches("Final-Recipient:").count())
         .sum();
     assert!(told_of > 0, "nobody was told anything");
+}
+
+/// The organization heard of each end once, and of nobody else's.
+fn check_told(events: &[Event], new: &NewQueued, recipients: &[RecipientStatus]) {
+    let mut told = BTreeMap::new();
+    let mut taken_back = 0;
+    for event in events {
+        match &event.what {
+            What::Delivered { message, recipients } if *message == new.id => {
+                let ends = recipients.iter().map(|number| (*number, ItemState::Delivered));
+                tell(&mut told, ends, event.inbox);
+            }
+            What::Bounced {
+                message,
+                recipients,
+                permanent,
+            } if *message == new.id => {
+                let state = if *permanent {
+                    ItemState::Bounced
+                } else {
+                    ItemState::Expired
+                };
+                tell(&mut told, recipients.iter().map(|number| (*number, state)), event.inbox);
+            }
+            What::Rejected { message, .. } if *message == new.id => taken_back += 1,
+            _ => {}
+        }
+    }
+    let is_known = new.organization.is_some();
+    let count = |state| recipients.iter().filter(|recipient| recipient.state == state).count();
+    let cancelled = usize::from(is_known) * count(ItemState::Cancelled);
+    assert!(
+        taken_back <= cancelled && (taken_back > 0) == (cancelled > 0),
+        "{recipients:?}"
+    );
+    for recipient in recipients {
+        let state = match recipient.state {
+            ItemState::Held => ItemState::Expired,
+            state => state,
+        };
+        let expected = (is_known && state != ItemState::Cancelled).then_some((state, new.sender));
+        let heard = told.get(&recipient.id.recipient).copied();
+        assert_eq!(heard, expected, "{recipient:?}");
+    }
+}
+
+/// What was heard of recipients, each once.
+fn tell(
+    told: &mut BTreeMap<u16, (ItemState, Option<InboxId>)>,
+    ends: impl Iterator<Item = (u16, ItemState)>,
+    inbox: Option<InboxId>,
+) {
+    for (number, state) in ends {
+        assert_eq!(told.insert(number, (state, inbox)), None, "told twice");
+    }
 }
 
 async fn check_recipient(run: &Run, new: &NewQueued, recipient: &RecipientStatus) {

@@ -1,18 +1,21 @@
 //! What the tests share: a clock that follows tokio's paused time, and short ways to put mail in and take it out.
 
 use bytes::Bytes;
+use postroom_feed::{Cursor, Event, Feed};
 use postroom_queue::{
     Contact, Destination, ItemId, ItemState, Job, NewQueued, NewRecipient, Options, Outcome, Queue, QueuedBody, Reason,
     RecipientStatus, Turn,
 };
 use postroom_store::{CommitBuilder, MemoryOptions, MemoryStore, SharedStore, commit_once};
-use postroom_types::{BlobId, Domain, EmailAddress, EmailId, ReversePath};
+use postroom_types::{BlobId, Domain, EmailAddress, EmailId, OrganizationId, ReversePath};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) const EPOCH: i64 = 1_700_000_000_000;
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+/// Whose feed is told.
+pub(crate) const ORGANIZATION: OrganizationId = OrganizationId::from_bytes([9; 16]);
 pub(crate) const BODY: &[u8] = b"Subject: hello\r\nMessage-ID: <1@sender.test>\r\n\r\nsecret text\r\n";
 
 /// Milliseconds since 1970 by tokio's clock, from [`EPOCH`] on.
@@ -65,6 +68,7 @@ pub(crate) fn message(options: &Options, n: u64, recipients: &[&str]) -> NewQueu
     NewQueued {
         id,
         sender: None,
+        organization: None,
         reverse_path: ReversePath::Mailbox(address("agent@sender.test")),
         verp: false,
         prefix: b"Received: here\r\n".to_vec(),
@@ -153,6 +157,22 @@ pub(crate) async fn recipient(queue: &Queue, message: EmailId, recipient: usize)
 pub(crate) async fn states(queue: &Queue, message: EmailId) -> Vec<ItemState> {
     let recipients = queue.recipients(message).await.unwrap();
     recipients.iter().map(|recipient| recipient.state).collect()
+}
+
+/// All that the organization was told.
+pub(crate) async fn events(store: &SharedStore) -> Vec<Event> {
+    // A hostile store may show the last commits late.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let feed = Feed::new(Arc::clone(store), postroom_feed::Options::default());
+    let (mut events, mut after) = (Vec::new(), Cursor::START);
+    loop {
+        let page = feed.page(ORGANIZATION, after, 1000).await.unwrap();
+        events.extend(page.events);
+        if !page.more {
+            return events;
+        }
+        after = page.next;
+    }
 }
 
 /// Whether anybody keeps the body.

@@ -188,6 +188,7 @@ pub(crate) fn new_message(seed: u64, n: u64, now: i64) -> NewQueued {
     NewQueued {
         id: message,
         sender: (roll(2, 2) == 0).then(|| InboxId::from_bytes([roll(3, 3) as u8; 16])),
+        organization: (roll(2, 2) == 0).then_some(ORGANIZATION),
         reverse_path: match roll(4, 5) {
             0 => ReversePath::Null,
             _ => ReversePath::Mailbox(address("agent@sender.test")),

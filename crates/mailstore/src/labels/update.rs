@@ -1,0 +1,183 @@
+//! Changing labels: moves between mailboxes and changes of flags, for several messages at once.
+//!
+//! What always holds: all messages of a call are changed by one commit, or none; a message that has the labels already
+//! keeps its modseq, and a call that changes nothing writes nothing.
+
+use super::change::{LabelChange, PLACES};
+use super::commit::Relabeling;
+use super::{Known, Labels};
+use crate::attempts::{Attempts, Tried};
+use crate::flags::{check_keywords, same};
+use crate::rows::{InboxRow, Role};
+use crate::shared::Leaving;
+use crate::{MailError, Mailstore, Origin, keys};
+use postroom_store::{Key, Value};
+use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most messages of one call of [`Mailstore::update_labels`].
+pub const MAX_LABEL_CHANGE: usize = 100;
+
+/// What becomes of one message: for each placement its flags, and where it goes if it moves.
+pub(super) struct Outcome {
+    pub(super) known: Known,
+    pub(super) placements: Vec<(MessageFlags, Option<MailboxId>)>,
+}
+
+impl Outcome {
+    fn changes(&self) -> bool {
+        let mut placements = self.known.placements.iter().zip(&self.placements);
+        placements.any(|(was, (flags, to))| to.is_some() || !same(&was.flags.flags, flags))
+    }
+
+    fn labels(&self, roles: &InboxRow) -> Labels {
+        let placements = self.known.placements.iter().zip(&self.placements);
+        let now = placements.map(|(was, (flags, to))| (to.unwrap_or(was.mailbox), flags));
+        Labels::compute(roles, self.known.row.origin, &self.known.row.verdict, now)
+    }
+}
+
+impl Mailstore {
+    /// Gives and takes labels of messages, at most [`MAX_LABEL_CHANGE`], in one commit: each message with its labels
+    /// afterwards, in the order given; those that are gone are left out.
+    ///
+    /// `spam`, `trash` and `blocked` move all placements there, and taking them away moves those there back to where the
+    /// message was at home; `unread` is `\Seen`, and any other label a keyword, of all placements.
+    ///
+    /// # Errors
+    /// [`MailError::Limit`] (too many messages, placements or labels), [`MailError::NoSuchInbox`],
+    /// [`MailError::Unavailable`]; the store's own. Nothing was changed, but after [`MailError::Unavailable`] all may be;
+    /// the same call may be made again.
+    pub async fn update_labels(
+        &self,
+        inbox: InboxId,
+        ids: &[EmailId],
+        change: &LabelChange,
+    ) -> Result<Vec<(EmailId, Labels)>, MailError> {
+        let mut ids = ids.to_vec();
+        let mut seen = BTreeSet::new();
+        ids.retain(|id| seen.insert(*id));
+        if ids.len() > MAX_LABEL_CHANGE {
+            return Err(MailError::Limit("too many messages"));
+        }
+        let mut attempts = Attempts::new();
+        loop {
+            attempts.next().await?;
+            let roles = self.inbox_row(inbox).await?;
+            let known = self.known(inbox, &ids).await?;
+            let outcomes = self.outcomes(inbox, &roles, known, change).await?;
+            let labels = outcomes
+                .iter()
+                .map(|outcome| (outcome.known.email_id, outcome.labels(&roles)))
+                .collect();
+            let changing: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.changes()).collect();
+            if changing.is_empty() {
+                return Ok(labels);
+            }
+            let Some(metas) = self.metas(inbox, &changing).await? else {
+                continue;
+            };
+            self.remember_leaving(inbox, &changing).await?;
+            let commit = Relabeling::commit(self, inbox, &changing, metas)?;
+            // After an unknown outcome the next look shows whether it was done: then nothing is left to change.
+            if let Tried::Done(_) = self.try_commit(commit.build()).await? {
+                return Ok(labels);
+            }
+        }
+    }
+
+    async fn outcomes(
+        &self,
+        inbox: InboxId,
+        roles: &InboxRow,
+        known: Vec<Option<Known>>,
+        change: &LabelChange,
+    ) -> Result<Vec<Outcome>, MailError> {
+        let mut homes: BTreeMap<MailboxId, bool> = BTreeMap::new();
+        let mut outcomes = Vec::with_capacity(known.len());
+        for known in known.into_iter().flatten() {
+            let labels = known.labels(roles);
+            let mut home = known.row.home;
+            if change.place(roles, &labels, home) == Some(home) && roles.role_of(home).is_none() {
+                let there = match homes.get(&home) {
+                    Some(there) => *there,
+                    None => self.store.get(&keys::mailbox(inbox, home)).await?.is_some(),
+                };
+                homes.insert(home, there);
+                if !there {
+                    home = fallback_home(roles, known.row.origin);
+                }
+            }
+            let target = change.place(roles, &labels, home);
+            let leaves = |mailbox| leaves_for(roles, target, home, mailbox);
+            let is_live = |flags: &MessageFlags| !flags.system.contains(Flag::Deleted);
+            let none_lives = !known.placements.iter().any(|placed| is_live(&placed.flags.flags));
+            let mut placements = Vec::with_capacity(known.placements.len());
+            for placed in &known.placements {
+                let mut flags = change.flags(&placed.flags.flags);
+                let counts = none_lives || is_live(&flags);
+                let to = target.filter(|_| counts && leaves(placed.mailbox));
+                if to.is_some() {
+                    // What is moved is wanted there.
+                    flags.system = flags.system.without(Flag::Deleted);
+                }
+                check_keywords(&flags)?;
+                placements.push((flags, to));
+            }
+            outcomes.push(Outcome { known, placements });
+        }
+        Ok(outcomes)
+    }
+
+    /// The metadata rows of placements that move, by their keys; `None` if one has gone.
+    async fn metas(&self, inbox: InboxId, changing: &[&Outcome]) -> Result<Option<BTreeMap<Key, Value>>, MailError> {
+        let mut keys: Vec<Key> = Vec::new();
+        for outcome in changing {
+            let moving = outcome.known.placements.iter().zip(&outcome.placements);
+            let moving = moving.filter(|(_, (_, to))| to.is_some());
+            keys.extend(moving.map(|(was, _)| keys::metadata(inbox, was.mailbox, u64::from(was.uid.get()))));
+        }
+        let values = self.store.get_many(&keys).await?;
+        let metas = keys.into_iter().zip(values).map(|(key, value)| Some((key, value?)));
+        Ok(metas.collect())
+    }
+
+    async fn remember_leaving(&self, inbox: InboxId, changing: &[&Outcome]) -> Result<(), MailError> {
+        let mut leaving: BTreeMap<MailboxId, Vec<Leaving>> = BTreeMap::new();
+        for outcome in changing {
+            for (was, (_, to)) in outcome.known.placements.iter().zip(&outcome.placements) {
+                if to.is_some() {
+                    leaving.entry(was.mailbox).or_default().push(Leaving {
+                        uid: was.uid,
+                        flags: was.flags.clone(),
+                        content: outcome.known.row.clone().content(),
+                    });
+                }
+            }
+        }
+        for (mailbox, leaving) in leaving {
+            self.keep_ghosts(inbox, mailbox, || Ok(leaving)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a placement in this mailbox goes to the target: to a place all go, home only what is in such a place.
+fn leaves_for(roles: &InboxRow, target: Option<MailboxId>, home: MailboxId, mailbox: MailboxId) -> bool {
+    match target {
+        None => false,
+        Some(target) if target == home => {
+            let role = roles.role_of(mailbox);
+            PLACES.iter().any(|(place, _)| role == Some(*place))
+        }
+        Some(target) => mailbox != target,
+    }
+}
+
+/// Where a message goes whose home is no more.
+fn fallback_home(roles: &InboxRow, origin: Origin) -> MailboxId {
+    roles.id_of(match origin {
+        Origin::Sent => Role::Sent,
+        Origin::Received | Origin::Imported | Origin::Draft => Role::Inbox,
+    })
+}

@@ -1,0 +1,273 @@
+//! Threads in the order of their last message, without a row of their own: a thread stands where the newest of its
+//! messages that is shown stands.
+//!
+//! What always holds: of a thread the newest [`THREAD_MESSAGES`] messages are looked at, and its first one; a call looks
+//! at a bounded number of threads.
+
+use crate::labels::Known;
+use crate::listing::{Filter, Listed, MAX_LOOKS, Walk};
+use crate::rows::InboxRow;
+use crate::{Include, Labels, ListQuery, MailError, Mailstore, keys};
+use postroom_store::{prefix_end, scan, scan_prefix};
+use postroom_types::{EmailId, InboxId, Summary, ThreadId};
+use std::collections::BTreeMap;
+
+/// Most messages of a thread that are looked at to show it in a list: the newest.
+pub const THREAD_MESSAGES: usize = 100;
+/// Most threads that one call looks at.
+const MAX_THREADS: usize = 400;
+/// Most messages of a thread that are counted.
+const MAX_COUNTED: usize = 20_000;
+
+/// A thread with those of its messages that are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadListed {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// Its newest messages, oldest first; of longer threads the first message is there besides, at the beginning.
+    pub messages: Vec<Listed>,
+    /// How many messages there are: those among the newest that are not shown do not count.
+    pub count: usize,
+}
+
+impl ThreadListed {
+    /// The labels of all its messages.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        let mut labels = Labels::default();
+        for message in &self.messages {
+            labels.add_all(&message.labels);
+        }
+        labels
+    }
+}
+
+/// A part of a list of threads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadPage {
+    /// The threads.
+    pub threads: Vec<ThreadListed>,
+    /// Where the list goes on, beyond the place of this message; `None`: it is at its end.
+    pub next: Option<EmailId>,
+}
+
+/// A part of a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadMessages {
+    /// Messages, oldest first.
+    pub messages: Vec<Listed>,
+    /// There are older ones, before this one.
+    pub next: Option<EmailId>,
+}
+
+/// The newest messages of a thread that are shown, oldest first.
+struct Newest {
+    shown: Vec<Known>,
+    hidden: usize,
+    /// There are more than were looked at.
+    is_long: bool,
+}
+
+impl Mailstore {
+    /// Up to `limit` threads that match, beyond `cursor` (or from the beginning), the one with the newest message first
+    /// unless the query says otherwise. Times are those of the newest message; a label has to be on any message, a text
+    /// in any.
+    ///
+    /// # Errors
+    /// [`MailError::NoSuchInbox`]; the store's own.
+    pub async fn list_threads(
+        &self,
+        inbox: InboxId,
+        query: &ListQuery,
+        cursor: Option<EmailId>,
+        limit: usize,
+    ) -> Result<ThreadPage, MailError> {
+        let roles = self.inbox_row(inbox).await?;
+        let filter = Filter::new(query);
+        let mut walk = Walk::new(inbox, query, cursor);
+        let mut places: BTreeMap<ThreadId, Option<EmailId>> = BTreeMap::new();
+        let mut page = ThreadPage::default();
+        // The message at which the last thread stands, or the last that was looked at.
+        let mut last = cursor;
+        while walk.looked() < MAX_LOOKS {
+            let Some(rows) = walk.next(self, limit + 1).await? else {
+                return Ok(page);
+            };
+            for known in self.known_of(inbox, rows).await? {
+                if places.len() >= MAX_THREADS {
+                    page.next = last;
+                    return Ok(page);
+                }
+                let before = last.replace(known.email_id);
+                if !query.include.shows(&known.labels(&roles)) {
+                    continue;
+                }
+                let thread_id = known.row.thread_id;
+                if let Some(place) = places.get(&thread_id)
+                    && *place != Some(known.email_id)
+                {
+                    continue;
+                }
+                let newest = self.newest(inbox, &roles, thread_id, query.include).await?;
+                let place = newest.shown.last().map(|known| known.email_id);
+                places.insert(thread_id, place);
+                if place != Some(known.email_id) || !filter.takes_time(known.row.received_at) {
+                    continue;
+                }
+                let listed = self
+                    .thread_listed(inbox, &roles, thread_id, newest, query.include)
+                    .await?;
+                let summaries: Vec<&Summary> = listed.messages.iter().map(|message| &message.summary).collect();
+                if !filter.takes_labels(&listed.labels()) || !filter.takes_texts(&summaries) {
+                    continue;
+                }
+                if page.threads.len() == limit {
+                    page.next = before;
+                    return Ok(page);
+                }
+                page.threads.push(listed);
+            }
+        }
+        page.next = walk.position();
+        Ok(page)
+    }
+
+    /// Whether the inbox has a message of the thread, shown or not.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn has_thread(&self, inbox: InboxId, thread_id: ThreadId) -> Result<bool, MailError> {
+        Ok(!self.members_before(inbox, thread_id, None, 1).await?.is_empty())
+    }
+
+    /// A thread as a list shows it; `None` if none of its messages is shown.
+    ///
+    /// # Errors
+    /// [`MailError::NoSuchInbox`]; the store's own.
+    pub async fn list_thread(
+        &self,
+        inbox: InboxId,
+        thread_id: ThreadId,
+        include: Include,
+    ) -> Result<Option<ThreadListed>, MailError> {
+        let roles = self.inbox_row(inbox).await?;
+        let newest = self.newest(inbox, &roles, thread_id, include).await?;
+        if newest.shown.is_empty() {
+            return Ok(None);
+        }
+        let listed = self.thread_listed(inbox, &roles, thread_id, newest, include).await?;
+        Ok(Some(listed))
+    }
+
+    /// The newest messages of a thread that are shown, older than `before` (or the newest of all), at most `limit`.
+    ///
+    /// # Errors
+    /// [`MailError::NoSuchInbox`]; the store's own.
+    pub async fn thread_messages(
+        &self,
+        inbox: InboxId,
+        thread_id: ThreadId,
+        include: Include,
+        before: Option<EmailId>,
+        limit: usize,
+    ) -> Result<ThreadMessages, MailError> {
+        let roles = self.inbox_row(inbox).await?;
+        let (mut shown, mut before, mut looked) = (Vec::new(), before, 0);
+        let mut ended = false;
+        while shown.len() <= limit && looked < MAX_LOOKS && !ended {
+            let ids = self.members_before(inbox, thread_id, before, limit + 1).await?;
+            ended = ids.len() <= limit;
+            looked += ids.len();
+            before = ids.last().copied().or(before);
+            let known = self.known(inbox, &ids).await?.into_iter().flatten();
+            shown.extend(known.filter(|known| include.shows(&known.labels(&roles))));
+        }
+        let mut next = before.filter(|_| !ended);
+        if shown.len() > limit {
+            shown.truncate(limit);
+            next = shown.last().map(|known| known.email_id).or(next);
+        }
+        shown.reverse();
+        let messages = self.listed(inbox, &roles, shown).await?;
+        Ok(ThreadMessages { messages, next })
+    }
+
+    async fn newest(
+        &self,
+        inbox: InboxId,
+        roles: &InboxRow,
+        thread_id: ThreadId,
+        include: Include,
+    ) -> Result<Newest, MailError> {
+        let mut ids = self.members_before(inbox, thread_id, None, THREAD_MESSAGES + 1).await?;
+        let is_long = ids.len() > THREAD_MESSAGES;
+        ids.truncate(THREAD_MESSAGES);
+        ids.reverse();
+        let known: Vec<Known> = self.known(inbox, &ids).await?.into_iter().flatten().collect();
+        let all = known.len();
+        let shown = known.into_iter().filter(|known| include.shows(&known.labels(roles)));
+        let shown: Vec<Known> = shown.collect();
+        Ok(Newest {
+            hidden: all - shown.len(),
+            shown,
+            is_long,
+        })
+    }
+
+    async fn thread_listed(
+        &self,
+        inbox: InboxId,
+        roles: &InboxRow,
+        thread_id: ThreadId,
+        newest: Newest,
+        include: Include,
+    ) -> Result<ThreadListed, MailError> {
+        let Newest {
+            mut shown,
+            hidden,
+            is_long,
+        } = newest;
+        let mut count = shown.len();
+        if is_long {
+            let mut members = scan_prefix(&*self.store, &keys::thread(inbox, thread_id)).page_pairs(1000);
+            let (mut all, mut first) = (0, None);
+            while all < MAX_COUNTED
+                && let Some((key, _)) = members.next().await?
+            {
+                first = first.or(keys::trailing_id(&key).map(EmailId::from_bytes));
+                all += 1;
+            }
+            count = all.saturating_sub(hidden).max(count);
+            if let Some(first) = first {
+                let known = self.known(inbox, &[first]).await?.into_iter().flatten();
+                let first = known.filter(|known| include.shows(&known.labels(roles)));
+                shown.splice(0..0, first);
+            }
+        }
+        Ok(ThreadListed {
+            thread_id,
+            messages: self.listed(inbox, roles, shown).await?,
+            count,
+        })
+    }
+
+    /// Messages of a thread before one (or the newest), newest first.
+    async fn members_before(
+        &self,
+        inbox: InboxId,
+        thread_id: ThreadId,
+        before: Option<EmailId>,
+        limit: usize,
+    ) -> Result<Vec<EmailId>, MailError> {
+        let prefix = keys::thread(inbox, thread_id);
+        let high = before.map_or_else(|| prefix_end(&prefix), |id| keys::thread_member(inbox, thread_id, id));
+        let mut rows = scan(&*self.store, prefix, high).reverse().page_pairs(limit);
+        let mut ids = Vec::new();
+        while ids.len() < limit
+            && let Some((key, _)) = rows.next().await?
+        {
+            ids.extend(keys::trailing_id(&key).map(EmailId::from_bytes));
+        }
+        Ok(ids)
+    }
+}
