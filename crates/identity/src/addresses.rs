@@ -2,6 +2,7 @@
 
 use crate::attempts::ATTEMPTS;
 use crate::create::claim;
+use crate::inboxes::row_of;
 use crate::keys;
 use crate::names::parse_username;
 use crate::record::{AddressRow, InboxRecord, decode, encode};
@@ -64,7 +65,8 @@ impl Identity {
             if primary {
                 inbox.primary.clone_from(&address);
             }
-            builder.replace(keys::inbox(id), old, encode(&inbox));
+            inbox.touch();
+            builder.replace(keys::inbox(id), old, row_of(&inbox)?);
             if self.commit_change(builder).await? {
                 return Ok((inbox, address));
             }
@@ -101,6 +103,7 @@ impl Identity {
             let tombstone = AddressRow::Tombstone {
                 organization: inbox.organization,
             };
+            inbox.touch();
             let mut builder = CommitBuilder::new();
             builder.replace(keys::inbox(id), old, encode(&inbox));
             builder.put(keys::address(&address), encode(&tombstone));

@@ -1,13 +1,14 @@
 //! What the server itself needs before anybody asks: the operator's organization with the postmaster's inbox.
 
 use crate::attempts::ATTEMPTS;
+use crate::create::{add_credentials, address_row};
 use crate::keys;
 use crate::organizations::add_organization;
-use crate::record::{AddressRow, InboxRecord, StoredOperator, encode, now_ms};
+use crate::record::{InboxRecord, StoredOperator, encode};
 use crate::secrets::random_secret;
-use crate::{CredentialEpoch, Identity, IdentityError};
+use crate::{Identity, IdentityError};
 use postroom_store::CommitBuilder;
-use postroom_types::{EmailAddress, InboxId, OrganizationId};
+use postroom_types::{EmailAddress, OrganizationId};
 
 /// The operator's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,41 +44,21 @@ impl Identity {
         let canonical = EmailAddress::from_parts("postmaster", self.options.default_domain.clone())
             .map_err(|_| IdentityError::Invalid("the default domain is too long"))?;
         let mut builder = CommitBuilder::new();
-        let (organization, pod) = add_organization(&mut builder, "Operator", None, 1)?;
+        let (organization, pod) = add_organization(&mut builder, "Operator", None, 1, None)?;
         let inbox = InboxRecord {
-            id: InboxId::new(),
-            organization: organization.id,
-            pod: pod.id,
-            primary: canonical.clone(),
-            canonical,
-            aliases: Vec::new(),
             display_name: Some("Postmaster".into()),
-            send_paused: false,
-            receive_paused: false,
-            forward_to: None,
-            daily_messages: None,
-            daily_new_recipients: None,
-            epoch: CredentialEpoch::default(),
-            created_at: now_ms(),
-            request: None,
-            rotations: 0,
-            deleted_at: None,
+            ..InboxRecord::new(organization.id, pod.id, canonical)
         };
         let operator = StoredOperator {
             organization: organization.id,
             postmaster: inbox.id,
         };
         builder.put_new(keys::OPERATOR.to_vec(), encode(&operator));
-        let row = AddressRow::Inbox {
-            inbox: inbox.id,
-            organization: organization.id,
-            pod: pod.id,
-            canonical: true,
-        };
-        builder.put_new(keys::address(&inbox.canonical), encode(&row));
+        builder.put_new(keys::address(&inbox.canonical), encode(&address_row(&inbox)));
         let turn = self.hasher.turn().await;
         let password = self.stored_password(turn, &random_secret("")).await?;
-        self.add_inbox_rows(&mut builder, self.scram().await?, &inbox, &password);
+        self.add_inbox_rows(&mut builder, &inbox);
+        add_credentials(&mut builder, self.scram().await?, &inbox, &password);
         self.commit_new(builder, keys::OPERATOR).await.map(|_| ())
     }
 }

@@ -65,9 +65,8 @@ impl Identity {
             }
             if rotate != Rotate::Password {
                 let scope = KeyScope::Inbox(inbox.organization, id);
-                for (listed, hash) in self.key_rows(scope.listed()).await? {
-                    builder.delete(listed);
-                    builder.delete(keys::api_key(&hash));
+                for row in self.all_key_rows(&scope).await? {
+                    builder.delete(row);
                 }
                 let (row, new) = add_key(&mut builder, self.scram().await?, &scope, None);
                 api_key = Some(new.secret);

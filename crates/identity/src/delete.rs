@@ -1,7 +1,7 @@
 //! Deleting an inbox: one commit hides it from every face.
 //!
 //! What always holds: with that commit its keys and password are gone, its addresses are tombstones, what was remembered
-//! of its request is forgotten, and its sessions are woken to find out.
+//! of its request and what its client called it is forgotten, and its sessions are woken to find out.
 
 use crate::attempts::ATTEMPTS;
 use crate::keys::{self, LANE_DEBT, LANE_INBOXES, LANE_ROOM};
@@ -31,9 +31,16 @@ impl Identity {
             builder.replace(keys::inbox(id), old, encode(&deleted));
             builder.delete(keys::password(id));
             builder.delete(keys::listed_inbox(inbox.organization, id));
-            for (listed, hash) in self.key_rows(KeyScope::Inbox(inbox.organization, id).listed()).await? {
-                builder.delete(listed);
-                builder.delete(keys::api_key(&hash));
+            for scope in [
+                KeyScope::Inbox(inbox.organization, id),
+                KeyScope::AgentInbox(inbox.organization, inbox.pod, id),
+            ] {
+                for row in self.all_key_rows(&scope).await? {
+                    builder.delete(row);
+                }
+            }
+            if let Some(client_id) = &inbox.client_id {
+                builder.delete(keys::client_id(inbox.organization, b'i', client_id));
             }
             if let Some(request) = &inbox.request {
                 let within = request.within_pod.then_some(inbox.pod);

@@ -28,6 +28,33 @@ pub enum IdentityError {
     /// There is no such inbox (any more).
     #[error("no such inbox")]
     NoSuchInbox,
+    /// A key asked for more than it holds itself.
+    #[error("a key cannot give more than it holds")]
+    Escalation,
+    /// A key with permissions asked for one without, or for a change of one without.
+    #[error("this needs a key without restrictions")]
+    UnrestrictedKeyRequired,
+    /// A key asked for one that would outlive it.
+    #[error("a key cannot expire later than the one that makes it")]
+    OutlivesMaker,
+    /// What it is in the way of; the text says so, for the user.
+    #[error("cannot be deleted: {0}")]
+    CannotDelete(&'static str),
+    /// The client id belongs to something that the caller does not see.
+    #[error("this client_id is in use")]
+    ClientIdTaken,
+    /// The human answers for another agent already.
+    #[error("this human has an agent already")]
+    HumanTaken,
+    /// What is verified is not given out again: whoever knows the human's address would get it.
+    #[error("this agent is verified already")]
+    AlreadyVerified,
+    /// Too many wrong codes: not even the right one counts until it has expired.
+    #[error("too many wrong codes; a new one can be had when this one has expired")]
+    TooManyAttempts,
+    /// There is no such entry on the list.
+    #[error("no such entry")]
+    NoSuchEntry,
     /// There is no such key.
     #[error("no such key")]
     NoSuchKey,

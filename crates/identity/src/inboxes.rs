@@ -1,24 +1,13 @@
-//! Reading, listing and changing inboxes.
+//! Reading and changing inboxes.
 
 use crate::attempts::ATTEMPTS;
 use crate::create::check_display_name;
 use crate::keys;
-use crate::record::{InboxRecord, decode, decode_id, encode};
+use crate::metadata::{self, Metadata};
+use crate::record::{InboxRecord, encode};
 use crate::{Identity, IdentityError, Resolution};
-use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, prefix_end, scan};
-use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
-
-/// Most octets of an inbox's metadata, as JSON.
-const MAX_METADATA_OCTETS: usize = 3072;
-
-/// Some inboxes of an organization, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct InboxPage {
-    /// They.
-    pub inboxes: Vec<InboxRecord>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<InboxId>,
-}
+use postroom_store::{CommitBuilder, MAX_VALUE_OCTETS, Value};
+use postroom_types::{EmailAddress, InboxId};
 
 /// What to change; `None` leaves it, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +16,9 @@ pub struct InboxChange {
     pub display_name: Option<Option<String>>,
     /// Anything the owner wants kept, as JSON.
     pub metadata: Option<Option<String>>,
+    /// Changes of what the owner wants kept, after `metadata`: names with values are set, names with null removed, at
+    /// least one; `Some(None)` removes all.
+    pub merge_metadata: Option<Option<Metadata>>,
     /// Whether it may not send.
     pub send_paused: Option<bool>,
     /// Whether it takes no mail.
@@ -48,55 +40,12 @@ impl Identity {
         self.live_inbox(id).await?.ok_or(IdentityError::NoSuchInbox)
     }
 
-    /// What its owner keeps with an inbox, as JSON.
+    /// The live inbox that has this address, as its canonical one or as an alias.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn metadata(&self, id: InboxId) -> Result<Option<String>, IdentityError> {
-        Ok(self.row(&keys::metadata(id)).await?.map(|(_, metadata)| metadata))
-    }
-
-    /// Up to `limit` inboxes of an organization, or of one of its pods, after the one named.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn inboxes(
-        &self,
-        organization: OrganizationId,
-        pod: Option<PodId>,
-        after: Option<InboxId>,
-        limit: usize,
-    ) -> Result<InboxPage, IdentityError> {
-        let prefix = keys::inboxes(organization);
-        let low = after.map_or_else(
-            || prefix.clone(),
-            |after| {
-                let mut low = keys::listed_inbox(organization, after);
-                low.push(0);
-                low
-            },
-        );
-        let mut rows = scan(&*self.store, low, prefix_end(&prefix)).page_pairs(limit.clamp(16, 256));
-        let (mut ids, mut more) = (Vec::new(), false);
-        while let Some((key, value)) = rows.next().await? {
-            if pod.is_some_and(|pod| decode_id(&value).ok().as_ref() != Some(pod.as_bytes())) {
-                continue;
-            }
-            more = ids.len() == limit;
-            if more {
-                break;
-            }
-            ids.extend(keys::last_id(&key).map(InboxId::from_bytes));
-        }
-        let next = if more { ids.last().copied() } else { None };
-        let keys: Vec<Key> = ids.into_iter().map(keys::inbox).collect();
-        let mut inboxes: Vec<InboxRecord> = Vec::with_capacity(keys.len());
-        for value in self.store.get_many(&keys).await?.into_iter().flatten() {
-            inboxes.push(decode(&value)?);
-        }
-        // One may have been deleted since the list was read.
-        inboxes.retain(|inbox| inbox.deleted_at.is_none());
-        Ok(InboxPage { inboxes, next })
+    pub async fn inbox_at_address(&self, address: &EmailAddress) -> Result<Option<InboxRecord>, IdentityError> {
+        Ok(self.inbox_at(&address.folded()).await?.map(|(inbox, _)| inbox))
     }
 
     /// Changes an inbox and returns it.
@@ -107,10 +56,14 @@ impl Identity {
         if let Some(Some(name)) = &change.display_name {
             check_display_name(name)?;
         }
-        if let Some(Some(metadata)) = &change.metadata
-            && metadata.len() > MAX_METADATA_OCTETS
-        {
-            return Err(IdentityError::Invalid("metadata has at most 3,072 octets of JSON"));
+        if let Some(Some(text)) = &change.metadata {
+            metadata::check_text(text)?;
+        }
+        if let Some(Some(merge)) = &change.merge_metadata {
+            if merge.is_empty() {
+                return Err(IdentityError::Invalid("a change of metadata names at least one key"));
+            }
+            metadata::check(merge, true)?;
         }
         if let Some(Some(address)) = &change.forward_to {
             self.check_forward(id, address).await?;
@@ -130,28 +83,36 @@ impl Identity {
             }
             inbox.daily_messages = change.daily_messages.unwrap_or(inbox.daily_messages);
             inbox.daily_new_recipients = change.daily_new_recipients.unwrap_or(inbox.daily_new_recipients);
-            let row = encode(&inbox);
-            if row.len() > MAX_VALUE_OCTETS {
-                return Err(IdentityError::Invalid(
-                    "its addresses and its display name are too long together",
-                ));
-            }
+            inbox.touch();
             let mut builder = CommitBuilder::new();
-            builder.replace(keys::inbox(id), old, row);
-            match &change.metadata {
-                None => {}
-                Some(None) => {
-                    builder.delete(keys::metadata(id));
-                }
-                Some(Some(metadata)) => {
-                    builder.put(keys::metadata(id), encode(metadata));
-                }
-            }
+            builder.replace(keys::inbox(id), old, row_of(&inbox)?);
+            self.put_metadata(&mut builder, &inbox, change).await?;
             if self.commit_change(builder).await? {
                 return Ok(inbox);
             }
         }
         Err(IdentityError::Busy)
+    }
+
+    /// Adds the change of an inbox's metadata to the commit that replaces its row.
+    async fn put_metadata(
+        &self,
+        builder: &mut CommitBuilder,
+        inbox: &InboxRecord,
+        change: &InboxChange,
+    ) -> Result<(), IdentityError> {
+        if change.metadata.is_none() && change.merge_metadata.is_none() {
+            return Ok(());
+        }
+        let (kept, parts) = self.metadata_and_parts(inbox.id).await?;
+        let kept = change.metadata.clone().unwrap_or(kept);
+        let text = match &change.merge_metadata {
+            Some(Some(merge)) => metadata::merged(kept.as_deref(), merge)?,
+            Some(None) => None,
+            None => kept,
+        };
+        metadata::put(builder, inbox.id, text.as_deref(), inbox.updated_at(), parts);
+        Ok(())
     }
 
     /// Mail that an inbox forwards to itself, under whatever address, would go round for ever.
@@ -169,4 +130,15 @@ impl Identity {
         let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
         Ok(found.map(|(_, inbox)| inbox).filter(|inbox| inbox.deleted_at.is_none()))
     }
+}
+
+/// The row of an inbox, which has to fit a value.
+pub(crate) fn row_of(inbox: &InboxRecord) -> Result<Value, IdentityError> {
+    let row = encode(inbox);
+    if row.len() > MAX_VALUE_OCTETS {
+        return Err(IdentityError::Invalid(
+            "its addresses and its display name are too long together",
+        ));
+    }
+    Ok(row)
 }

@@ -11,16 +11,24 @@
 //! | `iu` pod | counters: [`LANE_INBOXES`] |
 //! | `ii` inbox | the inbox |
 //! | `is` inbox | the password's hash and SCRAM keys |
-//! | `im` inbox | metadata, JSON |
+//! | `im` inbox | metadata: JSON, or how many parts its JSON has |
+//! | `im` inbox part | a part of long metadata |
 //! | `in` organization inbox | the inbox's pod; live inboxes only |
 //! | `ia` address | who has it: an inbox, or a tombstone (`iascout@example.test`) |
 //! | `ir` organization pod-or-zero SHA-256(asked-for address) | the inbox that this request got |
 //! | `ih` SHA-256(key) | the API key's record |
 //! | `iw` scope-letter scope-id key-id | SHA-256 of the key, to list and revoke |
+//! | `ij` organization key-id | SHA-256 of the `am_` key of a pod or an inbox, and the pod |
+//! | `ix` organization kind SHA-256(client id) | the inbox (kind `i`) or pod (kind `p`) that a client calls so |
+//! | `ie` SHA-256(address) | the organization of the agent that this human answers for |
+//! | `iv` organization | the code sent to the human of an agent, hashed |
+//! | `ib` organization scope-id direction type entry | an entry of a list; a scope of zeros is the organization |
+//! | `iy` organization scope-id | counters: how many entries each list of the scope has |
 //! | `id` domain | the domain: whose, its catch-all (`idexample.test`) |
 //! | `ik` domain 0 selector | a DKIM key; `r…` is RSA, `e…` Ed25519 (`ikexample.test\0r20261121a`) |
 //! | `iz` deleted-at-ms inbox | the organization; inboxes whose mail waits to be purged |
 
+use crate::lists::{EntryScope, List};
 use postroom_store::Key;
 use postroom_types::{Domain, EmailAddress, InboxId, KeyId, OrganizationId, PodId};
 use sha2::{Digest, Sha256};
@@ -94,6 +102,10 @@ pub(crate) fn address(folded: &EmailAddress) -> Key {
     key(b"ia", &[folded.to_string().as_bytes()])
 }
 
+pub(crate) fn requests(organization: OrganizationId) -> Key {
+    key(b"ir", &[organization.as_bytes()])
+}
+
 pub(crate) fn request(organization: OrganizationId, pod: Option<PodId>, folded: &EmailAddress) -> Key {
     let pod = pod.map_or([0; 16], |pod| *pod.as_bytes());
     let hash = Sha256::digest(folded.to_string().as_bytes());
@@ -110,6 +122,38 @@ pub(crate) fn api_keys(scope: (u8, [u8; 16])) -> Key {
 
 pub(crate) fn listed_api_key(scope: (u8, [u8; 16]), id: KeyId) -> Key {
     key(b"iw", &[&[scope.0], &scope.1, id.as_bytes()])
+}
+
+pub(crate) fn agent_keys(organization: OrganizationId) -> Key {
+    key(b"ij", &[organization.as_bytes()])
+}
+
+pub(crate) fn agent_key(organization: OrganizationId, id: KeyId) -> Key {
+    key(b"ij", &[organization.as_bytes(), id.as_bytes()])
+}
+
+/// Client ids of an organization, of inboxes and pods.
+pub(crate) fn client_ids(organization: OrganizationId) -> Key {
+    key(b"ix", &[organization.as_bytes()])
+}
+
+/// `kind` is `i` for inboxes, `p` for pods.
+pub(crate) fn client_id(organization: OrganizationId, kind: u8, client_id: &str) -> Key {
+    let hash = Sha256::digest(client_id.as_bytes());
+    key(b"ix", &[organization.as_bytes(), &[kind], &hash])
+}
+
+pub(crate) fn metadata_part(id: InboxId, part: u8) -> Key {
+    key(b"im", &[id.as_bytes(), &[part]])
+}
+
+/// The address must be folded.
+pub(crate) fn human(folded: &EmailAddress) -> Key {
+    key(b"ie", &[&Sha256::digest(folded.to_string().as_bytes())])
+}
+
+pub(crate) fn otp(organization: OrganizationId) -> Key {
+    key(b"iv", &[organization.as_bytes()])
 }
 
 pub(crate) fn purge(deleted_at: i64, id: InboxId) -> Key {
@@ -134,6 +178,49 @@ pub(crate) fn dkim_key(domain: &Domain, selector: &str) -> Key {
     key(b"ik", &[domain.as_str().as_bytes(), &[0], selector.as_bytes()])
 }
 
+/// Octets of an entry's key after which a hash stands for the rest.
+const PLAIN_ENTRY_OCTETS: usize = 188;
+
+/// The lists of all scopes of an organization.
+pub(crate) fn lists(organization: OrganizationId) -> Key {
+    key(b"ib", &[organization.as_bytes()])
+}
+
+pub(crate) fn lists_of(organization: OrganizationId, scope: [u8; 16]) -> Key {
+    key(b"ib", &[organization.as_bytes(), &scope])
+}
+
+pub(crate) fn list(list: &List) -> Key {
+    let mut prefix = lists_of(list.scope.organization(), list.scope.octets());
+    prefix.extend([list.direction as u8, list.list_type as u8]);
+    prefix
+}
+
+/// The entry must be folded.
+pub(crate) fn list_entry(list: &List, entry: &str) -> Key {
+    let mut key = self::list(list);
+    match entry.as_bytes().split_at_checked(PLAIN_ENTRY_OCTETS) {
+        None => key.extend_from_slice(entry.as_bytes()),
+        Some((head, tail)) => {
+            key.extend_from_slice(head);
+            key.extend_from_slice(&Sha256::digest(tail));
+        }
+    }
+    key
+}
+
+pub(crate) fn all_list_counts(organization: OrganizationId) -> Key {
+    key(b"iy", &[organization.as_bytes()])
+}
+
+pub(crate) fn list_counts_of(organization: OrganizationId, scope: [u8; 16]) -> Key {
+    key(b"iy", &[organization.as_bytes(), &scope])
+}
+
+pub(crate) fn list_counts(scope: &EntryScope) -> Key {
+    list_counts_of(scope.organization(), scope.octets())
+}
+
 /// The id at the end of a key that ends with one.
 pub(crate) fn last_id(key: &[u8]) -> Option<[u8; 16]> {
     key.last_chunk().copied()
@@ -148,5 +235,14 @@ mod tests {
         let domain = ["abcdefghi"; 19].join(".");
         let address = EmailAddress::parse(&format!("{}@{domain}", "x".repeat(64))).unwrap();
         assert_eq!(super::address(&address).len(), postroom_store::MAX_KEY_OCTETS);
+        let list = List {
+            scope: EntryScope::Organization(OrganizationId::new()),
+            direction: crate::Direction::Send,
+            list_type: crate::ListType::Block,
+        };
+        let key = list_entry(&list, &address.to_string());
+        assert_eq!(key.len(), postroom_store::MAX_KEY_OCTETS);
+        // One that differs at the end alone has another key.
+        assert_ne!(key, list_entry(&list, &format!("{}x", &address.to_string()[..253])));
     }
 }

@@ -8,9 +8,11 @@
 //! - No password is hashed while a commit is open, and never more at once than [`Options::hashing_permits`].
 
 mod addresses;
+mod agents;
 mod api_keys;
 mod attempts;
 mod bootstrap;
+mod client_id;
 mod create;
 mod credentials;
 mod delete;
@@ -20,12 +22,17 @@ mod domains;
 mod error;
 mod hashing;
 mod hosted;
+mod inbox_list;
 mod inboxes;
 mod keys;
 mod limiter;
+mod lists;
 mod login;
+mod metadata;
 mod names;
 mod organizations;
+mod page;
+mod permissions;
 mod place;
 mod pods;
 mod purge;
@@ -35,7 +42,8 @@ mod scram;
 mod secrets;
 mod successes;
 
-pub use api_keys::{KeyRecord, KeyScope, NewKey, Principal};
+pub use agents::{AgentLimits, HumanSet, SignUp, SignedUp};
+pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Principal};
 pub use bootstrap::Operator;
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};
@@ -43,14 +51,21 @@ pub use dkim::{DkimKeySummary, KeyStage};
 pub use dns::{DnsRecord, zone_file};
 pub use domains::DomainRecord;
 pub use error::IdentityError;
-pub use inboxes::{InboxChange, InboxPage};
+pub use inbox_list::InboxPage;
+pub use inboxes::InboxChange;
 pub use limiter::LoginLimits;
+pub use lists::{Direction, EntryPage, EntryScope, List, ListEntry, ListType, Listed, ListsOver, Refusal};
 pub use login::{Login, LoginError, Purpose};
+pub use metadata::Metadata;
 pub use organizations::{NewOrganization, OrganizationChange};
-pub use record::{CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
+pub use page::PageOf;
+pub use permissions::{Permission, Permissions, UnknownPermission};
+pub use pods::PodWish;
+pub use record::{AgentState, CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
 pub use resolve::Resolution;
 pub use secrets::random_seed;
 
+use api_keys::Uses;
 use hashing::Hasher;
 use hosted::Hosted;
 use login::Logins;
@@ -107,6 +122,7 @@ pub struct Identity {
     logins: Logins,
     scram: OnceCell<Arc<ScramParameters>>,
     hosted: Hosted,
+    uses: Uses,
 }
 
 impl Identity {
@@ -117,6 +133,7 @@ impl Identity {
             store,
             mailstore,
             hosted: Hosted::default(),
+            uses: Uses::default(),
             hasher: Hasher::new(options.hashing_permits),
             logins: Logins::new(options.login_limits.clone()),
             scram: OnceCell::new(),

@@ -1,13 +1,13 @@
 //! Logins over IMAP and SMTP.
 //!
 //! What always holds: an address nobody has costs as much time as a wrong password; keys other than the inbox's own, and
-//! `am_` keys of its organization or pod where allowed, never log in.
+//! `am_` keys of its organization or pod where allowed, never log in; nor do keys that may not do what the login is for.
 
 use crate::limiter::{Limiter, LoginLimits};
 use crate::record::{CredentialEpoch, InboxRecord, KeyKind, StoredKey};
 use crate::scram::StoredPassword;
 use crate::successes::{Fingerprint, Successes};
-use crate::{Identity, IdentityError, keys};
+use crate::{Identity, IdentityError, Permission, Permissions, keys};
 use postroom_store::{Key, StoreError};
 use postroom_types::{EmailAddress, Secret};
 use std::net::IpAddr;
@@ -22,6 +22,16 @@ pub enum Purpose {
     Smtp,
 }
 
+impl Purpose {
+    /// What a key needs for it.
+    const fn permission(self) -> Permission {
+        match self {
+            Self::Imap => Permission::MessageRead,
+            Self::Smtp => Permission::MessageSend,
+        }
+    }
+}
+
 /// A session's right to be there.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -31,14 +41,16 @@ pub struct Login {
     pub epoch: CredentialEpoch,
     /// The row of the API key used instead of the password.
     api_key: Option<Key>,
+    purpose: Purpose,
 }
 
 impl Login {
-    pub(crate) fn of(inbox: InboxRecord, api_key: Option<Key>) -> Self {
+    pub(crate) fn of(inbox: InboxRecord, api_key: Option<Key>, purpose: Purpose) -> Self {
         Self {
             epoch: inbox.epoch,
             inbox,
             api_key,
+            purpose,
         }
     }
 }
@@ -106,7 +118,7 @@ impl Identity {
         source: IpAddr,
         purpose: Purpose,
     ) -> Result<Login, LoginError> {
-        let result = self.check_login(user, password, source).await;
+        let result = self.check_login(user, password, source, purpose).await;
         log(result.as_ref(), source, purpose);
         result
     }
@@ -123,7 +135,7 @@ impl Identity {
         source: IpAddr,
         purpose: Purpose,
     ) -> Result<Login, LoginError> {
-        let result = self.check_token(user, token, source).await;
+        let result = self.check_token(user, token, source, purpose).await;
         log(result.as_ref(), source, purpose);
         result
     }
@@ -146,18 +158,27 @@ impl Identity {
         };
         let is_current = match &login.api_key {
             None => inbox.epoch == login.epoch,
-            Some(row) => self.store.get(row).await?.is_some(),
+            Some(row) => {
+                let key = self.row::<StoredKey>(row).await?;
+                key.is_some_and(|(_, key)| self.key_opens(&key, &inbox, login.purpose))
+            }
         };
         Ok(is_current.then_some(inbox))
     }
 
-    async fn check_login(&self, user: &str, password: &Secret<String>, source: IpAddr) -> Result<Login, LoginError> {
+    async fn check_login(
+        &self,
+        user: &str,
+        password: &Secret<String>,
+        source: IpAddr,
+        purpose: Purpose,
+    ) -> Result<Login, LoginError> {
         let (name, inbox) = self.named(user).await?;
         if KeyKind::ALL
             .iter()
             .any(|kind| password.expose().starts_with(kind.prefix()))
         {
-            return self.key_login(&name, inbox, password, source).await;
+            return self.key_login(&name, inbox, password, source, purpose).await;
         }
         let known = inbox.as_ref().map(|inbox| (inbox.id, inbox.epoch));
         let fingerprint = self.logins.successes.fingerprint(&name, known, password);
@@ -168,7 +189,7 @@ impl Identity {
             self.logins.successes.shared(fingerprint, check).await?
         };
         match (checked, inbox) {
-            (Checked::Right, Some(inbox)) => Ok(Login::of(inbox, None)),
+            (Checked::Right, Some(inbox)) => Ok(Login::of(inbox, None, purpose)),
             (Checked::Right | Checked::Wrong, _) => Err(LoginError::Wrong),
             (Checked::Limited(retry_after), _) => Err(limited(retry_after)),
         }
@@ -190,6 +211,7 @@ impl Identity {
         user: Option<&str>,
         token: &Secret<String>,
         source: IpAddr,
+        purpose: Purpose,
     ) -> Result<Login, LoginError> {
         let (name, inbox) = match user {
             Some(user) => self.named(user).await?,
@@ -202,7 +224,7 @@ impl Identity {
                 None => (String::new(), None),
             },
         };
-        self.key_login(&name, inbox, token, source).await
+        self.key_login(&name, inbox, token, source, purpose).await
     }
 
     async fn check_password(
@@ -243,27 +265,33 @@ impl Identity {
         inbox: Option<InboxRecord>,
         password: &Secret<String>,
         source: IpAddr,
+        purpose: Purpose,
     ) -> Result<Login, LoginError> {
         if let Err(retry_after) = self.logins.take(name, source) {
             return Err(limited(retry_after));
         }
         let key = self.stored_key(password.expose()).await?;
         match (key, inbox) {
-            (Some(key), Some(inbox)) if self.key_opens(&key, &inbox) => {
+            (Some(key), Some(inbox)) if self.key_opens(&key, &inbox, purpose) => {
                 self.logins.give_back(name, source);
                 if key.scram.is_none() {
                     self.complete_key(&key.hash, password).await;
                 }
-                Ok(Login::of(inbox, Some(keys::api_key(&key.hash))))
+                self.note_use(&key);
+                Ok(Login::of(inbox, Some(keys::api_key(&key.hash)), purpose))
             }
             _ => Err(LoginError::Wrong),
         }
     }
 
-    pub(crate) fn key_opens(&self, key: &StoredKey, inbox: &InboxRecord) -> bool {
+    pub(crate) fn key_opens(&self, key: &StoredKey, inbox: &InboxRecord, purpose: Purpose) -> bool {
+        let may = |permissions: Permissions| permissions.contains(purpose.permission());
+        if key.has_expired() || !key.permissions.is_none_or(may) {
+            return false;
+        }
         match key.kind {
-            KeyKind::Inbox => key.inbox == Some(inbox.id),
-            KeyKind::Organization => {
+            KeyKind::Inbox | KeyKind::AgentInbox => key.inbox == Some(inbox.id),
+            KeyKind::Organization | KeyKind::AgentPod => {
                 self.options.organization_key_login
                     && key.organization == inbox.organization
                     && key.pod.is_none_or(|pod| pod == inbox.pod)

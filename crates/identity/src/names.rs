@@ -2,6 +2,7 @@
 //!
 //! What always holds: a name is folded before anything else looks at it, so no case form slips through.
 
+use crate::secrets::random_bytes;
 use crate::{Identity, IdentityError};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use postroom_types::{Domain, EmailAddress};
@@ -78,6 +79,21 @@ pub(crate) fn derive_username(organization: &str) -> String {
         "" => "inbox".to_owned(),
         name => name.to_owned(),
     }
+}
+
+/// A name that can be read out: three syllables and four digits.
+pub(crate) fn random_username() -> String {
+    const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
+    const VOWELS: &[u8; 4] = b"aeio";
+    let random = random_bytes::<10>();
+    let mut name = String::with_capacity(9);
+    for syllable in random[..6].chunks_exact(2) {
+        name.push(char::from(CONSONANTS[usize::from(syllable[0] % 16)]));
+        name.push(char::from(VOWELS[usize::from(syllable[1] % 4)]));
+    }
+    let number = u32::from_be_bytes([random[6], random[7], random[8], random[9]]);
+    name.push_str(&format!("{:04}", number % 10_000));
+    name
 }
 
 /// The base with a suffix; the base gives way where both would be too long.
@@ -179,6 +195,15 @@ mod tests {
         assert_eq!(derive_username(&"y".repeat(300)), "y".repeat(40));
         assert_eq!(derive_username(&format!("{} z", "y".repeat(39))), "y".repeat(39));
         assert_eq!(derive_username(&format!(" {}", "y".repeat(50))), "y".repeat(40));
+    }
+
+    #[test]
+    fn random_names_are_usernames_and_differ() {
+        let names: std::collections::HashSet<String> = (0..100).map(|_| random_username()).collect();
+        assert!(names.len() > 95, "{}", names.len());
+        for name in names {
+            assert_eq!(parse(&name), Ok(name));
+        }
     }
 
     proptest! {

@@ -2,8 +2,9 @@
 
 use crate::api_keys::add_key;
 use crate::attempts::ATTEMPTS;
+use crate::domains::StoredDomain;
 use crate::keys::{self, LANE_DEBT, LANE_INBOXES, LANE_ROOM};
-use crate::record::{Organization, Pod, StoredOperator, decode, encode, encode_id, now_ms};
+use crate::record::{AgentState, Organization, Pod, StoredOperator, decode, encode, encode_id, now_ms};
 use crate::{Identity, IdentityError, KeyScope};
 use postroom_store::{CommitBuilder, CounterRecord, scan_prefix};
 use postroom_types::{OrganizationId, PodId, Secret};
@@ -42,7 +43,7 @@ impl Identity {
         max_inboxes: Option<u32>,
     ) -> Result<NewOrganization, IdentityError> {
         let mut builder = CommitBuilder::new();
-        let (organization, default_pod) = add_organization(&mut builder, name, max_inboxes, 0)?;
+        let (organization, default_pod) = add_organization(&mut builder, name, max_inboxes, 0, None)?;
         let (_, new) = add_key(
             &mut builder,
             self.scram().await?,
@@ -101,6 +102,19 @@ impl Identity {
             .ok_or(IdentityError::NoSuchOrganization)
     }
 
+    /// How many domains belong to an organization alone.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn domain_count(&self, id: OrganizationId) -> Result<u64, IdentityError> {
+        let (mut count, mut rows) = (0, scan_prefix(&*self.store, keys::DOMAINS));
+        while let Some((_, value)) = rows.next().await? {
+            let row: StoredDomain = decode(&value)?;
+            count += u64::from(row.added && row.organization == Some(id));
+        }
+        Ok(count)
+    }
+
     /// Changes an organization and returns it.
     ///
     /// # Errors
@@ -127,6 +141,7 @@ impl Identity {
             if changed == organization {
                 return Ok(changed);
             }
+            changed.changed_at = Some(now_ms());
             let mut builder = CommitBuilder::new();
             builder.replace(keys::organization(id), old, encode(&changed));
             if changed.max_inboxes != organization.max_inboxes {
@@ -187,12 +202,14 @@ impl Identity {
     }
 }
 
-/// Adds an organization with its default pod to a commit, in which so many inboxes of it are made as well.
+/// Adds an organization with its default pod to a commit, in which so many inboxes of it are made as well; `agent` if an
+/// agent makes it.
 pub(crate) fn add_organization(
     builder: &mut CommitBuilder,
     name: &str,
     max_inboxes: Option<u32>,
     inboxes: u64,
+    agent: Option<AgentState>,
 ) -> Result<(Organization, Pod), IdentityError> {
     check_name(name)?;
     let mut counters = CounterRecord::default();
@@ -203,6 +220,7 @@ pub(crate) fn add_organization(
         organization: id,
         name: "Default".into(),
         slug: "default".into(),
+        client_id: None,
         created_at,
     };
     let organization = Organization {
@@ -211,6 +229,8 @@ pub(crate) fn add_organization(
         default_pod: pod_id,
         max_inboxes,
         created_at,
+        agent,
+        changed_at: None,
         deleted_at: None,
     };
     builder.put_new(keys::organization(id), encode(&organization));
@@ -225,7 +245,7 @@ pub(crate) fn add_organization(
 }
 
 /// The counters under another limit: inboxes above it become debt, which deletions pay off before they make room.
-fn with_limit(mut counters: CounterRecord, max_inboxes: Option<u32>) -> CounterRecord {
+pub(crate) fn with_limit(mut counters: CounterRecord, max_inboxes: Option<u32>) -> CounterRecord {
     let inboxes = counters.0[LANE_INBOXES];
     let limit = max_inboxes.map_or(UNLIMITED, u64::from);
     counters.0[LANE_ROOM] = limit.saturating_sub(inboxes);

@@ -5,7 +5,7 @@
 
 use crate::create::CreateInbox;
 use crate::keys;
-use crate::names::{SUFFIXES, derive_username, parse_username, with_suffix};
+use crate::names::{SUFFIXES, derive_username, parse_username, random_username, with_suffix};
 use crate::record::{AddressRow, InboxRecord, Organization, Request, decode, decode_id};
 use crate::{Identity, IdentityError};
 use postroom_store::{Key, StoreError, Value};
@@ -13,6 +13,8 @@ use postroom_types::{Domain, EmailAddress, InboxId, OrganizationId, PodId};
 
 /// Candidates looked at together.
 const CANDIDATES_A_READ: u32 = 11;
+/// Random names looked at in one go; there are 2.6 thousand million.
+const RANDOM_NAMES: usize = 8;
 
 /// What the rows say about a request.
 pub(crate) enum Place {
@@ -114,6 +116,46 @@ impl Identity {
                 requested: asked.clone(),
                 attempted: with_suffix(asked, SUFFIXES),
             },
+        }))
+    }
+
+    /// Where a request for a name leads that is to make a new inbox or none.
+    pub(crate) async fn place_for_new(
+        &self,
+        own: OrganizationId,
+        asked: &EmailAddress,
+    ) -> Result<Place, IdentityError> {
+        let row = self.row::<AddressRow>(&keys::address(asked)).await?;
+        let tombstone = match row {
+            None => None,
+            Some((value, AddressRow::Tombstone { organization })) if organization == own => Some(value),
+            Some(_) => {
+                return Ok(Place::Taken {
+                    requested: asked.clone(),
+                    attempted: asked.clone(),
+                });
+            }
+        };
+        Ok(Place::Free(Free {
+            address: asked.clone(),
+            tombstone,
+            memory: Memory::Nothing,
+        }))
+    }
+
+    /// A name that nobody asked for and nobody has.
+    pub(crate) async fn place_at_random(&self, domain: &Domain) -> Result<Place, IdentityError> {
+        let mut address = parse_username(&random_username(), domain)?;
+        for _ in 1..RANDOM_NAMES {
+            if !self.is_reserved(address.local_part()) && self.store.get(&keys::address(&address)).await?.is_none() {
+                break;
+            }
+            address = parse_username(&random_username(), domain)?;
+        }
+        Ok(Place::Free(Free {
+            address,
+            tombstone: None,
+            memory: Memory::Nothing,
         }))
     }
 

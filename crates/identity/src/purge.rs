@@ -3,7 +3,7 @@
 use crate::keys::{self, PURGES};
 use crate::record::{Organization, decode, decode_id, now_ms};
 use crate::{Identity, IdentityError, KeyScope};
-use postroom_store::{CommitBuilder, prefix_end, scan, scan_prefix};
+use postroom_store::{CommitBuilder, scan, scan_prefix};
 use postroom_types::{InboxId, OrganizationId};
 use std::time::Duration;
 
@@ -32,10 +32,10 @@ impl Identity {
                 continue;
             };
             while !self.mailstore.purge_inbox(inbox, PURGE_BUDGET).await? {}
-            let mut gone = vec![keys::inbox(inbox), keys::metadata(inbox)];
-            for (listed, hash) in self.key_rows(KeyScope::Inbox(organization, inbox).listed()).await? {
-                gone.extend([listed, keys::api_key(&hash)]);
-            }
+            let mut gone = self.metadata_rows(inbox).await?;
+            gone.push(keys::inbox(inbox));
+            gone.extend(self.all_key_rows(&KeyScope::Inbox(organization, inbox)).await?);
+            gone.extend(self.list_rows_of_inbox(organization, inbox).await?);
             // Last, since it is the reminder that there is something to do.
             gone.push(row);
             self.clear(gone).await?;
@@ -76,25 +76,31 @@ impl Identity {
                 keys::pod_counters(pod.id),
                 keys::pod(id, pod.id),
             ]);
-            scopes.push(KeyScope::Pod(id, pod.id));
+            scopes.extend([KeyScope::Pod(id, pod.id), KeyScope::AgentPod(id, pod.id)]);
         }
         for scope in scopes {
-            for (listed, hash) in self.key_rows(scope.listed()).await? {
-                gone.extend([listed, keys::api_key(&hash)]);
-            }
+            gone.extend(self.all_key_rows(&scope).await?);
         }
         // What was asked for and forgotten with its inbox leaves nothing; what else is there goes with the organization.
-        let requests = [b"ir", &id.as_bytes()[..]].concat();
-        let mut rows = scan(&*self.store, requests.clone(), prefix_end(&requests));
-        while let Some((row, _)) = rows.next().await? {
-            gone.push(row);
+        for prefix in [
+            keys::requests(id),
+            keys::client_ids(id),
+            keys::agent_keys(id),
+            keys::lists(id),
+            keys::all_list_counts(id),
+        ] {
+            let mut rows = scan_prefix(&*self.store, &prefix);
+            while let Some((row, _)) = rows.next().await? {
+                gone.push(row);
+            }
         }
+        gone.extend(self.agent_rows(id).await?);
         gone.extend([keys::organization_counters(id), keys::organization(id)]);
         self.clear(gone).await
     }
 
     /// Deletes rows in their order; deleting is harmless to repeat, so an unknown outcome is simply tried again.
-    async fn clear(&self, rows: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+    pub(crate) async fn clear(&self, rows: Vec<Vec<u8>>) -> Result<(), IdentityError> {
         for rows in rows.chunks(DELETES_A_COMMIT) {
             let mut done = false;
             for _ in 0..crate::attempts::ATTEMPTS {

@@ -1,10 +1,17 @@
 //! What is stored: a format byte, then JSON. New fields get a default, so that older rows stay readable.
 
-use crate::scram::ScramKeys;
+mod forms;
+mod key;
+
 use postroom_store::{StoreError, Value};
-use postroom_types::{EmailAddress, InboxId, KeyId, OrganizationId, PodId};
+use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use forms::{address, addresses, text};
+pub(crate) use forms::{optional_address, optional_text};
+pub use key::KeyKind;
+pub(crate) use key::StoredKey;
 
 const FORMAT: u8 = 1;
 
@@ -23,9 +30,39 @@ pub struct Organization {
     pub max_inboxes: Option<u32>,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// What it is if an agent signed itself up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentState>,
+    /// When it was changed last; older rows have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) changed_at: Option<i64>,
     /// Set once it is deleted; what it had is being cleared away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deleted_at: Option<i64>,
+}
+
+impl Organization {
+    /// When it was changed last, in milliseconds since 1970.
+    #[must_use]
+    pub fn updated_at(&self) -> i64 {
+        self.changed_at.unwrap_or(self.created_at)
+    }
+}
+
+/// What an organization is that an agent made by signing up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentState {
+    /// The human who answers for it; folded.
+    #[serde(with = "optional_address", default)]
+    pub human_email: Option<EmailAddress>,
+    /// Whether that human has confirmed it.
+    pub verified: bool,
+    /// How often the human was replaced.
+    #[serde(default)]
+    pub(crate) replacements: u8,
+    /// Counts new keys, so that of two at once the second sees what the first made.
+    #[serde(default)]
+    pub(crate) rotations: u64,
 }
 
 /// An isolated part of an organization.
@@ -41,8 +78,19 @@ pub struct Pod {
     pub name: String,
     /// Its short name, one of a kind in the organization.
     pub slug: String,
+    /// What its maker calls it, so that asking twice makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
+}
+
+impl Pod {
+    /// When it was changed last, in milliseconds since 1970: when it was made, since nothing changes a pod.
+    #[must_use]
+    pub const fn updated_at(&self) -> i64 {
+        self.created_at
+    }
 }
 
 /// Counts the passwords an inbox has had. A session that logged in under an older one is over.
@@ -91,8 +139,14 @@ pub struct InboxRecord {
     /// Which password is the valid one.
     #[serde(default)]
     pub epoch: CredentialEpoch,
+    /// What its maker calls it, so that asking twice makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// When it was changed last. Grows with each change, whatever the clock does; older rows have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) changed_at: Option<i64>,
     /// What was asked for when it was made, so that deleting it forgets that too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) request: Option<Request>,
@@ -104,6 +158,17 @@ pub struct InboxRecord {
 }
 
 impl InboxRecord {
+    /// When it was changed last, in milliseconds since 1970.
+    #[must_use]
+    pub fn updated_at(&self) -> i64 {
+        self.changed_at.unwrap_or(self.created_at)
+    }
+
+    /// Notes that it changes now.
+    pub(crate) fn touch(&mut self) {
+        self.changed_at = Some(now_ms().max(self.updated_at() + 1));
+    }
+
     /// The canonical address, then the aliases.
     pub fn addresses(&self) -> impl Iterator<Item = &EmailAddress> {
         std::iter::once(&self.canonical).chain(&self.aliases)
@@ -138,60 +203,6 @@ pub(crate) enum AddressRow {
         #[serde(with = "text")]
         organization: OrganizationId,
     },
-}
-
-/// What a key is for; its first letters say so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyKind {
-    /// `sa_`: the operator.
-    Operator,
-    /// `tk_`: everything in an organization.
-    Tenant,
-    /// `am_`: everything in an organization, in the AgentMail dialect.
-    Organization,
-    /// `wk_`: everything in a pod.
-    Pod,
-    /// `ak_`: one inbox.
-    Inbox,
-}
-
-impl KeyKind {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Operator, Self::Tenant, Self::Organization, Self::Pod, Self::Inbox];
-
-    /// The first letters of its keys.
-    #[must_use]
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::Operator => "sa_",
-            Self::Tenant => "tk_",
-            Self::Organization => "am_",
-            Self::Pod => "wk_",
-            Self::Inbox => "ak_",
-        }
-    }
-}
-
-/// An API key as stored; the secret itself is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredKey {
-    #[serde(with = "text")]
-    pub(crate) id: KeyId,
-    pub(crate) kind: KeyKind,
-    #[serde(with = "text")]
-    pub(crate) organization: OrganizationId,
-    #[serde(with = "optional_text", default)]
-    pub(crate) pod: Option<PodId>,
-    #[serde(with = "optional_text", default)]
-    pub(crate) inbox: Option<InboxId>,
-    pub(crate) name: Option<String>,
-    pub(crate) shown: String,
-    pub(crate) created_at: i64,
-    /// SHA-256 of the key, compared in constant time.
-    pub(crate) hash: [u8; 32],
-    /// Of keys that may log in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) scram: Option<ScramKeys>,
 }
 
 /// The operator's own.
@@ -233,92 +244,6 @@ pub(crate) fn now_ms() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-mod text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::{fmt::Display, str::FromStr};
-
-    pub(super) fn serialize<T: Display, S: Serializer>(id: &T, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(id)
-    }
-
-    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-pub(crate) mod optional_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::{fmt::Display, str::FromStr};
-
-    pub(crate) fn serialize<T: Display, S: Serializer>(id: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-        match id {
-            Some(id) => serializer.collect_str(id),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
-    }
-}
-
-pub(crate) mod optional_address {
-    use postroom_types::EmailAddress;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) fn serialize<S: Serializer>(address: &Option<EmailAddress>, serializer: S) -> Result<S::Ok, S::Error> {
-        match address {
-            Some(address) => serializer.collect_str(address),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EmailAddress>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| EmailAddress::parse(&text).map_err(D::Error::custom))
-            .transpose()
-    }
-}
-
-mod address {
-    use postroom_types::EmailAddress;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(address: &EmailAddress, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(address)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmailAddress, D::Error> {
-        EmailAddress::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-mod addresses {
-    use postroom_types::EmailAddress;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(addresses: &[EmailAddress], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(addresses.iter().map(ToString::to_string))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EmailAddress>, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        texts
-            .iter()
-            .map(|text| EmailAddress::parse(text).map_err(D::Error::custom))
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,10 +258,27 @@ mod tests {
              \"primary\":\"a@example.test\",\"created_at\":7}}"
         );
         let inbox: InboxRecord = decode(inbox.as_bytes()).unwrap();
-        assert_eq!(
-            (inbox.forward_to, inbox.daily_messages, inbox.daily_new_recipients),
-            (None, None, None)
+        assert_eq!((inbox.daily_messages, inbox.daily_new_recipients), (None, None));
+        assert!(inbox.forward_to.is_none());
+        assert!(inbox.updated_at() == 7 && inbox.client_id.is_none());
+        let pod = format!(
+            "\u{1}{{\"id\":\"{id}\",\"organization\":\"{id}\",\"name\":\"P\",\"slug\":\"p\",\"created_at\":7}}"
         );
+        let pod: Pod = decode(pod.as_bytes()).unwrap();
+        assert_eq!((pod.updated_at(), pod.client_id), (7, None));
+        let organization = format!(
+            "\u{1}{{\"id\":\"{id}\",\"name\":\"A\",\"default_pod\":\"{id}\",\"max_inboxes\":null,\"created_at\":7}}"
+        );
+        let organization: Organization = decode(organization.as_bytes()).unwrap();
+        assert_eq!((organization.updated_at(), organization.agent), (7, None));
+        let hash = vec!["9"; 32].join(",");
+        let key = format!(
+            "\u{1}{{\"id\":\"{id}\",\"kind\":\"Organization\",\"organization\":\"{id}\",\"pod\":null,\"inbox\":null,\
+             \"name\":\"ci\",\"shown\":\"am_abcdef\",\"created_at\":7,\"hash\":[{hash}]}}"
+        );
+        let key: StoredKey = decode(key.as_bytes()).unwrap();
+        assert_eq!((key.permissions, key.expires_at, key.used_at), (None, None, None));
+        assert!(!key.has_expired());
         let domain: StoredDomain = decode(b"\x01{\"created_at\":7}").unwrap();
         assert!(!domain.added && domain.organization.is_none());
     }

@@ -7,13 +7,13 @@ use crate::api_keys::MAX_KEYS;
 use crate::attempts::ATTEMPTS;
 use crate::hashing::Turn;
 use crate::login::{Login, LoginError, Purpose, limited, log};
-use crate::record::{InboxRecord, KeyKind, StoredKey, decode, encode};
+use crate::record::{InboxRecord, StoredKey, decode, encode};
 use crate::secrets::random_bytes;
 use crate::{Identity, IdentityError, KeyScope, keys};
 use aws_lc_rs::pbkdf2;
 use hmac::{Hmac, KeyInit, Mac};
 use postroom_store::{CommitBuilder, Key, Value};
-use postroom_types::{InboxId, OrganizationId, ScramParameters, Secret};
+use postroom_types::{InboxId, OrganizationId, PodId, ScramParameters, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -26,8 +26,9 @@ use zeroize::Zeroizing;
 /// Rounds of PBKDF2 for new stores. They slow down guessing, which 160 random bits do not need.
 const ITERATIONS: u32 = 4096;
 const SALT_OCTETS: usize = 16;
-/// Keys tried for each proof: the password's, and those of as many API keys as an inbox and its organization can have.
-const TRIES: usize = 1 + 2 * MAX_KEYS;
+/// Keys tried for each proof: the password's, and those of as many API keys as an inbox, its pod and its organization can
+/// have.
+const TRIES: usize = 1 + 4 * MAX_KEYS;
 
 /// The row of the salt and the count.
 #[derive(Serialize, Deserialize)]
@@ -101,10 +102,10 @@ impl ScramKeys {
     }
 }
 
-/// A key that may be the one, and the row of its API key if it is one's.
+/// Keys that may be the ones, and the API key if they are one's.
 struct Candidate {
     keys: ScramKeys,
-    api_key: Option<Key>,
+    api_key: Option<StoredKey>,
 }
 
 impl Identity {
@@ -127,7 +128,7 @@ impl Identity {
         source: IpAddr,
         purpose: Purpose,
     ) -> Result<(Login, [u8; 32]), LoginError> {
-        let result = self.check_proof(user, auth_message, proof, source).await;
+        let result = self.check_proof(user, auth_message, proof, source, purpose).await;
         log(result.as_ref().map(|(login, _)| login), source, purpose);
         result
     }
@@ -138,38 +139,49 @@ impl Identity {
         auth_message: &[u8],
         proof: &[u8; 32],
         source: IpAddr,
+        purpose: Purpose,
     ) -> Result<(Login, [u8; 32]), LoginError> {
         let (name, inbox) = self.named(user).await?;
         self.logins.take(&name, source).map_err(limited)?;
-        let found = find(self.candidates(inbox.as_ref()).await?, auth_message, proof);
+        let found = find(self.candidates(inbox.as_ref(), purpose).await?, auth_message, proof);
         let (Some(inbox), Some(candidate)) = (inbox, found) else {
             return Err(LoginError::Wrong);
         };
         self.logins.give_back(&name, source);
         let signature = hmac(&candidate.keys.server, auth_message);
-        Ok((Login::of(inbox, candidate.api_key), signature))
+        if let Some(key) = &candidate.api_key {
+            self.note_use(key);
+        }
+        let row = candidate.api_key.map(|key| keys::api_key(&key.hash));
+        Ok((Login::of(inbox, row, purpose), signature))
     }
 
     /// Nobody's inbox is looked for as well, among the rows of an id that is none.
-    async fn candidates(&self, inbox: Option<&InboxRecord>) -> Result<Vec<Candidate>, IdentityError> {
-        let nobody = (InboxId::from_bytes([0; 16]), OrganizationId::from_bytes([0; 16]));
-        let (id, organization) = inbox.map_or(nobody, |inbox| (inbox.id, inbox.organization));
+    async fn candidates(&self, inbox: Option<&InboxRecord>, purpose: Purpose) -> Result<Vec<Candidate>, IdentityError> {
+        let zeros = [0; 16];
+        let nobody = (
+            InboxId::from_bytes(zeros),
+            PodId::from_bytes(zeros),
+            OrganizationId::from_bytes(zeros),
+        );
+        let (id, pod, organization) = inbox.map_or(nobody, |inbox| (inbox.id, inbox.pod, inbox.organization));
         let password = self.row::<StoredPassword>(&keys::password(id)).await?;
         let password = password.and_then(|(_, password)| password.scram);
         let mut candidates = Vec::from_iter(password.map(|keys| Candidate { keys, api_key: None }));
-        for (kind, scope) in [
-            (KeyKind::Inbox, KeyScope::Inbox(organization, id)),
-            (KeyKind::Organization, KeyScope::Organization(organization)),
+        for scope in [
+            KeyScope::Inbox(organization, id),
+            KeyScope::AgentInbox(organization, pod, id),
+            KeyScope::AgentPod(organization, pod),
+            KeyScope::Organization(organization),
         ] {
             let listed = self.key_rows(scope.listed()).await?;
             let rows: Vec<Key> = listed.iter().map(|(_, hash)| keys::api_key(hash)).collect();
-            for (row, value) in rows.iter().zip(self.store.get_many(&rows).await?) {
-                let Some(value) = value else { continue };
+            for value in self.store.get_many(&rows).await?.into_iter().flatten() {
                 let key: StoredKey = decode(&value)?;
-                let opens = key.kind == kind && inbox.is_some_and(|inbox| self.key_opens(&key, inbox));
-                candidates.extend(key.scram.filter(|_| opens).map(|keys| Candidate {
+                let opens = key.kind == scope.kind() && inbox.is_some_and(|inbox| self.key_opens(&key, inbox, purpose));
+                candidates.extend(key.scram.clone().filter(|_| opens).map(|keys| Candidate {
                     keys,
-                    api_key: Some(row.clone()),
+                    api_key: Some(key),
                 }));
             }
         }
@@ -323,12 +335,12 @@ mod tests {
         let candidates = |secrets: &[&str]| {
             let candidate = |secret: &&str| Candidate {
                 keys: keys(secret),
-                api_key: Some(secret.as_bytes().to_vec()),
+                api_key: None,
             };
             secrets.iter().map(candidate).collect()
         };
         let found = find(candidates(&secrets), AUTH_MESSAGE, &PROOF).expect("one fits");
-        assert_eq!(found.api_key.as_deref(), Some(&b"pencil"[..]));
+        assert!(found.keys == keys("pencil"));
         assert!(find(candidates(&["rubber"]), AUTH_MESSAGE, &PROOF).is_none());
         assert!(find(Vec::new(), AUTH_MESSAGE, &PROOF).is_none());
     }

@@ -42,8 +42,17 @@ fn client(identity: &Identity, secret: &str) -> ([u8; 32], [u8; 32]) {
 }
 
 async fn prove(identity: &Identity, user: &str, secret: &str) -> Result<Login, LoginError> {
+    prove_for(identity, user, secret, Purpose::Smtp).await
+}
+
+pub(crate) async fn prove_for(
+    identity: &Identity,
+    user: &str,
+    secret: &str,
+    purpose: Purpose,
+) -> Result<Login, LoginError> {
     let (proof, expected) = client(identity, secret);
-    let proved = identity.login_with_proof(user, AUTH_MESSAGE, &proof, SOURCE, Purpose::Smtp);
+    let proved = identity.login_with_proof(user, AUTH_MESSAGE, &proof, SOURCE, purpose);
     let (login, signature) = proved.await?;
     assert_eq!(signature, expected, "the server knows the keys");
     assert!(identity.credentials_current(&login).await.unwrap());

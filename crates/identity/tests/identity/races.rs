@@ -1,7 +1,9 @@
 //! Many at once, also on a store in which everything goes wrong that may.
 
 use crate::setup::{address, check, create, identity, made, on, tenant, wanted};
-use postroom_identity::{CreateInbox, CreateOutcome, Identity, IdentityError, Rotate};
+use postroom_identity::{
+    CreateInbox, CreateOutcome, Identity, IdentityError, KeyChange, KeyScope, KeyWish, Permissions, Rotate,
+};
 use postroom_store::{MemoryStore, SharedStore};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -159,14 +161,31 @@ async fn every_change_works_on_a_hostile_store() {
             .remove_address(one.inbox.id, &address("alias@example.test"))
             .await
             .unwrap();
-        let key = identity
-            .create_key(&postroom_identity::KeyScope::Pod(id, pod.id), None)
-            .await
-            .unwrap();
+        let key = identity.create_key(&KeyScope::Pod(id, pod.id), None).await.unwrap();
         identity
-            .revoke_key(&postroom_identity::KeyScope::Pod(id, pod.id), key.record.id)
+            .revoke_key(&KeyScope::Pod(id, pod.id), key.record.id)
             .await
             .unwrap();
+        let root = identity.create_key(&KeyScope::Organization(id), None).await.unwrap();
+        let root = identity.authenticate_key(root.secret.expose()).await.unwrap().unwrap();
+        for scope in [
+            KeyScope::AgentPod(id, pod.id),
+            KeyScope::AgentInbox(id, one.inbox.pod, one.inbox.id),
+        ] {
+            let key = identity
+                .create_key_with(&root, &scope, &KeyWish::default())
+                .await
+                .unwrap();
+            let change = KeyChange {
+                permissions: Some(Some(Permissions::NONE)),
+                ..KeyChange::default()
+            };
+            let changed = identity.update_key(&root, key.record.id, &change).await.unwrap();
+            assert_eq!(changed.permissions, Some(Permissions::NONE));
+            identity.revoke_key(&scope, key.record.id).await.unwrap();
+            assert!(identity.authenticate_key(key.secret.expose()).await.unwrap().is_none());
+            assert!(identity.keys(&scope).await.unwrap().is_empty());
+        }
         identity.delete_inbox(one.inbox.id).await.unwrap();
         check(&identity).await;
         for name in ["a", "b", "c"] {

@@ -31,13 +31,8 @@ pub(crate) async fn tenant(identity: &Identity, name: &str) -> NewOrganization {
 
 pub(crate) fn wanted(organization: OrganizationId, username: Option<&str>) -> CreateInbox {
     CreateInbox {
-        organization,
-        pod: None,
-        restrict_to_pod: false,
         username: username.map(str::to_owned),
-        domain: None,
-        display_name: None,
-        strict: false,
+        ..CreateInbox::new(organization)
     }
 }
 
@@ -57,8 +52,8 @@ pub(crate) fn made(outcome: CreateOutcome) -> Made {
     match outcome {
         CreateOutcome::Created {
             inbox,
-            api_key,
-            password,
+            api_key: Some(api_key),
+            password: Some(password),
         } => Made {
             inbox: *inbox,
             api_key,
