@@ -87,7 +87,13 @@ async fn close(delivery: &Delivery, closing: Option<Closing>) {
     let closed = delivery.queue.close_attempt(attempt, &end.contact, &end.outcomes).await;
     if let Err(error) = closed {
         tracing::error!(%error, host = end.contact.host, "cannot close an attempt");
+        return;
     }
+    let bounced = end.outcomes.iter().filter_map(|(id, outcome)| match outcome {
+        Outcome::Bounced(_) => Some(*id),
+        _ => None,
+    });
+    delivery.intake.note_failures(&bounced.collect::<Vec<_>>()).await;
 }
 
 async fn open<'l>(delivery: &Delivery, line: &'l mut Line, contact: &Contact) -> Option<Opened<'l>> {

@@ -3,7 +3,7 @@
 use crate::{Intake, SubmitError};
 use postroom_mailstore::Origin;
 use postroom_message::{fields, parse_address_list, unfold};
-use postroom_types::{Domain, EmailAddress, EmailId, InboxId, ThreadId};
+use postroom_types::{AddressEntry, Domain, EmailAddress, EmailId, InboxId, ThreadId};
 
 /// How much of the message is read; a header section beyond that says nothing more.
 const HEADER_OCTETS: u64 = 64 << 10;
@@ -104,11 +104,16 @@ impl Header {
 }
 
 fn addresses(value: &[u8]) -> impl Iterator<Item = EmailAddress> {
-    parse_address_list(value).into_iter().filter_map(|entry| {
-        let domain = Domain::parse(std::str::from_utf8(entry.host.as_deref()?).ok()?).ok()?;
-        let local_part = std::str::from_utf8(entry.mailbox.as_deref()?).ok()?;
-        Some(EmailAddress::from_parts(local_part, domain).ok()?.folded())
-    })
+    parse_address_list(value)
+        .into_iter()
+        .filter_map(|entry| address_of(&entry))
+}
+
+/// The address of an entry of a header field, folded.
+pub(crate) fn address_of(entry: &AddressEntry) -> Option<EmailAddress> {
+    let domain = Domain::parse(std::str::from_utf8(entry.host.as_deref()?).ok()?).ok()?;
+    let local_part = std::str::from_utf8(entry.mailbox.as_deref()?).ok()?;
+    Some(EmailAddress::from_parts(local_part, domain).ok()?.folded())
 }
 
 /// The first word of a value, without comments and parameters (RFC 3834 §5).

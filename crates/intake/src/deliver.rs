@@ -6,7 +6,10 @@ use crate::prepare::worked;
 use crate::trace::{timestamp, trace_fields};
 use crate::{Intake, IntakeError};
 use bytes::Bytes;
-use postroom_mailstore::{MAX_PLACINGS, MailError, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice};
+use postroom_feed::ReceivedAs;
+use postroom_mailstore::{
+    Announce, MAX_PLACINGS, MailError, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice,
+};
 use postroom_message::{Disposition, Verdict, count_received, is_authentication_results_of, remove_fields, summarize};
 use postroom_queue::QueuedBody;
 use postroom_store::CommitBuilder;
@@ -47,7 +50,8 @@ impl Intake {
             shared_body: None,
         };
         let mailbox = mailbox_for(&incoming.verdict);
-        let placings = placings(&first, id, mailbox, date_of(&message));
+        let mut placings = placings(&first, id, (mailbox, &incoming.verdict), date_of(&message));
+        self.bar(&incoming, &message, first.iter().zip(&mut placings)).await?;
         let onward = self
             .onward(&incoming, &message, blob, first.iter().zip(&placings), &others)
             .await?;
@@ -62,6 +66,25 @@ impl Intake {
             placed,
             queued: others.iter().map(|recipient| recipient.inbox).collect(),
         })
+    }
+
+    /// Places what the lists of an inbox bar out of its sight. A report to a bounce address is about its own mail.
+    async fn bar(
+        &self,
+        incoming: &Incoming,
+        message: &NewMessage,
+        placed: impl Iterator<Item = (&LocalRecipient, &mut Placing)>,
+    ) -> Result<(), IntakeError> {
+        for (recipient, placing) in placed {
+            let (lists, inbox) = (recipient.lists(), recipient.inbox);
+            if recipient.bounce.is_none() && self.is_barred(lists, inbox, &incoming.reverse_path, message).await? {
+                placing.mailbox = MailboxRef::Blocked;
+                if let Some(announce) = &mut placing.announce {
+                    announce.received_as = ReceivedAs::Blocked;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What goes onward of a message that comes in, with its body as this blob.
@@ -89,13 +112,12 @@ impl Intake {
         if !others.is_empty() {
             onward.queue(self.overflow(&passing, others));
         }
-        if mailbox_for(&incoming.verdict) == MailboxRef::Inbox {
-            for (recipient, placing) in first {
-                if let Some(forward) = &recipient.forward
-                    && let Some(copy) = self.forwarded(&passing, forward, message, placing).await?
-                {
-                    onward.queue(copy);
-                }
+        for (recipient, placing) in first {
+            if placing.mailbox == MailboxRef::Inbox
+                && let Some(forward) = &recipient.forward
+                && let Some(copy) = self.forwarded(&passing, forward, message, placing).await?
+            {
+                onward.queue(copy);
             }
         }
         Ok(onward)
@@ -121,6 +143,7 @@ impl Intake {
             for enqueued in &enqueued {
                 self.queue.committed(enqueued);
             }
+            self.note_failures(&onward.failures()).await;
             return Ok(placed);
         }
         Err(MailError::Unavailable.into())
@@ -252,11 +275,23 @@ pub(crate) fn mailbox_for(verdict: &Verdict) -> MailboxRef {
     }
 }
 
+/// What a message that was judged so and is placed there is announced as.
+pub(crate) fn received_as(mailbox: MailboxRef, verdict: &Verdict) -> ReceivedAs {
+    match mailbox {
+        MailboxRef::Special(SpecialUse::Junk) => ReceivedAs::Spam,
+        MailboxRef::Blocked => ReceivedAs::Blocked,
+        MailboxRef::Inbox | MailboxRef::Special(_) | MailboxRef::Id(_) if verdict.is_unauthenticated() => {
+            ReceivedAs::Unauthenticated
+        }
+        MailboxRef::Inbox | MailboxRef::Special(_) | MailboxRef::Id(_) => ReceivedAs::Plain,
+    }
+}
+
 /// One placing for each inbox.
 fn placings(
     recipients: &[LocalRecipient],
     id: EmailId,
-    mailbox: MailboxRef,
+    (mailbox, verdict): (MailboxRef, &Verdict),
     internal_date: InternalDate,
 ) -> Vec<Placing> {
     let place = |(index, recipient): (usize, &LocalRecipient)| Placing {
@@ -266,6 +301,10 @@ fn placings(
         flags: MessageFlags::default(),
         internal_date,
         thread: ThreadChoice::Find,
+        announce: Some(Announce {
+            organization: recipient.organization,
+            received_as: received_as(mailbox, verdict),
+        }),
     };
     recipients.iter().enumerate().map(place).collect()
 }

@@ -50,6 +50,14 @@ pub enum SubmitError {
     /// A recipient in a domain of ours that nobody has.
     #[error("no such mailbox here: {0}")]
     NoSuchRecipient(EmailAddress),
+    /// A list bars the sender from writing to the recipient, or nobody has confirmed the sender yet.
+    #[error("{recipient}: {why}")]
+    Rejected {
+        /// Whom.
+        recipient: EmailAddress,
+        /// Why, for the user.
+        why: String,
+    },
     /// There are no recipients.
     #[error("no recipients")]
     NoRecipients,
@@ -80,6 +88,12 @@ pub enum SubmitError {
     /// The idempotency key was used for another request within the last 24 hours.
     #[error("idempotency key used for another request")]
     KeyReused,
+    /// A request with the same idempotency key is under way.
+    #[error("a request with the same idempotency key is under way")]
+    KeyInUse,
+    /// A condition that the caller added to the commit does not hold.
+    #[error("a condition of the caller does not hold")]
+    Conflict,
     /// The sender's inbox is full.
     #[error("the inbox is over quota")]
     OverQuota,

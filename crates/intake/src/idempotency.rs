@@ -3,9 +3,12 @@
 //! What always holds: the row is put under Absent in the commit that takes the message, so of equal requests at the same
 //! time exactly one is done; the others find its answer.
 
-use crate::{Idempotency, Intake, SubmitError, Submitted, expiry, keys};
+use crate::{Idempotency, Intake, KeyScope, SubmitError, Submitted, expiry, keys};
+use postroom_identity::InboxRecord;
 use postroom_store::{CommitBuilder, Key, StoreError, Value};
-use postroom_types::{EmailId, InboxId, ThreadId};
+use postroom_types::{EmailId, ThreadId};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long an answer is known.
 const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
@@ -26,13 +29,70 @@ pub(crate) enum Known {
     Done(Submitted),
 }
 
+/// The keys of requests that are under way on this node.
+pub(crate) type RunningKeys = Arc<Mutex<HashSet<Key>>>;
+
+/// A request under way with its idempotency key, until this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    key: Key,
+    running: RunningKeys,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.key);
+    }
+}
+
 impl Intake {
+    /// Says that a request with this idempotency key is under way. What fails frees the key.
+    ///
+    /// # Errors
+    /// [`SubmitError::KeyInUse`]: another is.
+    pub fn begin(&self, inbox: &InboxRecord, scope: KeyScope, key: &str) -> Result<Running, SubmitError> {
+        let key = keys::idempotency(inbox, scope, key);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if !running.insert(key.clone()) {
+            return Err(SubmitError::KeyInUse);
+        }
+        Ok(Running {
+            key,
+            running: Arc::clone(&self.running),
+        })
+    }
+
+    /// The answer to a request that was done before, for callers whose request names things that may be gone by now.
+    ///
+    /// # Errors
+    /// [`SubmitError::KeyReused`]; those of the store.
+    pub async fn replayed(
+        &self,
+        inbox: &InboxRecord,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Submitted>, SubmitError> {
+        match self.recall(inbox, Some(idempotency)).await? {
+            Known::Done(submitted) => Ok(Some(submitted)),
+            Known::New(_) => Ok(None),
+        }
+    }
+
     /// Whether a request was done before.
-    pub(crate) async fn recall(&self, inbox: InboxId, idempotency: Option<&Idempotency>) -> Result<Known, SubmitError> {
-        let Some(Idempotency { key, fingerprint }) = idempotency else {
+    pub(crate) async fn recall(
+        &self,
+        inbox: &InboxRecord,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Known, SubmitError> {
+        let Some(Idempotency {
+            scope,
+            key,
+            fingerprint,
+        }) = idempotency
+        else {
             return Ok(Known::New(None));
         };
-        let key = keys::idempotency(inbox, key);
+        let key = keys::idempotency(inbox, *scope, key);
         let mut replay = Replay {
             key,
             fingerprint: *fingerprint,

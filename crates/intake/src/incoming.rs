@@ -1,11 +1,11 @@
 //! What comes from outside, and what becomes of it: plain data.
 
 use bytes::Bytes;
-use postroom_identity::InboxRecord;
+use postroom_identity::{EntryScope, InboxRecord};
 use postroom_mailstore::Placed;
 use postroom_message::Verdict;
 use postroom_queue::ItemId;
-use postroom_types::{EmailAddress, EmailId, InboxId, InternalDate, MessageFlags, ReversePath};
+use postroom_types::{EmailAddress, EmailId, InboxId, InternalDate, MessageFlags, OrganizationId, PodId, ReversePath};
 use std::net::IpAddr;
 
 /// A message from outside with its accepted recipients.
@@ -36,6 +36,10 @@ pub struct Incoming {
 pub struct LocalRecipient {
     /// The inbox.
     pub inbox: InboxId,
+    /// The organization that hears of what the inbox gets.
+    pub organization: OrganizationId,
+    /// The pod it belongs to.
+    pub pod: PodId,
     /// The address as given in RCPT.
     pub address: EmailAddress,
     /// The address is a bounce address of ours: what comes is about this recipient of a message that the inbox sent.
@@ -45,11 +49,18 @@ pub struct LocalRecipient {
 }
 
 impl LocalRecipient {
+    /// Whose lists count for what it gets.
+    pub(crate) const fn lists(&self) -> EntryScope {
+        EntryScope::Inbox(self.organization, self.pod, self.inbox)
+    }
+
     /// An inbox, reached under this address.
     #[must_use]
     pub fn new(inbox: &InboxRecord, address: EmailAddress) -> Self {
         Self {
             inbox: inbox.id,
+            organization: inbox.organization,
+            pod: inbox.pod,
             address,
             bounce: None,
             forward: Forward::of(inbox),
@@ -62,6 +73,8 @@ impl LocalRecipient {
 pub struct Forward {
     /// The inbox.
     pub(crate) inbox: InboxId,
+    /// Whose lists count for what it sends.
+    pub(crate) lists: EntryScope,
     /// Its name in Delivered-To, which tells that a message was here.
     pub(crate) canonical: EmailAddress,
     /// The reverse-path of the copies.
@@ -79,6 +92,7 @@ impl Forward {
         let to = inbox.forward_to.clone()?;
         Some(Self {
             inbox: inbox.id,
+            lists: inbox.into(),
             canonical: inbox.canonical.clone(),
             from: inbox.primary.clone(),
             to,

@@ -3,13 +3,17 @@
 //! | key | value |
 //! |---|---|
 //! | `ti` inbox, SHA-256 of the idempotency key | the answer given ([`crate::idempotency`]) |
+//! | `to` organization, SHA-256 of the idempotency key | the same, for keys of organizations |
 //! | `tp` inbox, hash of an address | that the inbox has written to it, until when that counts ([`crate::limits`]) |
 //! | `tq` inbox, day since 1970 | counters of that day ([`crate::limits`]) |
 //! | `tl` inbox, thread, hash of an address | automated turns ([`crate::turns`]) |
 //! | `tm` inbox, another inbox, day since 1970 | counter of automated messages in no thread ([`crate::turns`]) |
 //! | `tv` message in the queue | how it was judged when it came in ([`crate::onward`]) |
+//! | `th` inbox, message, part of it | who has it alone ([`crate::handed_out`]) |
 //! | `te` milliseconds since 1970, key of another row | that row may go then ([`crate::expiry`]) |
 
+use crate::{KeyScope, Single};
+use postroom_identity::InboxRecord;
 use postroom_store::Key;
 use postroom_types::{EmailAddress, EmailId, InboxId, ThreadId};
 use sha2::{Digest, Sha256};
@@ -17,8 +21,12 @@ use sha2::{Digest, Sha256};
 /// The first octets of the rows that say when others may go.
 pub(crate) const EXPIRY: &[u8] = b"te";
 
-pub(crate) fn idempotency(inbox: InboxId, key: &str) -> Key {
-    [b"ti", &inbox.as_bytes()[..], &Sha256::digest(key.as_bytes())].concat()
+pub(crate) fn idempotency(inbox: &InboxRecord, scope: KeyScope, key: &str) -> Key {
+    let hash = Sha256::digest(key.as_bytes());
+    match scope {
+        KeyScope::Inbox => [b"ti", &inbox.id.as_bytes()[..], &hash].concat(),
+        KeyScope::Organization => [b"to", &inbox.organization.as_bytes()[..], &hash].concat(),
+    }
 }
 
 pub(crate) fn peer(inbox: InboxId, address: &EmailAddress) -> Key {
@@ -27,6 +35,11 @@ pub(crate) fn peer(inbox: InboxId, address: &EmailAddress) -> Key {
 
 pub(crate) fn day(inbox: InboxId, day: u32) -> Key {
     [b"tq", &inbox.as_bytes()[..], &day.to_be_bytes()].concat()
+}
+
+/// Whether a key is one of those that taking a submission asks about: of intake, the queue, or identity.
+pub(crate) fn is_own(key: &[u8]) -> bool {
+    key.first().is_some_and(|first| b"tqi".contains(first))
 }
 
 /// Whether a key is that of a day's counters, which have no time in their value.
@@ -50,6 +63,10 @@ pub(crate) fn pair(from: InboxId, to: InboxId, day: u32) -> Key {
 
 pub(crate) fn verdict(message: EmailId) -> Key {
     [b"tv", &message.as_bytes()[..]].concat()
+}
+
+pub(crate) fn handed_out(inbox: InboxId, message: EmailId, part: Single) -> Key {
+    [b"th", &inbox.as_bytes()[..], &message.as_bytes()[..], &[part as u8]].concat()
 }
 
 pub(crate) fn expiry(at_ms: i64, key: &[u8]) -> Key {

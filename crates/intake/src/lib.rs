@@ -8,10 +8,12 @@ mod answered;
 mod deliver;
 mod error;
 mod expiry;
+mod handed_out;
 mod idempotency;
 mod incoming;
 mod keys;
 mod limits;
+mod listed;
 mod memory;
 mod onward;
 mod options;
@@ -22,10 +24,12 @@ mod settle;
 mod spool;
 mod submission;
 mod submit;
+mod suppress;
 mod trace;
 mod turns;
 
 pub use error::{IntakeError, SubmitError};
+pub use handed_out::{Holder, Single};
 pub use incoming::{Accepted, Appended, Forward, Incoming, LocalRecipient};
 pub use limits::SendLimits;
 pub use memory::Room;
@@ -34,7 +38,8 @@ pub use recipients::is_routable;
 pub use sender::is_own_address;
 pub use settle::Settled;
 pub use spool::{Spool, Spooler};
-pub use submission::{Idempotency, Submission, Submitted, Via};
+pub use idempotency::Running;
+pub use submission::{Alongside, Idempotency, KeyScope, Submission, Submitted, Via};
 
 use limits::Days;
 use memory::LargeMessages;
@@ -58,6 +63,7 @@ pub struct Intake {
     days: Days,
     large: LargeMessages,
     unsigned: Mutex<HashSet<Domain>>,
+    running: idempotency::RunningKeys,
 }
 
 impl Intake {
@@ -72,6 +78,7 @@ impl Intake {
             days: Days::default(),
             large: LargeMessages::new(),
             unsigned: Mutex::default(),
+            running: idempotency::RunningKeys::default(),
         }
     }
 

@@ -21,6 +21,7 @@ const TIDY_ABOVE: usize = 1024;
 
 const MESSAGES: usize = 0;
 const NEW_RECIPIENTS: usize = 1;
+const RECIPIENTS: usize = 2;
 
 /// How much each inbox may send in a day, unless its own record says otherwise; 0 is without limit, here and there. A day
 /// is one in UTC.
@@ -47,6 +48,8 @@ impl Default for SendLimits {
 pub(crate) struct Limit {
     pub(crate) messages: Option<u32>,
     pub(crate) new_recipients: Option<u32>,
+    /// All of them, known or not.
+    pub(crate) recipients: Option<u32>,
 }
 
 /// Days since 1970, in UTC.
@@ -59,6 +62,7 @@ pub(crate) fn day_number(now_ms: i64) -> u32 {
 struct Used {
     messages: u64,
     new_recipients: u64,
+    recipients: u64,
     /// The addresses among them that were counted while this day is under way.
     strangers: HashMap<EmailAddress, Stranger>,
 }
@@ -74,7 +78,7 @@ struct Stranger {
 
 impl Used {
     /// Takes a place, if there is one; those of the addresses that are counted by it.
-    fn take(&mut self, limit: Limit, mut new: Vec<EmailAddress>) -> Option<Vec<EmailAddress>> {
+    fn take(&mut self, limit: Limit, recipients: u64, mut new: Vec<EmailAddress>) -> Option<Vec<EmailAddress>> {
         new.retain(|address| !self.strangers.get(address).is_some_and(|stranger| stranger.is_known));
         let added = new
             .iter()
@@ -82,11 +86,13 @@ impl Used {
             .count() as u64;
         let fits = |used: u64, more: u64, limit: Option<u32>| limit.is_none_or(|limit| used + more <= u64::from(limit));
         let allowed = fits(self.messages, 1, limit.messages)
+            && fits(self.recipients, recipients, limit.recipients)
             && (added == 0 || fits(self.new_recipients, added, limit.new_recipients));
         if !allowed {
             return None;
         }
         self.messages += 1;
+        self.recipients += recipients;
         self.new_recipients += added;
         for address in &new {
             self.strangers.entry(address.clone()).or_default().holders += 1;
@@ -95,9 +101,10 @@ impl Used {
     }
 
     /// The place was used, or is free again.
-    fn settle(&mut self, new: &[EmailAddress], done: bool) {
+    fn settle(&mut self, recipients: u64, new: &[EmailAddress], done: bool) {
         if !done {
             self.messages = self.messages.saturating_sub(1);
+            self.recipients = self.recipients.saturating_sub(recipients);
         }
         for address in new {
             let Some(stranger) = self.strangers.get_mut(address) else {
@@ -142,6 +149,7 @@ impl Days {
 pub(crate) struct Reservation {
     day: Arc<Day>,
     key: Key,
+    recipients: u64,
     new: Vec<EmailAddress>,
     inbox: InboxId,
     done: bool,
@@ -151,6 +159,8 @@ impl Reservation {
     /// Adds to a commit what it uses of the day.
     pub(crate) fn count(&self, builder: &mut CommitBuilder, now_ms: i64) {
         builder.count(self.key.clone(), MESSAGES, 1);
+        let recipients = i64::try_from(self.recipients).unwrap_or(i64::MAX);
+        builder.count(self.key.clone(), RECIPIENTS, recipients);
         if self.new.is_empty() {
             return;
         }
@@ -175,7 +185,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(used) = self.day.used.get() {
             let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.settle(&self.new, self.done);
+            used.settle(self.recipients, &self.new, self.done);
         }
     }
 }
@@ -189,7 +199,7 @@ impl Intake {
         recipients: &[EmailAddress],
         known: &[EmailAddress],
     ) -> Result<Option<Reservation>, SubmitError> {
-        if limit.messages.is_none() && limit.new_recipients.is_none() {
+        if limit.messages.is_none() && limit.new_recipients.is_none() && limit.recipients.is_none() {
             return Ok(None);
         }
         let now_ms = self.now_ms();
@@ -202,7 +212,8 @@ impl Intake {
             Some(_) => self.new_recipients(inbox, recipients, known).await?,
             None => Vec::new(),
         };
-        let taken = used.lock().unwrap_or_else(PoisonError::into_inner).take(limit, new);
+        let count = recipients.len() as u64;
+        let taken = used.lock().unwrap_or_else(PoisonError::into_inner).take(limit, count, new);
         let Some(new) = taken else {
             let left_ms = DAY_MS - now_ms.rem_euclid(DAY_MS);
             let retry_after = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) + Duration::from_secs(1);
@@ -211,6 +222,7 @@ impl Intake {
         Ok(Some(Reservation {
             day,
             key,
+            recipients: count,
             new,
             inbox,
             done: false,
@@ -246,6 +258,7 @@ impl Intake {
         Ok(Mutex::new(Used {
             messages: record.0[MESSAGES],
             new_recipients: record.0[NEW_RECIPIENTS],
+            recipients: record.0[RECIPIENTS],
             strangers: HashMap::new(),
         }))
     }

@@ -5,13 +5,15 @@
 //! queued message was judged when it came in is kept beside it until it has been delivered.
 
 use crate::incoming::{Forward, LocalRecipient};
+use crate::settle::trouble;
 use crate::{Intake, IntakeError, SubmitError, expiry, keys};
 use bytes::Bytes;
 use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, NewMessage, Placing};
-use postroom_message::{Report, fields, parse_report, unfold};
+use postroom_message::{Report, ReportKind, fields, parse_report, unfold};
 use postroom_queue::{Destination, Enqueued, ItemId, NewQueued, NewRecipient, QueueError, QueuedBody};
 use postroom_store::CommitBuilder;
 use postroom_types::{EmailId, ReversePath};
+use std::collections::BTreeSet;
 
 /// How long a verdict is kept: longer than anything waits in the queue.
 const VERDICT_KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -53,13 +55,21 @@ impl Onward {
         !self.queued.is_empty()
     }
 
+    /// The recipients of whom something bad is reported.
+    pub(crate) fn failures(&self) -> Vec<ItemId> {
+        let is_bad = |report: &Report| matches!(report.kind, ReportKind::Failed | ReportKind::Complaint);
+        let bad = self.reports.iter().filter(|(_, report)| is_bad(report));
+        bad.map(|(item, _)| *item).collect()
+    }
+
     pub(crate) fn queue(&mut self, message: NewQueued) {
         self.queued.push(message);
     }
 
     /// Finds out what a report says of the recipients whose bounce addresses it came to.
     pub(crate) fn read_reports(&mut self, recipients: &[LocalRecipient], content: &[u8]) {
-        let items: Vec<ItemId> = recipients.iter().filter_map(|recipient| recipient.bounce).collect();
+        // One recipient's address may be given twice.
+        let items: BTreeSet<ItemId> = recipients.iter().filter_map(|recipient| recipient.bounce).collect();
         if items.is_empty() {
             return;
         }
@@ -127,6 +137,7 @@ impl Intake {
         NewQueued {
             id: EmailId::new(),
             sender: None,
+            organization: None,
             reverse_path: passing.reverse_path.clone(),
             verp: false,
             prefix: passing.prefix.to_vec(),
@@ -172,6 +183,14 @@ impl Intake {
                 return Err(MailError::Unavailable.into());
             }
         };
+        let agent = self.identity.sending_limits(forward.lists.organization()).await;
+        let agent = agent.map_err(trouble)?;
+        let to = std::slice::from_ref(&forward.to);
+        let refusal = self.refusal(forward.lists, agent.as_ref(), to).await.map_err(trouble)?;
+        if let Some((to, why)) = refusal {
+            tracing::info!(inbox = %forward.inbox, %to, reason = why, "not sent on");
+            return Ok(None);
+        }
         let delivered = format!("Delivered-To: {}\r\n", forward.canonical);
         let prefix = [delivered.as_bytes(), below_return_path(passing.prefix)].concat();
         if prefix.len() > MAX_PREFIX_OCTETS {
@@ -186,6 +205,8 @@ impl Intake {
         Ok(Some(NewQueued {
             id: placing.email_id,
             sender: Some(forward.inbox),
+            // A copy of what came in is no mail that the inbox sent.
+            organization: None,
             reverse_path: ReversePath::Mailbox(forward.from.clone()),
             verp: true,
             eight_bit: !passing.content.is_ascii() || !prefix.is_ascii(),

@@ -2,7 +2,7 @@
 
 use crate::answered::Answered;
 use crate::sender::{check_authors, check_reverse_path};
-use crate::submission::{Idempotency, Submission, Via};
+use crate::submission::{Alongside, Idempotency, Submission, Via};
 use crate::trace::submission_received;
 use crate::{Intake, SubmitError};
 use bytes::Bytes;
@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     pub(crate) via: Via,
     pub(crate) reverse_path: ReversePath,
     pub(crate) recipients: Vec<NewRecipient>,
+    /// Most recipients a day, while nobody has confirmed the agent that sends.
+    pub(crate) recipients_a_day: Option<u32>,
     pub(crate) completed: Completed,
     pub(crate) summary: Summary,
     /// What goes out on top of the content.
@@ -30,11 +32,12 @@ pub(crate) struct Prepared {
     pub(crate) answered: Option<Answered>,
     pub(crate) thread_id: ThreadId,
     pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) alongside: Alongside,
     pub(crate) now_ms: i64,
 }
 
 impl Intake {
-    pub(crate) async fn prepare(&self, submission: Submission) -> Result<Prepared, SubmitError> {
+    pub(crate) async fn prepare(&self, submission: Submission, alongside: Alongside) -> Result<Prepared, SubmitError> {
         let Submission { inbox, content, .. } = submission;
         check_reverse_path(&inbox, &submission.reverse_path)?;
         if inbox.send_paused {
@@ -57,7 +60,10 @@ impl Intake {
         if hops > self.options.max_received {
             return Err(SubmitError::Loop { hops });
         }
-        let recipients = self.line_up(&submission.recipients).await?;
+        let recipients = self.line_up(&submission.recipients, alongside.bounces_unknown).await?;
+        let agent = self.identity.sending_limits(inbox.organization).await?;
+        self.check_recipients((&inbox).into(), agent.as_ref(), &submission.recipients)
+            .await?;
         let in_reply_to = completed.in_reply_to.as_deref();
         let answered = self.answered(inbox.id, submission.answers, in_reply_to).await?;
         let summary = summarize(&completed.content);
@@ -71,11 +77,13 @@ impl Intake {
             via: submission.via,
             reverse_path: submission.reverse_path,
             recipients,
+            recipients_a_day: agent.map(|agent| agent.recipients_a_day),
             summary,
             prefix: self.prefix(received, signatures),
             answered,
             thread_id,
             idempotency: submission.idempotency,
+            alongside,
             now_ms,
             completed,
             inbox,

@@ -4,8 +4,11 @@ use crate::{Intake, SubmitError};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use postroom_identity::{IdentityError, Resolution};
 use postroom_queue::{Destination, MAX_RECIPIENTS, NewRecipient};
-use postroom_types::{Domain, EmailAddress};
+use postroom_types::{Domain, EmailAddress, InboxId};
 use std::collections::HashSet;
+
+/// No inbox.
+const NOBODY: InboxId = InboxId::from_bytes([0; 16]);
 
 impl Intake {
     /// Where mail to an address is lined up: an inbox here, or another domain.
@@ -24,7 +27,13 @@ impl Intake {
     }
 
     /// Each recipient once, in the order given. In domains of ours case says nothing; elsewhere it may (RFC 5321 §2.4).
-    pub(crate) async fn line_up(&self, addresses: &[EmailAddress]) -> Result<Vec<NewRecipient>, SubmitError> {
+    /// With `bounces_unknown`, an address in a domain of ours that nobody has waits for an inbox that is not there: when its
+    /// turn comes, it bounces.
+    pub(crate) async fn line_up(
+        &self,
+        addresses: &[EmailAddress],
+        bounces_unknown: bool,
+    ) -> Result<Vec<NewRecipient>, SubmitError> {
         let mut seen = HashSet::new();
         let mut recipients = Vec::with_capacity(addresses.len().min(MAX_RECIPIENTS));
         for address in addresses {
@@ -36,9 +45,13 @@ impl Intake {
             if recipients.len() == MAX_RECIPIENTS {
                 return Err(SubmitError::TooManyRecipients);
             }
+            let destination = match self.destination(address).await {
+                Err(SubmitError::NoSuchRecipient(_)) if bounces_unknown => Destination::Inbox(NOBODY),
+                destination => destination?,
+            };
             recipients.push(NewRecipient {
                 address: address.clone(),
-                destination: self.destination(address).await?,
+                destination,
             });
         }
         if recipients.is_empty() {

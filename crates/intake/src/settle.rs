@@ -3,14 +3,16 @@
 //! What always holds: the inbox gets the message and the queue's item its final state in one commit, so the message is
 //! there exactly if the history says so. The body is adopted, never written again.
 
-use crate::deliver::{date_of, mailbox_for, summary_below};
+use crate::deliver::{date_of, mailbox_for, received_as, summary_below};
 use crate::incoming::Forward;
 use crate::onward::{Onward, Passing, of_queue};
 use crate::trace::queue_trace;
 use crate::{Intake, IntakeError};
 use bytes::Bytes;
 use postroom_identity::{IdentityError, InboxRecord, Resolution};
-use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
+use postroom_mailstore::{
+    Announce, MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice,
+};
 use postroom_message::{Verdict, count_received, fields};
 use postroom_queue::{Destination, ItemId, Job, JobItem, OpenAttempt, Outcome, Reason};
 use postroom_types::{BlobSpan, EmailAddress, EmailId, MessageFlags, ReversePath};
@@ -69,7 +71,17 @@ impl Intake {
         let verdict = self.queued_verdict(job.message).await?;
         let id = EmailId::new();
         let message = self.queued_message(job, wanted, id, body, verdict.as_deref());
-        let mailbox = mailbox_for(&verdict.as_deref().and_then(Verdict::decode).unwrap_or_default());
+        let judged = verdict.as_deref().and_then(Verdict::decode).unwrap_or_default();
+        // What the server itself tells a sender is not barred.
+        let is_notice = job.reverse_path == ReversePath::Null && job.sender.is_none() && verdict.is_none();
+        let is_barred = !is_notice
+            && self
+                .is_barred((&inbox).into(), inbox.id, &job.reverse_path, &message)
+                .await?;
+        let mailbox = match is_barred {
+            true => MailboxRef::Blocked,
+            false => mailbox_for(&judged),
+        };
         let placing = Placing {
             inbox: inbox.id,
             mailbox,
@@ -77,6 +89,10 @@ impl Intake {
             flags: MessageFlags::default(),
             internal_date: date_of(&message),
             thread: ThreadChoice::Find,
+            announce: Some(Announce {
+                organization: inbox.organization,
+                received_as: received_as(mailbox, &judged),
+            }),
         };
         let mut onward = Onward::new(verdict.unwrap_or_default(), None);
         if let (Some(forward), MailboxRef::Inbox) = (Forward::of(&inbox), mailbox) {
@@ -216,7 +232,7 @@ fn deferred(code: u16, status: &str, text: &str) -> Outcome {
 }
 
 /// Not being able to look somebody up is trouble of the store.
-fn trouble(error: IdentityError) -> IntakeError {
+pub(crate) fn trouble(error: IdentityError) -> IntakeError {
     IntakeError::Mail(match error {
         IdentityError::Mail(error) => error,
         IdentityError::Store(error) => MailError::Store(error),

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use postroom_identity::InboxRecord;
 use postroom_mailstore::ThreadChoice;
-use postroom_types::{EmailAddress, EmailId, ReversePath, ThreadId};
+use postroom_store::CommitBuilder;
+use postroom_types::{EmailAddress, EmailId, Keyword, ReversePath, ThreadId};
 
 /// A message that an inbox wants sent.
 #[derive(Clone, Debug)]
@@ -26,6 +27,18 @@ pub struct Submission {
     pub answers: Option<EmailId>,
 }
 
+/// What is done with a submission, in the commit that takes it.
+#[derive(Clone, Debug, Default)]
+pub struct Alongside {
+    /// Keywords of the copy in Sent.
+    pub keywords: Vec<Keyword>,
+    /// Whether an address in a domain of ours that nobody has is taken like one elsewhere, and a notice tells of it later.
+    /// Otherwise it is refused, and with it the message.
+    pub bounces_unknown: bool,
+    /// What the caller wants written and asked; no key of its conditions begins with `m`, `q`, `t` or `i`.
+    pub commit: CommitBuilder,
+}
+
 /// How a submission came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
@@ -45,10 +58,21 @@ pub enum Via {
 /// Names a request, so that it can be repeated. Kept for 24 hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// What the client calls it; one of a kind within the inbox.
+    /// Within what the key is one of a kind.
+    pub scope: KeyScope,
+    /// What the client calls it.
     pub key: String,
     /// A hash of all that the request says: the same key with another one is a mistake of the client's.
     pub fingerprint: [u8; 32],
+}
+
+/// Within what an idempotency key is one of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScope {
+    /// The inbox that sends.
+    Inbox,
+    /// Its organization.
+    Organization,
 }
 
 /// A message was taken, durably.

@@ -7,9 +7,10 @@ use crate::idempotency::{Known, Replay};
 use crate::limits::{Limit, Reservation};
 use crate::options::SaveSent;
 use crate::prepare::Prepared;
-use crate::submission::{Submission, Submitted, Via};
+use crate::submission::{Alongside, Submission, Submitted, Via};
 use crate::turns::Turn;
-use crate::{Intake, SubmitError};
+use crate::{Intake, SubmitError, keys};
+use postroom_feed::{NewEvent, What, announce};
 use postroom_identity::InboxRecord;
 use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_message::summarize;
@@ -37,19 +38,24 @@ impl Intake {
     /// [`SubmitError`]: nothing was kept. [`SubmitError::Unavailable`]: it is not known; repeated with the same
     /// idempotency key it is done once.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
+        self.submit_with(submission, Alongside::default()).await
+    }
+
+    /// As [`submit`](Self::submit), in one commit with what the caller asks for.
+    ///
+    /// # Errors
+    /// Also [`SubmitError::Conflict`].
+    pub async fn submit_with(&self, submission: Submission, alongside: Alongside) -> Result<Submitted, SubmitError> {
         // First of all, since what was done once needs no permission now.
-        if let Known::Done(submitted) = self
-            .recall(submission.inbox.id, submission.idempotency.as_ref())
-            .await?
-        {
+        if let Known::Done(submitted) = self.recall(&submission.inbox, submission.idempotency.as_ref()).await? {
             return Ok(submitted);
         }
-        let prepared = self.prepare(submission).await?;
+        let prepared = self.prepare(submission, alongside).await?;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 pause(attempt).await;
             }
-            let replay = match self.recall(prepared.inbox.id, prepared.idempotency.as_ref()).await? {
+            let replay = match self.recall(&prepared.inbox, prepared.idempotency.as_ref()).await? {
                 Known::New(replay) => replay,
                 Known::Done(done) => {
                     let replayed = done.id != prepared.id;
@@ -77,7 +83,7 @@ impl Intake {
         }
         Ok(Decision {
             replay,
-            reservation: self.reserve(inbox.id, self.limit(inbox), &addresses, &known).await?,
+            reservation: self.reserve(inbox.id, self.limit(prepared), &addresses, &known).await?,
             turn: self.machine_turn(prepared).await?,
         })
     }
@@ -121,10 +127,11 @@ impl Intake {
             replayed: false,
             held,
         };
-        let mut builder = CommitBuilder::new();
+        let mut builder = prepared.alongside.commit.clone();
         let queued = self.queued(prepared, held);
         let body = prepared.completed.content.clone();
         let enqueued = self.queue.enqueue(&mut builder, &queued, Some(body))?;
+        announce_sent(&mut builder, &prepared.inbox, &queued);
         if let Some(replay) = &replay {
             self.remember(&mut builder, replay, &submitted);
         }
@@ -137,7 +144,11 @@ impl Intake {
         let done = match self.mailstore.deliver_with(&copy, self.sent(prepared), &builder).await {
             Ok(_) => true,
             // A condition of ours, perhaps since an earlier try was done after all; or no answer, which may be the same.
-            Err(MailError::Conflict(_) | MailError::Unavailable) => self.is_queued(prepared).await?,
+            Err(MailError::Conflict(key)) => match self.is_queued(prepared).await? {
+                false if !keys::is_own(&key) => return Err(SubmitError::Conflict),
+                done => done,
+            },
+            Err(MailError::Unavailable) => self.is_queued(prepared).await?,
             Err(error) => return Err(error.into()),
         };
         if !done {
@@ -146,11 +157,11 @@ impl Intake {
         if let Some(reservation) = reservation {
             reservation.keep();
         }
-        self.announce(prepared, &enqueued, held);
+        self.committed(prepared, &enqueued, held);
         Ok(Some(submitted))
     }
 
-    fn announce(&self, prepared: &Prepared, enqueued: &Enqueued, held: bool) {
+    fn committed(&self, prepared: &Prepared, enqueued: &Enqueued, held: bool) {
         self.queue.committed(enqueued);
         if held {
             let (msg, inbox) = (prepared.id, prepared.inbox.id);
@@ -163,12 +174,14 @@ impl Intake {
     }
 
     /// What counts for an inbox. 0 is without limit, here as in what the operator sets for all.
-    fn limit(&self, inbox: &InboxRecord) -> Limit {
+    fn limit(&self, prepared: &Prepared) -> Limit {
+        let inbox = &prepared.inbox;
         let general = self.options.send_limits.as_ref();
         let of = |own: Option<u32>, general: Option<u32>| own.or(general).filter(|limit| *limit != 0);
         Limit {
             messages: of(inbox.daily_messages, general.map(|limits| limits.messages)),
             new_recipients: of(inbox.daily_new_recipients, general.map(|limits| limits.new_recipients)),
+            recipients: prepared.recipients_a_day,
         }
     }
 
@@ -200,9 +213,13 @@ impl Intake {
             inbox: prepared.inbox.id,
             mailbox: MailboxRef::Special(SpecialUse::Sent),
             email_id: prepared.id,
-            flags: MessageFlags::system(Flags::NONE.with(Flag::Seen)),
+            flags: MessageFlags {
+                system: Flags::NONE.with(Flag::Seen),
+                keywords: prepared.alongside.keywords.clone(),
+            },
             internal_date: InternalDate::utc(prepared.now_ms.div_euclid(1000)),
             thread: ThreadChoice::Given(prepared.thread_id),
+            announce: None,
         }]
     }
 
@@ -211,6 +228,7 @@ impl Intake {
         NewQueued {
             id: prepared.id,
             sender: Some(prepared.inbox.id),
+            organization: Some(prepared.inbox.organization),
             reverse_path: prepared.reverse_path.clone(),
             verp: true,
             prefix: prepared.prefix.clone(),
@@ -225,6 +243,20 @@ impl Intake {
             held: held.then(|| "loop breaker: too many automated turns within a day".to_owned()),
         }
     }
+}
+
+/// That a message was taken, and whether it is kept back for now.
+fn announce_sent(builder: &mut CommitBuilder, inbox: &InboxRecord, queued: &NewQueued) {
+    let message = queued.id;
+    let event = |what| NewEvent {
+        at: queued.created_at,
+        inbox: Some(inbox.id),
+        what,
+    };
+    let rejected = queued.held.clone().map(|reason| What::Rejected { message, reason });
+    let events = [Some(What::Sent { message }), rejected];
+    let events: Vec<_> = events.into_iter().flatten().map(event).collect();
+    announce(builder, inbox.organization, &events);
 }
 
 /// As many whole lines as a prefix may have. A list of addresses that is cut after a line is still one (RFC 5322 §4.4).

@@ -133,7 +133,7 @@ mod tests {
     use crate::LocalRecipient;
     use bytes::Bytes;
     use postroom_message::Verdict;
-    use postroom_types::{EmailAddress, InboxId};
+    use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
 
     fn incoming(content: &'static [u8]) -> Incoming {
         let address = EmailAddress::parse("scout@example.test").unwrap();
@@ -146,6 +146,8 @@ mod tests {
             reverse_path: ReversePath::Null,
             recipients: vec![LocalRecipient {
                 inbox: InboxId::new(),
+                organization: OrganizationId::new(),
+                pod: PodId::new(),
                 address,
                 bounce: None,
                 forward: None,

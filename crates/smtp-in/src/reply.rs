@@ -72,7 +72,16 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::NoSuchPod
         | IdentityError::NoSuchInbox
         | IdentityError::NoSuchKey
+        | IdentityError::Escalation
+        | IdentityError::UnrestrictedKeyRequired
+        | IdentityError::OutlivesMaker
+        | IdentityError::CannotDelete(_)
+        | IdentityError::ClientIdTaken
+        | IdentityError::HumanTaken
+        | IdentityError::AlreadyVerified
+        | IdentityError::TooManyAttempts
         | IdentityError::NoSuchAddress
+        | IdentityError::NoSuchEntry
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress
         | IdentityError::SlugTaken

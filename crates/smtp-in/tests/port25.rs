@@ -106,13 +106,9 @@ async fn world() -> World {
 impl World {
     async fn inbox(&self, name: &str) -> InboxRecord {
         let request = CreateInbox {
-            organization: self.organization,
-            pod: None,
-            restrict_to_pod: false,
             username: Some(name.to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(self.organization)
         };
         match self.identity.create_inbox(&request).await {
             Ok(CreateOutcome::Created { inbox, .. }) => *inbox,
@@ -366,6 +362,7 @@ async fn what_comes_back_reaches_the_sender_and_nobody_else_can_make_such_addres
     let message = NewQueued {
         id: EmailId::new(),
         sender: Some(scout.id),
+        organization: Some(scout.organization),
         reverse_path: ReversePath::Mailbox(scout.canonical.clone()),
         verp: true,
         prefix: Vec::new(),

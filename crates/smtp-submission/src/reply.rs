@@ -30,6 +30,10 @@ pub(crate) fn reply_for(error: &SubmitError) -> Reply {
         SubmitError::NoFrom => NO_FROM,
         SubmitError::SendPaused => PAUSED,
         SubmitError::NoSuchRecipient(_) => UNKNOWN,
+        SubmitError::Rejected { recipient, why } => Reply {
+            text: format!("{recipient}: {why}").into(),
+            ..Reply::new(550, "5.7.1", "")
+        },
         SubmitError::NoRecipients => NO_RECIPIENTS,
         SubmitError::TooManyRecipients => TOO_MANY,
         SubmitError::Malformed(reason) => Reply {
@@ -43,7 +47,7 @@ pub(crate) fn reply_for(error: &SubmitError) -> Reply {
         },
         SubmitError::Loop { .. } => LOOP,
         // SMTP has no such keys.
-        SubmitError::KeyReused => TROUBLE,
+        SubmitError::KeyReused | SubmitError::KeyInUse | SubmitError::Conflict => TROUBLE,
         SubmitError::OverQuota => FULL_INBOX,
         SubmitError::Full => OUT_OF_SPACE,
         SubmitError::Unavailable | SubmitError::Queue(_) => TROUBLE,
@@ -85,7 +89,16 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::NoSuchOrganization
         | IdentityError::NoSuchPod
         | IdentityError::NoSuchKey
+        | IdentityError::Escalation
+        | IdentityError::UnrestrictedKeyRequired
+        | IdentityError::OutlivesMaker
+        | IdentityError::CannotDelete(_)
+        | IdentityError::ClientIdTaken
+        | IdentityError::HumanTaken
+        | IdentityError::AlreadyVerified
+        | IdentityError::TooManyAttempts
         | IdentityError::NoSuchAddress
+        | IdentityError::NoSuchEntry
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress
         | IdentityError::SlugTaken

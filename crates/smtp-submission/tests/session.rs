@@ -87,19 +87,15 @@ async fn world() -> World {
 impl World {
     async fn inbox(&self, name: &str) -> Made {
         let request = CreateInbox {
-            organization: self.organization,
-            pod: None,
-            restrict_to_pod: false,
             username: Some(name.to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(self.organization)
         };
         match self.identity.create_inbox(&request).await {
             Ok(CreateOutcome::Created {
                 inbox,
-                password,
-                api_key,
+                password: Some(password),
+                api_key: Some(api_key),
             }) => Made {
                 inbox: *inbox,
                 password,

@@ -119,6 +119,7 @@ pub(crate) fn message(recipients: &[&str]) -> NewQueued {
     NewQueued {
         id: EmailId::new(),
         sender: None,
+        organization: None,
         reverse_path: ReversePath::Mailbox(address("a@here.example")),
         verp: false,
         prefix: b"Received: by us\r\n".to_vec(),
@@ -186,13 +187,9 @@ impl World {
 
     pub(crate) async fn inbox(&self, name: &str) -> InboxRecord {
         let request = CreateInbox {
-            organization: self.organization,
-            pod: None,
-            restrict_to_pod: false,
             username: Some(name.to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(self.organization)
         };
         match self.identity.create_inbox(&request).await {
             Ok(CreateOutcome::Created { inbox, .. }) => *inbox,

@@ -108,6 +108,7 @@ impl World {
         let message = NewQueued {
             id: EmailId::from_bytes([number; 16]),
             sender: Some(self.sender.id),
+            organization: Some(self.sender.organization),
             reverse_path: ReversePath::Mailbox(self.sender.canonical.clone()),
             verp: true,
             prefix: PREFIX.into(),
@@ -265,13 +266,9 @@ async fn make_inbox(identity: &Identity) -> InboxRecord {
         .organization
         .id;
     let request = CreateInbox {
-        organization,
-        pod: None,
-        restrict_to_pod: false,
         username: Some("sender".into()),
-        domain: None,
-        display_name: None,
         strict: true,
+        ..CreateInbox::new(organization)
     };
     match identity.create_inbox(&request).await {
         Ok(CreateOutcome::Created { inbox, .. }) => *inbox,

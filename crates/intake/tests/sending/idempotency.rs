@@ -1,13 +1,15 @@
 use crate::setup::{DAY_MS, World, plain};
 use postroom_identity::InboxRecord;
-use postroom_intake::{Idempotency, Submission, SubmitError, Submitted};
-use postroom_store::MemoryStore;
+use postroom_intake::{Alongside, Idempotency, KeyScope, Submission, SubmitError, Submitted};
+use postroom_store::{CommitBuilder, MemoryStore, Store};
+use postroom_types::Keyword;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 fn keyed(world: &World, from: &InboxRecord, key: &str, fingerprint: u8, text: &str) -> Submission {
     Submission {
         idempotency: Some(Idempotency {
+            scope: KeyScope::Inbox,
             key: key.into(),
             fingerprint: [fingerprint; 32],
         }),
@@ -87,5 +89,80 @@ async fn of_equal_requests_at_once_one_is_done() {
         for round in 0..rounds {
             at_once(&world, round).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_an_organization_is_known_in_all_its_inboxes() {
+    let world = World::new(|_| {}).await;
+    let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
+    let of_all = |from: &InboxRecord, fingerprint: u8| {
+        let mut submission = keyed(&world, from, "k", fingerprint, "x");
+        if let Some(idempotency) = &mut submission.idempotency {
+            idempotency.scope = KeyScope::Organization;
+        }
+        submission
+    };
+    let first = of_all(&scout, 1);
+    let idempotency = first.idempotency.clone().unwrap();
+    assert!(world.intake.replayed(&scout, &idempotency).await.unwrap().is_none());
+    let submitted = world.intake.submit(first).await.unwrap();
+    let elsewhere = world.intake.submit(of_all(&ranger, 2)).await;
+    assert!(matches!(elsewhere, Err(SubmitError::KeyReused)), "{elsewhere:?}");
+    let again = world.intake.replayed(&ranger, &idempotency).await.unwrap();
+    assert_eq!(again.map(|again| again.id), Some(submitted.id));
+    // An inbox's own key of that name is another one.
+    world.intake.submit(keyed(&world, &scout, "k", 3, "y")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_is_held_while_its_request_is_under_way() {
+    let world = World::new(|_| {}).await;
+    let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
+    let running = world.intake.begin(&scout, KeyScope::Organization, "k").unwrap();
+    let second = world.intake.begin(&ranger, KeyScope::Organization, "k");
+    assert!(matches!(second, Err(SubmitError::KeyInUse)), "{second:?}");
+    for (inbox, scope, key) in [
+        (&scout, KeyScope::Organization, "other"),
+        (&scout, KeyScope::Inbox, "k"),
+        (&ranger, KeyScope::Inbox, "k"),
+    ] {
+        assert!(world.intake.begin(inbox, scope, key).is_ok(), "{scope:?} {key}");
+    }
+    drop(running);
+    assert!(world.intake.begin(&ranger, KeyScope::Organization, "k").is_ok());
+}
+
+/// What the caller adds is done with the submission or not at all, also where commits fail and lie.
+#[tokio::test]
+async fn what_comes_along_is_done_with_it() {
+    for store in [MemoryStore::new(), MemoryStore::hostile(3), MemoryStore::hostile(4)] {
+        let world = World::on(store.clone(), |_| {}).await;
+        let scout = world.inbox("scout").await;
+        let key = b"x-mark".to_vec();
+        let mut commit = CommitBuilder::new();
+        commit.put_new(key.clone(), vec![1]);
+        let alongside = Alongside {
+            keywords: vec![Keyword::new("launch").unwrap()],
+            commit,
+            ..Alongside::default()
+        };
+        let submission = world.submission(&scout, &["a@example.net"], &plain(&scout, "x"));
+        let submitted = loop {
+            match world.intake.submit_with(submission.clone(), alongside.clone()).await {
+                Ok(submitted) => break submitted,
+                // A store may say so although it holds; then nothing was done.
+                Err(SubmitError::Conflict) => assert_eq!(store.get(&key).await.unwrap(), None),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(store.get(&key).await.unwrap(), Some(vec![1]));
+        let record = world.mailstore.message(scout.id, submitted.id).await.unwrap().unwrap();
+        let labels = world.mailstore.labels(scout.id, &[record]).await.unwrap();
+        assert!(labels[0].contains("launch"), "{labels:?}");
+        // The condition does not hold any more.
+        let again = world.intake.submit_with(submission, alongside).await;
+        assert!(matches!(again, Err(SubmitError::Conflict)), "{again:?}");
+        assert_eq!(world.messages(scout.id).await.len(), 1);
     }
 }

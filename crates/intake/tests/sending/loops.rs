@@ -1,5 +1,6 @@
 use crate::setup::{DAY_MS, World};
 use bytes::Bytes;
+use postroom_feed::What;
 use postroom_identity::InboxRecord;
 use postroom_intake::{Submission, Submitted, Via};
 use postroom_queue::ItemState;
@@ -93,6 +94,22 @@ async fn two_agents_come_to_rest() {
         recipients[0].reason
     );
 
+    // The sender's organization hears of it, and of what comes of it later.
+    let heard = async || {
+        let all = world.heard().await;
+        let about = |what: &What| match what {
+            What::Sent { message } | What::Rejected { message, .. } | What::Delivered { message, .. } => {
+                *message == held.id
+            }
+            _ => false,
+        };
+        all.into_iter().map(|(_, what)| what).filter(about).collect::<Vec<_>>()
+    };
+    let [What::Sent { .. }, What::Rejected { reason, .. }] = &heard().await[..] else {
+        panic!("taken and kept back: {:?}", heard().await)
+    };
+    assert!(reason.contains("loop breaker"), "{reason}");
+
     // The operator lets it go, and the other side, a day later, may answer again.
     assert_eq!(world.queue.retry(held.id, None).await.unwrap(), 1);
     world.pass(DAY_MS + 1);
@@ -101,6 +118,7 @@ async fn two_agents_come_to_rest() {
         world.queue.recipients(held.id).await.unwrap()[0].state,
         ItemState::Delivered
     );
+    assert!(matches!(heard().await[2..], [What::Delivered { .. }]));
     let one = world
         .identity
         .resolve(&crate::setup::address("one@example.test"))

@@ -1,6 +1,8 @@
 //! Sending, from the submission to the inbox or the next server.
 
+mod announced;
 mod appending;
+mod handed_out;
 mod idempotency;
 mod limits;
 mod local;

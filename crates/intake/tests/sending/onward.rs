@@ -7,7 +7,7 @@ use postroom_queue::ItemState;
 use postroom_store::MemoryStore;
 use postroom_types::ReversePath;
 
-fn incoming(to: &[InboxRecord], content: &str) -> Incoming {
+pub(crate) fn incoming(to: &[InboxRecord], content: &str) -> Incoming {
     Incoming {
         client: "mail.example.net".into(),
         extended: true,
@@ -24,9 +24,9 @@ fn incoming(to: &[InboxRecord], content: &str) -> Incoming {
     }
 }
 
-const HELLO: &str = "From: a@example.net\r\nMessage-ID: <1@example.net>\r\nSubject: hello\r\n\r\nhello\r\n";
+pub(crate) const HELLO: &str = "From: a@example.net\r\nMessage-ID: <1@example.net>\r\nSubject: hello\r\n\r\nhello\r\n";
 
-fn quarantine() -> Verdict {
+pub(crate) fn quarantine() -> Verdict {
     Verdict {
         dmarc: DmarcVerdict {
             result: MechanismResult::Fail,
@@ -67,7 +67,7 @@ async fn more_inboxes_than_one_commit_takes_get_it_all_the_same() {
     }
 }
 
-async fn forwarding(world: &World, inbox: &InboxRecord, to: &str) -> InboxRecord {
+pub(crate) async fn forwarding(world: &World, inbox: &InboxRecord, to: &str) -> InboxRecord {
     let change = InboxChange {
         forward_to: Some(Some(address(to))),
         ..InboxChange::default()
@@ -230,6 +230,18 @@ async fn two_inboxes_that_send_on_to_each_other_come_to_rest() {
     assert_eq!(received[0].record.verdict, verdict.encode());
 }
 
+/// The notice of another server that it could not deliver.
+pub(crate) fn report() -> String {
+    "From: MAILER-DAEMON@example.net\r\nSubject: failed\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx.example.net\r\n\r\n\
+         Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+         Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\r\n--b--\r\n"
+        .into()
+}
+
 #[tokio::test]
 async fn what_comes_back_is_told_of_the_message_it_is_about() {
     let world = World::new(|_| {}).await;
@@ -243,13 +255,6 @@ async fn what_comes_back_is_told_of_the_message_it_is_about() {
         bounce: Some(item),
         ..LocalRecipient::new(&scout, bounce.clone())
     };
-    let report = "From: MAILER-DAEMON@example.net\r\nSubject: failed\r\nMIME-Version: 1.0\r\n\
-                  Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-                  --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
-                  --b\r\nContent-Type: message/delivery-status\r\n\r\n\
-                  Reporting-MTA: dns; mx.example.net\r\n\r\n\
-                  Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\
-                  Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\r\n--b--\r\n";
     let notice = |content: &str| Incoming {
         reverse_path: ReversePath::Null,
         recipients: vec![recipient.clone()],
@@ -265,7 +270,7 @@ async fn what_comes_back_is_told_of_the_message_it_is_about() {
             .reports
             .is_empty()
     );
-    world.intake.deliver_local(notice(report)).await.unwrap();
+    world.intake.deliver_local(notice(&report())).await.unwrap();
     let status = &world.queue.recipients(submitted.id).await.unwrap()[0];
     assert_eq!(status.state, ItemState::Delivered);
     assert_eq!(status.reports.len(), 1);

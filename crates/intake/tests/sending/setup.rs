@@ -1,6 +1,7 @@
 //! A whole server but for its sockets, on a store in memory, with a clock that the test moves.
 
 use bytes::Bytes;
+use postroom_feed::{Cursor, Feed, What};
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxChange, InboxRecord};
 use postroom_intake::{Intake, Options, Settled, Submission, SubmitError, Submitted, Via};
 use postroom_mailstore::{Mailstore, MessageRecord, ThreadChoice};
@@ -105,13 +106,9 @@ impl World {
 
     pub(crate) async fn inbox(&self, name: &str) -> InboxRecord {
         let request = CreateInbox {
-            organization: self.organization,
-            pod: None,
-            restrict_to_pod: false,
             username: Some(name.to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(self.organization)
         };
         match self.identity.create_inbox(&request).await {
             Ok(CreateOutcome::Created { inbox, .. }) => *inbox,
@@ -214,6 +211,20 @@ impl World {
             all.push(Stored { record, text });
         }
         all
+    }
+
+    /// What the organization was told, and of which inbox.
+    pub(crate) async fn heard(&self) -> Vec<(InboxId, What)> {
+        // A hostile store may show the last commits late.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let feed = Feed::new(Arc::clone(self.mailstore.store()), postroom_feed::Options::default());
+        let page = feed
+            .page(self.organization, Cursor::START, 1000)
+            .await
+            .expect("readable");
+        assert!(!page.more, "few enough for a test");
+        let told = |event: postroom_feed::Event| (event.inbox.expect("of an inbox"), event.what);
+        page.events.into_iter().map(told).collect()
     }
 
     /// The ids of what is in a mailbox.

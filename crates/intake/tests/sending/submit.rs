@@ -1,10 +1,11 @@
 use crate::setup::{Sent, World, address, plain};
+use postroom_feed::What;
 use postroom_identity::InboxChange;
 use postroom_intake::{SaveSent, Submission, SubmitError, Via};
 use postroom_message::fields;
 use postroom_queue::ItemState;
 use postroom_store::MemoryStore;
-use postroom_types::{Flag, MessageFlags, ReversePath};
+use postroom_types::{EmailId, Flag, MessageFlags, ReversePath};
 use std::collections::BTreeMap;
 
 #[tokio::test]
@@ -347,6 +348,19 @@ async fn results_that_claim_to_be_ours_are_removed() {
     assert!(!world.messages(scout.id).await[0].text.contains("dkim=pass"));
 }
 
+/// That it was taken, and then that each of its three recipients has it.
+fn told_once(heard: &[What], id: EmailId) {
+    let mut told = heard.iter().filter_map(|what| match what {
+        What::Sent { message } if *message == id => Some(Vec::new()),
+        What::Delivered { message, recipients } if *message == id => Some(recipients.clone()),
+        _ => None,
+    });
+    assert_eq!(told.next(), Some(Vec::new()), "first of all");
+    let mut delivered: Vec<u16> = told.flatten().collect();
+    delivered.sort_unstable();
+    assert_eq!(delivered, [0, 1, 2]);
+}
+
 /// Whatever a store answers, what was taken is there once and goes out once.
 #[tokio::test]
 async fn hostile_stores_take_each_message_once() {
@@ -381,6 +395,9 @@ async fn hostile_stores_take_each_message_once() {
         assert!(seen.values().all(|times| *times == 1), "seed {seed}: {seen:?}");
         assert_eq!(world.messages(ranger.id).await.len(), 12, "seed {seed}");
         let mut copies = world.in_mailbox(scout.id, "Sent").await;
+        let heard: Vec<What> = world.heard().await.into_iter().map(|(_, what)| what).collect();
+        let received = heard.iter().filter(|what| matches!(what, What::Received { .. }));
+        assert_eq!(received.count(), 12, "seed {seed}");
         copies.sort_unstable();
         taken.sort_unstable();
         assert_eq!(copies, taken, "seed {seed}");
@@ -394,6 +411,7 @@ async fn hostile_stores_take_each_message_once() {
                 .map(|recipient| recipient.state)
                 .collect();
             assert_eq!(states, [ItemState::Delivered; 3], "seed {seed}");
+            told_once(&heard, id);
         }
     }
 }
