@@ -1,0 +1,132 @@
+use crate::setup::{World, to_ann};
+use postroom_drafts::{DraftError, NewDraft, Place, Scope, Wanted};
+use postroom_types::InboxId;
+
+pub(crate) fn all_of(inbox: InboxId) -> Wanted {
+    wanted(Scope::Inbox(inbox))
+}
+
+fn wanted(scope: Scope) -> Wanted {
+    Wanted {
+        scope,
+        labels: Vec::new(),
+        since: None,
+        before: None,
+        ascending: false,
+        after: None,
+        limit: 100,
+    }
+}
+
+/// All pages of a list, as the subjects on them.
+async fn subjects(world: &World, wanted: &Wanted) -> Vec<String> {
+    let mut wanted = wanted.clone();
+    let mut all = Vec::new();
+    loop {
+        let page = world.drafts.list(&wanted).await.unwrap();
+        assert!(page.drafts.len() <= wanted.limit);
+        all.extend(page.drafts.iter().map(|draft| draft.summary.subject_text.clone()));
+        match page.next {
+            None => return all,
+            next => wanted.after = next,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_one_inbox_and_of_many() {
+    let world = World::new().await;
+    let inboxes = [world.inbox("a").await, world.inbox("b").await, world.inbox("c").await];
+    world.inbox("empty").await;
+    let mut made = Vec::new();
+    for number in 0..20 {
+        // Some at the same moment.
+        world.pass(if number % 3 == 0 { 1500 } else { 0 });
+        let mut new = to_ann("x");
+        new.letter.subject = Some(format!("{number:02}"));
+        if number % 5 == 0 {
+            new.labels = vec!["five".into()];
+        }
+        let inbox = &inboxes[number % 3];
+        made.push((world.drafts.create(inbox, new).await.unwrap(), inbox.id));
+    }
+    let mut expected: Vec<(Place, String)> = made
+        .iter()
+        .map(|(draft, inbox)| {
+            let place = Place {
+                at: draft.updated_at,
+                inbox: *inbox,
+                uid: draft.record.uid,
+            };
+            (place, draft.summary.subject_text.clone())
+        })
+        .collect();
+    expected.sort_unstable();
+    let names = |keep: &dyn Fn(&Place, usize) -> bool| -> Vec<String> {
+        let numbered = expected
+            .iter()
+            .filter(|(place, name)| keep(place, name.parse().unwrap()));
+        numbered.map(|(_, name)| name.clone()).collect()
+    };
+    let pod = inboxes[0].pod;
+    for limit in [1, 3, 7, 100] {
+        for ascending in [false, true] {
+            let check = async |scope: Scope, change: &dyn Fn(&mut Wanted), mut expected: Vec<String>| {
+                if !ascending {
+                    expected.reverse();
+                }
+                let mut list = Wanted {
+                    limit,
+                    ascending,
+                    ..wanted(scope)
+                };
+                change(&mut list);
+                assert_eq!(subjects(&world, &list).await, expected, "{list:?}");
+            };
+            let all = names(&|_, _| true);
+            check(Scope::Organization(world.organization), &|_| {}, all.clone()).await;
+            check(Scope::Pod(world.organization, pod), &|_| {}, all).await;
+            let one = names(&|place, _| place.inbox == inboxes[1].id);
+            check(Scope::Inbox(inboxes[1].id), &|_| {}, one).await;
+            let fives = names(&|_, number| number % 5 == 0);
+            let labelled = |list: &mut Wanted| list.labels = vec!["Five".into()];
+            check(Scope::Organization(world.organization), &labelled, fives).await;
+            let (since, before) = (expected[5].0.at, expected[14].0.at);
+            let between = names(&|place, _| (since..before).contains(&place.at));
+            let window = |list: &mut Wanted| (list.since, list.before) = (Some(since), Some(before));
+            check(Scope::Organization(world.organization), &window, between).await;
+        }
+    }
+    let elsewhere = world
+        .identity
+        .create_organization("Other", None)
+        .await
+        .unwrap()
+        .organization
+        .id;
+    assert!(
+        subjects(&world, &wanted(Scope::Organization(elsewhere)))
+            .await
+            .is_empty()
+    );
+    let nowhere = world.drafts.list(&all_of(InboxId::new())).await;
+    assert!(matches!(nowhere, Err(DraftError::NotFound)), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn scheduled_is_a_label() {
+    let world = World::new().await;
+    let inbox = world.inbox("a").await;
+    world.drafts.create(&inbox, to_ann("x")).await.unwrap();
+    let scheduled = NewDraft {
+        send_at: Some(world.now() + 1000),
+        ..to_ann("x")
+    };
+    let scheduled = world.drafts.create(&inbox, scheduled).await.unwrap();
+    let list = Wanted {
+        labels: vec!["scheduled".into()],
+        ..all_of(inbox.id)
+    };
+    let found = world.drafts.list(&list).await.unwrap().drafts;
+    assert_eq!(found.iter().map(|draft| draft.id).collect::<Vec<_>>(), [scheduled.id]);
+}

@@ -1,0 +1,263 @@
+//! What all subscribers of an organization share: one wake-up, one reader of the feed, and its last events in memory.
+//!
+//! What always holds: a hub lives as long as somebody holds it; it shows the same events in the same order as the feed,
+//! but for those of inboxes that are gone.
+
+use crate::bodies::{Bodies, Render, RenderError};
+use crate::subscription::Placed;
+use bytes::Bytes;
+use postroom_feed::{Cursor, Event, Feed, FeedError};
+use postroom_identity::{Identity, IdentityError};
+use postroom_store::StoreError;
+use postroom_types::{InboxId, OrganizationId, PodId};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Events kept in memory for each organization that somebody listens to.
+const TAIL: usize = 1024;
+/// Events read from the feed at a time.
+const PIECE: usize = 256;
+/// Pods remembered at most.
+const MAX_PODS: usize = 65_536;
+
+/// The hubs of all organizations.
+pub struct Hubs {
+    feed: Arc<Feed>,
+    identity: Arc<Identity>,
+    poll: Duration,
+    open: Mutex<HashMap<OrganizationId, Weak<Hub>>>,
+    /// An inbox never changes its pod.
+    pods: Mutex<HashMap<InboxId, PodId>>,
+    bodies: Bodies,
+}
+
+/// The hub of one organization.
+pub struct Hub {
+    hubs: Arc<Hubs>,
+    organization: OrganizationId,
+    tail: Mutex<Tail>,
+    /// How far the feed is read.
+    news: watch::Sender<Cursor>,
+}
+
+/// All events after `from`, up to and including `to`.
+struct Tail {
+    from: Cursor,
+    to: Cursor,
+    events: VecDeque<Arc<Placed>>,
+}
+
+/// Some events.
+#[derive(Clone, Debug)]
+pub struct HubPage {
+    /// They, in order.
+    pub events: Vec<Arc<Placed>>,
+    /// Where to go on.
+    pub next: Cursor,
+    /// Whether there is more now.
+    pub more: bool,
+}
+
+impl Hubs {
+    /// Hubs on this feed, which look at it after `poll` even when nothing wakes them.
+    #[must_use]
+    pub fn new(feed: Arc<Feed>, identity: Arc<Identity>, poll: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            feed,
+            identity,
+            poll,
+            open: Mutex::default(),
+            pods: Mutex::default(),
+            bodies: Bodies::default(),
+        })
+    }
+
+    /// The feed it reads.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The hub of an organization; made if nobody holds it.
+    #[must_use]
+    pub fn of(self: &Arc<Self>, organization: OrganizationId) -> Arc<Hub> {
+        let mut open = lock(&self.open);
+        if let Some(hub) = open.get(&organization).and_then(Weak::upgrade) {
+            return hub;
+        }
+        if open.len() == open.capacity() {
+            open.retain(|_, hub| hub.strong_count() > 0);
+        }
+        let now = self.feed.newest();
+        let hub = Arc::new(Hub {
+            hubs: Arc::clone(self),
+            organization,
+            tail: Mutex::new(Tail {
+                from: now,
+                to: now,
+                events: VecDeque::new(),
+            }),
+            news: watch::channel(now).0,
+        });
+        // Watched before anything is read, so that no wake-up falls between.
+        let wake = self.feed.watch(organization);
+        open.insert(organization, Arc::downgrade(&hub));
+        tokio::spawn(follow(Arc::downgrade(&hub), wake, self.poll));
+        hub
+    }
+
+    /// Finds the pods of events; those of inboxes that are gone are left out.
+    async fn place(&self, events: Vec<Event>) -> Result<Vec<Arc<Placed>>, StoreError> {
+        let mut placed = Vec::with_capacity(events.len());
+        for event in events {
+            let pod = match event.inbox {
+                Some(inbox) => match self.pod_of(inbox).await? {
+                    Some(pod) => Some(pod),
+                    None => continue,
+                },
+                None => None,
+            };
+            placed.push(Arc::new(Placed { event, pod }));
+        }
+        Ok(placed)
+    }
+
+    async fn pod_of(&self, inbox: InboxId) -> Result<Option<PodId>, StoreError> {
+        if let Some(pod) = lock(&self.pods).get(&inbox) {
+            return Ok(Some(*pod));
+        }
+        match self.identity.inbox(inbox).await {
+            Ok(record) => {
+                let mut pods = lock(&self.pods);
+                if pods.len() >= MAX_PODS {
+                    pods.clear();
+                }
+                pods.insert(inbox, record.pod);
+                Ok(Some(record.pod))
+            }
+            Err(IdentityError::NoSuchInbox) => Ok(None),
+            Err(error) => Err(StoreError::Unavailable(error.to_string().into())),
+        }
+    }
+}
+
+impl Hub {
+    /// Whose it is.
+    #[must_use]
+    pub const fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    /// How far the feed is read, and a wake-up whenever that is further.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<Cursor> {
+        self.news.subscribe()
+    }
+
+    /// Up to `limit` events after a cursor: from memory if they are there, else from the feed.
+    ///
+    /// # Errors
+    /// Those of [`Feed::page`].
+    pub async fn page(&self, after: Cursor, limit: usize) -> Result<HubPage, FeedError> {
+        if let Some(page) = lock(&self.tail).page(after, limit) {
+            return Ok(page);
+        }
+        let page = self
+            .hubs
+            .feed
+            .page(self.organization, after, limit.clamp(1, PIECE))
+            .await?;
+        Ok(HubPage {
+            events: self.hubs.place(page.events).await?,
+            next: page.next,
+            more: page.more,
+        })
+    }
+
+    /// What is told of an event.
+    ///
+    /// # Errors
+    /// [`RenderError`].
+    pub async fn body(&self, render: &dyn Render, placed: &Placed) -> Result<Option<Bytes>, RenderError> {
+        self.hubs.bodies.get(render, self.organization, placed).await
+    }
+
+    /// Reads what is new.
+    async fn read(&self) -> Result<(), FeedError> {
+        loop {
+            let after = lock(&self.tail).to;
+            let page = match self.hubs.feed.page(self.organization, after, PIECE).await {
+                Ok(page) => page,
+                // It slept for longer than events are kept.
+                Err(FeedError::Gone { oldest }) => {
+                    lock(&self.tail).restart(oldest);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let happened = !page.events.is_empty();
+            let placed = self.hubs.place(page.events).await?;
+            lock(&self.tail).extend(placed, page.next);
+            if happened {
+                self.news.send_replace(page.next);
+            }
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Tail {
+    fn page(&self, after: Cursor, limit: usize) -> Option<HubPage> {
+        if after < self.from {
+            return None;
+        }
+        let begin = self.events.partition_point(|placed| placed.event.cursor <= after);
+        let events: Vec<_> = self.events.range(begin..).take(limit.max(1)).cloned().collect();
+        let more = begin + events.len() < self.events.len();
+        let next = match events.last() {
+            Some(last) if more => last.event.cursor,
+            _ => self.to.max(after),
+        };
+        Some(HubPage { events, next, more })
+    }
+
+    fn extend(&mut self, placed: Vec<Arc<Placed>>, to: Cursor) {
+        self.events.extend(placed);
+        self.to = to;
+        while self.events.len() > TAIL {
+            if let Some(first) = self.events.pop_front() {
+                self.from = first.event.cursor;
+            }
+        }
+    }
+
+    fn restart(&mut self, at: Cursor) {
+        self.events.clear();
+        self.from = at;
+        self.to = at;
+    }
+}
+
+/// Reads the feed for a hub until nobody holds it.
+async fn follow(hub: Weak<Hub>, mut wake: watch::Receiver<postroom_types::Lsn>, poll: Duration) {
+    loop {
+        wake.mark_unchanged();
+        let Some(held) = hub.upgrade() else { return };
+        if let Err(error) = held.read().await {
+            tracing::warn!(organization = %held.organization, reason = %error, "cannot read the feed");
+        }
+        drop(held);
+        // Both the end of the wait and a store that is gone lead to another look.
+        if let Ok(Err(_)) = tokio::time::timeout(poll, wake.changed()).await {
+            tokio::time::sleep(poll).await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

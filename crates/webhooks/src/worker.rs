@@ -1,0 +1,506 @@
+//! One webhook at work: new events in their order, and those that are to be tried again.
+//!
+//! What always holds:
+//! - The stored cursor moves past an event only together with the row that says when it is tried again, if it failed.
+//! - No more events are looked at ahead of the stored cursor than [`WINDOW`].
+//! - Everything stored is stored on condition that the webhook is still the one it was stored for.
+
+use crate::bodies::Render;
+use crate::endpoint::Outcome;
+use crate::hub::Hub;
+use crate::keys::{self, Name};
+use crate::model::{Attempt, Webhook};
+use crate::rows::{self, Progress};
+use crate::schedule::{chance, wait_after};
+use crate::subscription::{Placed, Subscription};
+use crate::{WebhookError, Webhooks};
+use postroom_feed::{Cursor, FeedError};
+use postroom_store::{CommitBuilder, Key, Value, scan_prefix};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Attempts that are remembered.
+pub(crate) const ATTEMPTS_KEPT: usize = 10;
+/// Octets that are remembered of why one failed.
+pub(crate) const MAX_FAILURE_OCTETS: usize = 80;
+/// Events under way or waiting for an earlier one.
+const WINDOW: usize = 512;
+/// Events or rows that are looked at at a time.
+const PIECE: usize = 64;
+/// Outcomes that are stored together at most.
+const MAX_UNSAVED: usize = 128;
+/// How long an outcome waits for others to be stored with.
+const SAVE_AFTER: Duration = Duration::from_millis(100);
+/// How often it is looked whether the webhook's owner is still there, and that events were passed over is stored.
+const LOOK_AFTER: Duration = Duration::from_secs(600);
+
+/// Why a worker ended.
+pub(crate) enum End {
+    /// There is nothing to do: the webhook is gone or not enabled.
+    Idle,
+    /// The store failed.
+    Failed(WebhookError),
+}
+
+/// An event of the window.
+struct Slot {
+    event: Cursor,
+    /// `None` while it is under way.
+    outcome: Option<Outcome>,
+}
+
+/// An attempt that ended.
+struct Done {
+    event: Cursor,
+    /// For one that was tried again: its row, and how many attempts there were before.
+    retry: Option<(Key, u8)>,
+    outcome: Outcome,
+}
+
+pub(crate) struct Worker {
+    webhooks: Arc<Webhooks>,
+    render: Arc<dyn Render>,
+    hub: Arc<Hub>,
+    name: Name,
+    row: Value,
+    webhook: Arc<Webhook>,
+    subscription: Subscription,
+    progress: Progress,
+    /// In the order of the feed.
+    window: VecDeque<Slot>,
+    /// How far the feed was read into the window.
+    read: Cursor,
+    sending: JoinSet<Done>,
+    new_sending: usize,
+    again_sending: usize,
+    /// Rows that are being tried again, and those that came to an end (`true`) but are not yet stored as such.
+    retrying: HashMap<Key, bool>,
+    /// When to look for rows that are due; milliseconds since 1970.
+    next_due: Option<i64>,
+    unsaved: CommitBuilder,
+    outcomes: usize,
+    /// When there was first something to be stored.
+    unsaved_since: Option<Instant>,
+    /// Whether events were passed since the cursor was stored.
+    moved: bool,
+    looked: Option<Instant>,
+}
+
+impl Worker {
+    pub(crate) async fn run(webhooks: Arc<Webhooks>, render: Arc<dyn Render>, name: Name, changed: Arc<Notify>) -> End {
+        let outcome = match Self::open(webhooks, render, name).await {
+            Ok(Some(worker)) => worker.work(&changed).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        outcome.map_or_else(End::Failed, |()| End::Idle)
+    }
+
+    async fn open(webhooks: Arc<Webhooks>, render: Arc<dyn Render>, name: Name) -> Result<Option<Self>, WebhookError> {
+        let found = webhooks.load(name).await?;
+        let Some((row, webhook)) = found.filter(|(_, webhook)| webhook.enabled) else {
+            // Of one that was paused, nothing is delivered later.
+            webhooks.clear_retries(name).await?;
+            return Ok(None);
+        };
+        let progress = webhooks.progress(name).await?;
+        let progress = match progress.filter(|progress| progress.start == webhook.start) {
+            Some(progress) => progress,
+            None => {
+                webhooks.clear_retries(name).await?;
+                Progress::begin(webhook.start)
+            }
+        };
+        Ok(Some(Self {
+            hub: webhooks.hubs.of(name.0),
+            render,
+            name,
+            row,
+            subscription: webhook.subscription(),
+            webhook: Arc::new(webhook),
+            read: progress.cursor,
+            progress,
+            window: VecDeque::new(),
+            sending: JoinSet::new(),
+            new_sending: 0,
+            again_sending: 0,
+            retrying: HashMap::new(),
+            next_due: Some(0),
+            unsaved: CommitBuilder::new(),
+            outcomes: 0,
+            unsaved_since: None,
+            moved: false,
+            looked: None,
+            webhooks,
+        }))
+    }
+
+    async fn work(mut self, changed: &Notify) -> Result<(), WebhookError> {
+        let mut news = self.hub.news();
+        loop {
+            if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AFTER) && !self.look().await? {
+                return Ok(());
+            }
+            news.mark_unchanged();
+            let caught_up = self.send_new().await?;
+            if self.wants_saving() && !self.save().await? {
+                return Ok(());
+            }
+            self.send_again().await?;
+            let wait = self.wait();
+            tokio::select! {
+                Some(done) = self.sending.join_next() => {
+                    self.note(done.map_err(broken)?);
+                    // Those that ended at the same time are noted together.
+                    while let Some(done) = self.sending.try_join_next() {
+                        self.note(done.map_err(broken)?);
+                    }
+                    if self.is_hopeless() {
+                        return self.disable().await;
+                    }
+                }
+                () = arrived(&mut news), if caught_up => {}
+                () = changed.notified() => {
+                    if !self.reload().await? {
+                        return Ok(());
+                    }
+                }
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Sends what is new, as far as there is room; whether all of it is under way.
+    async fn send_new(&mut self) -> Result<bool, WebhookError> {
+        while self.has_room() {
+            let page = match self.hub.page(self.read, PIECE).await {
+                Ok(page) => page,
+                Err(FeedError::Gone { oldest }) => {
+                    tracing::warn!(webhook = %self.webhook.id, "events were gone before they could be sent");
+                    self.read = oldest;
+                    continue;
+                }
+                Err(FeedError::Store(error)) => return Err(error.into()),
+            };
+            self.moved |= !page.events.is_empty();
+            let mut events = page.events.into_iter();
+            while self.has_room()
+                && let Some(placed) = events.next()
+            {
+                self.begin(placed);
+            }
+            let all = events.len() == 0;
+            if all {
+                self.read = page.next;
+            }
+            self.settle();
+            if !page.more {
+                return Ok(all);
+            }
+        }
+        Ok(false)
+    }
+
+    fn has_room(&self) -> bool {
+        self.new_sending < self.webhooks.options.per_endpoint && self.window.len() < WINDOW
+    }
+
+    /// Puts the next event into the window.
+    fn begin(&mut self, placed: Arc<Placed>) {
+        let event = placed.event.cursor;
+        let passes = self.subscription.passes(&placed);
+        self.window.push_back(Slot {
+            event,
+            outcome: (!passes).then_some(Outcome::Nothing),
+        });
+        self.read = event;
+        if passes {
+            self.new_sending += 1;
+            self.send(placed, None);
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Whether something may be due to be tried again, and there is room for it.
+    fn is_due(&self) -> bool {
+        let room = self.again_sending < (self.webhooks.options.per_endpoint / 2).max(1);
+        room && self.next_due.is_some_and(|due| due <= self.webhooks.now())
+    }
+
+    /// Sends what is due to be tried again, as far as there is room. What came to an end is stored before.
+    async fn send_again(&mut self) -> Result<(), WebhookError> {
+        if !self.is_due() {
+            return Ok(());
+        }
+        self.next_due = None;
+        let webhooks = Arc::clone(&self.webhooks);
+        let prefix = keys::retries(self.name);
+        let mut rows = scan_prefix(&*webhooks.store, &prefix).page_pairs(PIECE);
+        while let Some((key, value)) = rows.next().await? {
+            let Some((due, event)) = keys::read_retry(&key) else {
+                continue;
+            };
+            if self.retrying.contains_key(&key) {
+                continue;
+            }
+            self.next_due = Some(due);
+            if !self.is_due() {
+                return Ok(());
+            }
+            let attempts = rows::read_retry(&value)?;
+            if let Some(placed) = self.event(event).await? {
+                self.again_sending += 1;
+                self.retrying.insert(key.clone(), false);
+                self.send(placed, Some((key, attempts)));
+            } else {
+                self.retrying.insert(key.clone(), true);
+                self.unsaved.delete(key);
+                self.count_unsaved();
+            }
+        }
+        // All of them are under way.
+        self.next_due = None;
+        Ok(())
+    }
+
+    /// An event by its cursor, if it is still kept.
+    async fn event(&self, at: Cursor) -> Result<Option<Arc<Placed>>, WebhookError> {
+        let before = match at.index.checked_sub(1) {
+            Some(index) => Cursor { index, ..at },
+            None => Cursor {
+                lsn: postroom_types::Lsn(at.lsn.0.saturating_sub(1)),
+                index: u16::MAX,
+            },
+        };
+        match self.hub.page(before, 1).await {
+            Ok(page) => Ok(page
+                .events
+                .into_iter()
+                .next()
+                .filter(|placed| placed.event.cursor == at)),
+            Err(FeedError::Gone { .. }) => Ok(None),
+            Err(FeedError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn send(&mut self, placed: Arc<Placed>, retry: Option<(Key, u8)>) {
+        let (webhooks, webhook) = (Arc::clone(&self.webhooks), Arc::clone(&self.webhook));
+        let (hub, render) = (Arc::clone(&self.hub), Arc::clone(&self.render));
+        self.sending.spawn(async move {
+            // The semaphore is never closed; were it, going without would be no harm.
+            let _permit = webhooks.requests.acquire().await;
+            let outcome = webhooks.post(&webhook, &hub, &*render, &placed).await;
+            Done {
+                event: placed.event.cursor,
+                retry,
+                outcome,
+            }
+        });
+    }
+
+    fn note(&mut self, done: Done) {
+        let before = done.retry.as_ref().map_or(0, |(_, attempts)| *attempts);
+        self.remember(&done, before.saturating_add(1));
+        match done.retry {
+            Some((key, attempts)) => {
+                self.again_sending -= 1;
+                self.retrying.insert(key.clone(), true);
+                self.unsaved.delete(key);
+                self.count_unsaved();
+                self.try_again(done.event, attempts, &done.outcome);
+            }
+            None => {
+                self.new_sending -= 1;
+                if let Some(slot) = self.window.iter_mut().find(|slot| slot.event == done.event) {
+                    slot.outcome = Some(done.outcome);
+                }
+                self.settle();
+            }
+        }
+    }
+
+    /// Moves the cursor past what came to an end.
+    fn settle(&mut self) {
+        while let Some(Slot { outcome: Some(_), .. }) = self.window.front() {
+            let Some(Slot {
+                event,
+                outcome: Some(outcome),
+            }) = self.window.pop_front()
+            else {
+                break;
+            };
+            self.try_again(event, 0, &outcome);
+            self.progress.cursor = event;
+            if outcome != Outcome::Nothing {
+                self.count_unsaved();
+            }
+        }
+        if self.window.is_empty() {
+            self.progress.cursor = self.read;
+        }
+    }
+
+    /// Adds the row of an event that is to be tried again after `before` attempts and this one.
+    fn try_again(&mut self, event: Cursor, before: u8, outcome: &Outcome) {
+        let attempts = match outcome {
+            Outcome::Taken { .. } | Outcome::Nothing => return,
+            Outcome::Failed { .. } => before.saturating_add(1),
+            // Nothing was sent, so that was no attempt.
+            Outcome::Later => before,
+        };
+        let Some(wait) = wait_after(attempts, &self.webhooks.options.waits, chance()) else {
+            tracing::info!(webhook = %self.webhook.id, %event, attempts, "event given up");
+            return;
+        };
+        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let due = self.webhooks.now().saturating_add(wait);
+        self.unsaved
+            .put(keys::retry(self.name, due, event), rows::write_retry(attempts));
+        self.count_unsaved();
+        self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+    }
+
+    fn remember(&mut self, done: &Done, number: u8) {
+        let at = self.webhooks.now();
+        let (status, failure) = match &done.outcome {
+            Outcome::Taken { status } => {
+                self.progress.failing_since = None;
+                (Some(*status), None)
+            }
+            Outcome::Failed { status, why } => {
+                self.progress.failing_since.get_or_insert(at);
+                (*status, Some(why.clone()))
+            }
+            Outcome::Nothing | Outcome::Later => return,
+        };
+        let attempts = &mut self.progress.attempts;
+        if attempts.len() == ATTEMPTS_KEPT {
+            attempts.pop_front();
+        }
+        attempts.push_back(Attempt {
+            at,
+            event: done.event,
+            number,
+            status,
+            failure,
+        });
+    }
+
+    fn count_unsaved(&mut self) {
+        self.outcomes += 1;
+        self.unsaved_since.get_or_insert_with(Instant::now);
+    }
+
+    fn wants_saving(&self) -> bool {
+        let Some(since) = self.unsaved_since else { return false };
+        self.outcomes >= MAX_UNSAVED || self.is_due() || since.elapsed() >= SAVE_AFTER
+    }
+
+    /// How long there is nothing to do unless something happens.
+    fn wait(&self) -> Duration {
+        let mut wait = self.webhooks.options.poll;
+        if let Some(since) = self.unsaved_since {
+            wait = wait.min(SAVE_AFTER.saturating_sub(since.elapsed()));
+        }
+        match self.next_due {
+            Some(due) if due > self.webhooks.now() => {
+                let milliseconds = u64::try_from(due - self.webhooks.now()).unwrap_or(0);
+                wait.min(Duration::from_millis(milliseconds))
+            }
+            Some(_) if self.is_due() => Duration::ZERO,
+            _ => wait,
+        }
+    }
+
+    /// Stores what came to an end; whether the webhook still is what it was, or what it became goes on from here.
+    async fn save(&mut self) -> Result<bool, WebhookError> {
+        let mut unsaved = std::mem::take(&mut self.unsaved);
+        unsaved.put(keys::state(self.name), rows::write_progress(&self.progress));
+        loop {
+            let mut builder = unsaved.clone();
+            builder.require(keys::webhook(self.name), self.row.clone());
+            if self.webhooks.commit(builder).await? {
+                break;
+            }
+            if !self.reload().await? {
+                return Ok(false);
+            }
+        }
+        self.outcomes = 0;
+        self.unsaved_since = None;
+        self.moved = false;
+        self.retrying.retain(|_, ended| !*ended);
+        Ok(true)
+    }
+
+    /// Reads the webhook anew; `false` if this worker has nothing more to do with it.
+    async fn reload(&mut self) -> Result<bool, WebhookError> {
+        let Some((row, webhook)) = self.webhooks.load(self.name).await? else {
+            return Ok(false);
+        };
+        if !webhook.enabled || webhook.start != self.webhook.start {
+            // Whoever comes next begins anew.
+            self.webhooks.clear_retries(self.name).await?;
+            self.webhooks.nudges.add(self.name);
+            return Ok(false);
+        }
+        self.row = row;
+        self.subscription = webhook.subscription();
+        self.webhook = Arc::new(webhook);
+        Ok(true)
+    }
+
+    /// Whether there is still somebody to whom the webhook belongs; if not, it goes.
+    async fn look(&mut self) -> Result<bool, WebhookError> {
+        self.looked = Some(Instant::now());
+        if self.webhooks.is_owned(&self.webhook.scope).await? {
+            return if self.moved { self.save().await } else { Ok(true) };
+        }
+        tracing::info!(webhook = %self.webhook.id, "webhook removed with what it belonged to");
+        self.webhooks.remove(self.row.clone(), &self.webhook).await?;
+        Ok(false)
+    }
+
+    fn is_hopeless(&self) -> bool {
+        let limit = i64::try_from(self.webhooks.options.disable_after.as_millis()).unwrap_or(i64::MAX);
+        let now = self.webhooks.now();
+        let since = self.progress.failing_since;
+        since.is_some_and(|since| now.saturating_sub(since) >= limit)
+    }
+
+    /// Pauses the webhook: its endpoint has failed for too long.
+    async fn disable(mut self) -> Result<(), WebhookError> {
+        loop {
+            let mut webhook = (*self.webhook).clone();
+            webhook.enabled = false;
+            webhook.updated_at = self.webhooks.now();
+            let mut builder = CommitBuilder::new();
+            let row = rows::write_webhook(&webhook);
+            builder.replace(keys::webhook(self.name), self.row.clone(), row);
+            builder.put(keys::state(self.name), rows::write_progress(&self.progress));
+            if self.webhooks.commit(builder).await? {
+                tracing::warn!(webhook = %webhook.id, "webhook disabled: its endpoint failed for too long");
+                return self.webhooks.clear_retries(self.name).await;
+            }
+            if !self.reload().await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Waits for news; for ever if there will be none.
+async fn arrived(news: &mut watch::Receiver<Cursor>) {
+    if news.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn broken(error: tokio::task::JoinError) -> WebhookError {
+    postroom_store::StoreError::Unavailable(error.to_string().into()).into()
+}
