@@ -16,14 +16,14 @@ impl FromRequestParts<State> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
+        let key = bearer_or_key(&parts.headers).ok_or(ApiError::Unauthorized)?;
         let principal = state.identity().authenticate_key(key).await?;
         principal.map(Self).ok_or(ApiError::Unauthorized)
     }
 }
 
 /// The key of a request: `X-API-Key`, else a bearer token. Never from the query string, which ends up in logs.
-fn key(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_or_key(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get("x-api-key") {
         return key.to_str().ok().map(str::trim);
     }
@@ -50,7 +50,12 @@ impl Caller {
     pub(crate) fn operator(&self) -> Result<(), ApiError> {
         match self.0.kind {
             KeyKind::Operator => Ok(()),
-            KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => Err(ApiError::Forbidden),
+            KeyKind::Tenant
+            | KeyKind::Organization
+            | KeyKind::AgentPod
+            | KeyKind::AgentInbox
+            | KeyKind::Pod
+            | KeyKind::Inbox => Err(ApiError::Forbidden),
         }
     }
 
@@ -58,7 +63,12 @@ impl Caller {
     pub(crate) fn tenant(&self) -> Result<OrganizationId, ApiError> {
         match self.0.kind {
             KeyKind::Tenant => Ok(self.0.organization),
-            KeyKind::Operator | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => Err(ApiError::Forbidden),
+            KeyKind::Operator
+            | KeyKind::Organization
+            | KeyKind::AgentPod
+            | KeyKind::AgentInbox
+            | KeyKind::Pod
+            | KeyKind::Inbox => Err(ApiError::Forbidden),
         }
     }
 
@@ -69,7 +79,9 @@ impl Caller {
                 organization: self.0.organization,
                 pod: self.0.pod,
             }),
-            KeyKind::Operator | KeyKind::Organization | KeyKind::Inbox => Err(ApiError::Forbidden),
+            KeyKind::Operator | KeyKind::Organization | KeyKind::AgentPod | KeyKind::AgentInbox | KeyKind::Inbox => {
+                Err(ApiError::Forbidden)
+            }
         }
     }
 
@@ -89,9 +101,15 @@ impl Caller {
         match (self.0.kind, self.0.inbox) {
             (KeyKind::Inbox, own) if own == Some(id) => Ok(state.identity().inbox(id).await?),
             (KeyKind::Inbox, _) => Err(ApiError::NotFound),
-            (KeyKind::Operator | KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod, _) => {
-                self.managed(state, id).await
-            }
+            (
+                KeyKind::Operator
+                | KeyKind::Tenant
+                | KeyKind::Organization
+                | KeyKind::AgentPod
+                | KeyKind::AgentInbox
+                | KeyKind::Pod,
+                _,
+            ) => self.managed(state, id).await,
         }
     }
 }
@@ -109,7 +127,7 @@ mod tests {
                     value.parse().expect("a header value"),
                 )
             });
-            assert_eq!(key(&headers.collect()), expected, "{fields:?}");
+            assert_eq!(bearer_or_key(&headers.collect()), expected, "{fields:?}");
         };
         check(&[], None);
         check(&[("x-api-key", " tk_a ")], Some("tk_a"));

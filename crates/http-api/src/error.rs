@@ -1,13 +1,18 @@
 //! What went wrong, and its status and code. One place, no `_` arm: a new error asks for its code at compile time.
 
+mod agentmail;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use postroom_drafts::DraftError;
+use postroom_feed::FeedError;
 use postroom_identity::IdentityError;
 use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 use postroom_message::ComposeError;
 use postroom_queue::QueueError;
+use postroom_webhooks::WebhookError;
 use serde_json::{Value, json};
 
 /// Everything a request can fail with.
@@ -35,6 +40,8 @@ pub(crate) enum ApiError {
         attempted: String,
         domain: String,
     },
+    /// The draft is being sent at this moment.
+    BeingSent,
     /// A part of the contract that this server does not have.
     NotSupported(&'static str),
     /// Too much is under way; trying again soon helps.
@@ -46,6 +53,8 @@ pub(crate) enum ApiError {
     Submit(SubmitError),
     Compose(ComposeError),
     Queue(QueueError),
+    Feed(FeedError),
+    Webhook(WebhookError),
 }
 
 /// Shorthand for rules that a request breaks.
@@ -74,6 +83,33 @@ impl From<SubmitError> for ApiError {
 impl From<ComposeError> for ApiError {
     fn from(error: ComposeError) -> Self {
         Self::Compose(error)
+    }
+}
+
+impl From<DraftError> for ApiError {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::NotFound | DraftError::NoSuchSource => Self::NotFound,
+            DraftError::BeingSent => Self::BeingSent,
+            DraftError::Invalid(text) => Self::Invalid(text),
+            DraftError::Unavailable => Self::Submit(SubmitError::Unavailable),
+            DraftError::Compose(error) => Self::Compose(error),
+            DraftError::Submit(error) => Self::Submit(error),
+            DraftError::Mail(error) => Self::Mail(error),
+            DraftError::Identity(error) => Self::Identity(error),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        Self::Webhook(error)
+    }
+}
+
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        Self::Feed(error)
     }
 }
 
@@ -114,6 +150,7 @@ impl ApiError {
                 "USERNAME_TAKEN",
                 format!("{requested}@{domain} is taken"),
             ),
+            Self::BeingSent => shown(StatusCode::CONFLICT, "CONFLICT", "the draft is being sent"),
             Self::NotSupported(what) => (
                 StatusCode::NOT_IMPLEMENTED,
                 "NOT_SUPPORTED",
@@ -126,11 +163,29 @@ impl ApiError {
             Self::Submit(error) => submit_shown(error),
             Self::Compose(error) => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
             Self::Queue(error) => queue_shown(error),
+            Self::Feed(FeedError::Gone { .. }) => shown(
+                StatusCode::GONE,
+                "CURSOR_GONE",
+                "events after this cursor are no longer kept: read everything anew, then go on from the newest cursor",
+            ),
+            Self::Feed(FeedError::Store(error)) => unavailable(error),
+            Self::Webhook(error) => webhook_shown(error),
+        }
+    }
+
+    /// Status, code and text in the AgentMail dialect (agentmail.md §4).
+    pub(crate) fn for_agentmail(&self) -> Shown {
+        let (status, code, text) = self.shown();
+        match self {
+            Self::Identity(error) => agentmail::identity(error).unwrap_or((status, agentmail::code(status), text)),
+            Self::Submit(error) => agentmail::submit(error).unwrap_or((status, agentmail::code(status), text)),
+            _ if code == "LIMIT_REACHED" => (StatusCode::FORBIDDEN, "limit_exceeded", text),
+            _ => (status, agentmail::code(status), text),
         }
     }
 
     /// When trying again may help.
-    fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
+    pub(crate) fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
         match self {
             // At least one: a client that counts in whole seconds must not come back at once.
             Self::Submit(SubmitError::DailyLimit { retry_after }) => Some(retry_after.as_secs().max(1)),
@@ -170,7 +225,16 @@ fn identity_shown(error: &IdentityError) -> Shown {
         | IdentityError::NoSuchInbox
         | IdentityError::NoSuchKey
         | IdentityError::NoSuchDomain
-        | IdentityError::NoSuchAddress => (StatusCode::NOT_FOUND, "NOT_FOUND", text),
+        | IdentityError::NoSuchAddress
+        | IdentityError::NoSuchEntry => (StatusCode::NOT_FOUND, "NOT_FOUND", text),
+        IdentityError::Escalation
+        | IdentityError::UnrestrictedKeyRequired
+        | IdentityError::OutlivesMaker
+        | IdentityError::TooManyAttempts => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
+        IdentityError::CannotDelete(_)
+        | IdentityError::ClientIdTaken
+        | IdentityError::HumanTaken
+        | IdentityError::AlreadyVerified => (StatusCode::CONFLICT, "CONFLICT", text),
         IdentityError::AddressTaken => (StatusCode::CONFLICT, "ADDRESS_TAKEN", text),
         IdentityError::DomainTaken => (StatusCode::CONFLICT, "DOMAIN_TAKEN", text),
         IdentityError::DomainInUse(_) => (StatusCode::CONFLICT, "DOMAIN_IN_USE", text),
@@ -210,6 +274,7 @@ fn submit_shown(error: &SubmitError) -> Shown {
         SubmitError::SenderNotYours(_) | SubmitError::NoFrom => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
         SubmitError::SendPaused => (StatusCode::FORBIDDEN, "SENDING_PAUSED", text),
         SubmitError::NoSuchRecipient(_) => (StatusCode::BAD_REQUEST, "NO_SUCH_RECIPIENT", text),
+        SubmitError::Rejected { .. } => (StatusCode::FORBIDDEN, "MESSAGE_REJECTED", text),
         SubmitError::NoRecipients | SubmitError::TooManyRecipients | SubmitError::Malformed(_) => {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", text)
         }
@@ -217,12 +282,23 @@ fn submit_shown(error: &SubmitError) -> Shown {
         SubmitError::TooBig { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", text),
         SubmitError::DailyLimit { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", text),
         SubmitError::KeyReused => (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED", text),
+        SubmitError::KeyInUse => (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_IN_USE", text),
         SubmitError::OverQuota => shown(StatusCode::INSUFFICIENT_STORAGE, "OVER_QUOTA", "the inbox is full"),
         SubmitError::Full => full(),
-        SubmitError::Unavailable => unavailable(error),
+        SubmitError::Unavailable | SubmitError::Conflict => unavailable(error),
         SubmitError::Mail(error) => mail_shown(error),
         SubmitError::Identity(error) => identity_shown(error),
         SubmitError::Queue(error) => queue_shown(error),
+    }
+}
+
+fn webhook_shown(error: &WebhookError) -> Shown {
+    match error {
+        WebhookError::NoSuchWebhook => shown(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string()),
+        WebhookError::Invalid { .. } => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
+        WebhookError::TooMany(_) => shown(StatusCode::CONFLICT, "LIMIT_REACHED", error.to_string()),
+        WebhookError::Full => full(),
+        WebhookError::Busy | WebhookError::Store(_) => unavailable(error),
     }
 }
 

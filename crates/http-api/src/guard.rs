@@ -1,7 +1,8 @@
-//! What is around every route: a deadline, a catch for panics, and a line in the log.
+//! What is around every route: a deadline, a catch for panics, a line in the log, and the rest of the body.
 
 use crate::State;
 use crate::error::ApiError;
+use crate::leftover::cleared;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
@@ -16,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) fn guarded(routes: Router<State>) -> Router<State> {
     let around = ServiceBuilder::new()
+        .layer(middleware::from_fn(cleared))
         .layer(middleware::from_fn(log))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_time));

@@ -1,4 +1,5 @@
-//! The HTTP faces of the mailbox: MyAgentMail under `/v1`, our own under `/postroom/v1`, `/healthz` and `/readyz`.
+//! The HTTP faces of the mailbox: AgentMail under `/v0`, MyAgentMail under `/v1`, MCP at `/mcp`, our own under
+//! `/postroom/v1`, `/healthz` and `/readyz`.
 //!
 //! What always holds:
 //! - Every answer is JSON, errors included, in the form of the dialect; only the source of a message is not.
@@ -7,27 +8,42 @@
 //! - A body is bounded before it is read, a request has a deadline, and a panic is one 500.
 //! - Secrets appear in the one answer that makes them.
 
+mod agentmail;
 mod auth;
 mod error;
 mod guard;
 mod large;
+mod leftover;
+mod mcp;
 mod model;
 mod myagentmail;
 mod outgoing;
 mod own;
 mod request;
+mod segments;
 mod serve;
+mod subscriber;
 
 pub use serve::{Limits, serve, serve_tls};
 
+use agentmail::DownloadKey;
 use axum::Router;
 use error::ApiError;
 use large::Turns;
+use postroom_drafts::Drafts;
+use postroom_feed::Feed;
 use postroom_identity::Identity;
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
+use postroom_outgoing_http::OutgoingHttp;
 use postroom_queue::Queue;
+use postroom_webhooks::{Hubs, Webhooks};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// WebSocket connections at once: the listener does not count them once they are such.
+const MAX_SOCKETS: usize = 4096;
 
 /// Where clients dial a service; not where it is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +61,36 @@ pub struct Options {
     pub imap: Endpoint,
     /// Submission with STARTTLS.
     pub smtp: Endpoint,
+    /// Where clients reach this API, such as `https://mail.example.org`, for links to what it serves. `None`: where the
+    /// request that asks for a link came to.
+    pub public_url: Option<String>,
+    /// Whether agents may sign themselves up, each with an organization of its own.
+    pub agent_sign_up: bool,
+}
+
+/// What the API speaks for; all must be on the same store.
+#[derive(Clone)]
+pub struct Services {
+    /// Who may do what.
+    pub identity: Arc<Identity>,
+    /// All mail.
+    pub mailstore: Arc<Mailstore>,
+    /// The one door in.
+    pub intake: Arc<Intake>,
+    /// Mail on its way out.
+    pub queue: Arc<Queue>,
+    /// What happened.
+    pub feed: Arc<Feed>,
+    /// Mail being written.
+    pub drafts: Arc<Drafts>,
+    /// What happened, for all who listen.
+    pub hubs: Arc<Hubs>,
+    /// Who is told of it by HTTP.
+    pub webhooks: Arc<Webhooks>,
+    /// Fetches what requests name by a URL.
+    pub outgoing_http: OutgoingHttp,
+    /// Cancelled when the server stops, so that those who only listen do not hold it up.
+    pub stopping: CancellationToken,
 }
 
 /// What every handler has.
@@ -52,52 +98,76 @@ pub struct Options {
 pub struct State(Arc<Parts>);
 
 struct Parts {
-    identity: Arc<Identity>,
-    mailstore: Arc<Mailstore>,
-    intake: Arc<Intake>,
-    queue: Arc<Queue>,
+    services: Services,
     turns: Turns,
+    sockets: Arc<Semaphore>,
+    download_key: DownloadKey,
     options: Options,
 }
 
 impl State {
-    /// The API of these; all must be on the same store.
+    /// The API of these.
     #[must_use]
-    pub fn new(
-        identity: Arc<Identity>,
-        mailstore: Arc<Mailstore>,
-        intake: Arc<Intake>,
-        queue: Arc<Queue>,
-        options: Options,
-    ) -> Self {
+    pub fn new(services: Services, options: Options) -> Self {
         Self(Arc::new(Parts {
-            identity,
-            mailstore,
-            intake,
-            queue,
+            services,
             turns: Turns::new(),
+            sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            download_key: DownloadKey::default(),
             options,
         }))
     }
 
     fn identity(&self) -> &Identity {
-        &self.0.identity
+        &self.0.services.identity
     }
 
-    fn mailstore(&self) -> &Mailstore {
-        &self.0.mailstore
+    fn mailstore(&self) -> &Arc<Mailstore> {
+        &self.0.services.mailstore
     }
 
     fn intake(&self) -> &Intake {
-        &self.0.intake
+        &self.0.services.intake
     }
 
     fn queue(&self) -> &Queue {
-        &self.0.queue
+        &self.0.services.queue
+    }
+
+    fn feed(&self) -> &Arc<Feed> {
+        &self.0.services.feed
+    }
+
+    fn drafts(&self) -> &Drafts {
+        &self.0.services.drafts
+    }
+
+    fn hubs(&self) -> &Arc<Hubs> {
+        &self.0.services.hubs
+    }
+
+    fn webhooks(&self) -> &Webhooks {
+        &self.0.services.webhooks
+    }
+
+    fn stopping(&self) -> &CancellationToken {
+        &self.0.services.stopping
+    }
+
+    fn sockets(&self) -> &Arc<Semaphore> {
+        &self.0.sockets
+    }
+
+    fn outgoing_http(&self) -> &OutgoingHttp {
+        &self.0.services.outgoing_http
     }
 
     fn turns(&self) -> &Turns {
         &self.0.turns
+    }
+
+    fn download_key(&self) -> &DownloadKey {
+        &self.0.download_key
     }
 
     fn options(&self) -> &Options {
@@ -108,9 +178,13 @@ impl State {
 /// All routes.
 pub fn router(state: State) -> Router {
     let routes = Router::new()
+        .nest("/v0", agentmail::routes(&state))
         .nest("/v1", myagentmail::routes())
+        .merge(agentmail::downloads())
         .merge(own::routes())
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::Method);
-    guard::guarded(routes).with_state(state)
+    let routes = segments::mended(guard::guarded(routes).with_state(state.clone()));
+    let tools = guard::guarded(mcp::routes(&state, routes.clone())).with_state(state);
+    tools.fallback_service(routes)
 }

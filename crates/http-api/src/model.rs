@@ -23,6 +23,27 @@ pub(crate) fn address(entry: &AddressEntry) -> Option<String> {
     ))
 }
 
+/// Octets in text that stands anywhere.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write;
+    octets
+        .iter()
+        .fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{octet:02x}");
+            text
+        })
+}
+
+/// What [`hex`] wrote.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let octet = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
+    (0..text.len()).step_by(2).map(octet).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

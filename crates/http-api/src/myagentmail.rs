@@ -11,7 +11,7 @@ mod message_view;
 mod messages;
 mod send;
 mod tenants;
-mod texts;
+pub(crate) mod texts;
 mod workspaces;
 
 use crate::State;

@@ -1,135 +1,41 @@
-//! Mail that a caller wants sent: written as a message and handed to intake. Dialects fill a [`Letter`].
+//! Mail that a caller wants sent: handed to intake. Dialects fill a [`Letter`](postroom_drafts::Letter).
 //!
-//! What always holds: From is the inbox's primary address; every value that becomes a header field is one line; Bcc is
-//! in the message that intake gets, which takes it out for all but the sender's own copy.
+//! What always holds: the reverse-path is the inbox's primary address, as From is.
 
-pub(crate) mod answering;
 pub(crate) mod mailboxes;
 
 use crate::State;
 use crate::error::{ApiError, invalid};
 use axum::http::HeaderMap;
-use bytes::Bytes;
+use postroom_drafts::Written;
 use postroom_identity::InboxRecord;
-use postroom_intake::{Idempotency, Submission, Submitted, Via};
-use postroom_mailstore::ThreadChoice;
-use postroom_message::{Mailbox, Outgoing, OutgoingAttachment, compose};
-use postroom_types::{EmailAddress, EmailId, ReversePath};
+use postroom_intake::{Alongside, Idempotency, Submission, Submitted, Via};
+use postroom_types::{EmailId, ReversePath};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
 
 /// Longest idempotency key, octets.
 const MAX_KEY_OCTETS: usize = 255;
-
-/// What is to be said, and to whom.
-#[derive(Debug, Default)]
-pub(crate) struct Letter {
-    pub(crate) to: Vec<Mailbox>,
-    pub(crate) cc: Vec<Mailbox>,
-    pub(crate) bcc: Vec<Mailbox>,
-    pub(crate) reply_to: Vec<Mailbox>,
-    pub(crate) subject: String,
-    pub(crate) plain: Option<String>,
-    pub(crate) html: Option<String>,
-    pub(crate) attachments: Vec<OutgoingAttachment>,
-    /// Whether a program wrote it, as far as its owner says. RFC 3834 §5 wants such mail marked, and loop breakers, ours
-    /// included, count on the mark. What comes over an API is taken for a program's unless the request says that a person
-    /// wrote it.
-    pub(crate) automated: bool,
-}
-
-/// What it answers.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) thread: ThreadChoice,
-    pub(crate) answers: Option<EmailId>,
-    pub(crate) in_reply_to: Option<String>,
-    pub(crate) references: Vec<String>,
-}
-
-impl Context {
-    /// Of mail that answers nothing.
-    pub(crate) fn new_thread() -> Self {
-        Self {
-            thread: ThreadChoice::New,
-            answers: None,
-            in_reply_to: None,
-            references: Vec::new(),
-        }
-    }
-}
-
-/// A message ready for intake.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    content: Bytes,
-    recipients: Vec<EmailAddress>,
-    thread: ThreadChoice,
-    answers: Option<EmailId>,
-}
-
-/// Writes the message.
-pub(crate) fn prepare(inbox: &InboxRecord, letter: Letter, context: Context) -> Result<Prepared, ApiError> {
-    let mut seen = HashSet::new();
-    let addressed = letter.to.iter().chain(&letter.cc).chain(&letter.bcc);
-    let addresses = addressed.map(|mailbox| mailbox.address.clone());
-    let recipients: Vec<EmailAddress> = addresses.filter(|address| seen.insert(address.clone())).collect();
-    let outgoing = Outgoing {
-        from: Mailbox {
-            name: inbox.display_name.clone(),
-            address: inbox.primary.clone(),
-        },
-        auto_submitted: auto_submitted(letter.automated, context.answers.is_some()),
-        to: letter.to,
-        cc: letter.cc,
-        bcc: letter.bcc,
-        reply_to: letter.reply_to,
-        subject: letter.subject,
-        text: letter.plain,
-        html: letter.html,
-        attachments: letter.attachments,
-        in_reply_to: context.in_reply_to,
-        references: context.references,
-        extra: Vec::new(),
-        date_seconds: jiff::Timestamp::now().as_second(),
-        message_id: format!("{}@{}", EmailId::new(), inbox.primary.domain()),
-    };
-    Ok(Prepared {
-        content: compose(&outgoing)?.into(),
-        recipients,
-        thread: context.thread,
-        answers: context.answers,
-    })
-}
-
-/// What RFC 3834 §5 calls a message that a program wrote: in answer to another, or of its own accord.
-fn auto_submitted(automated: bool, is_answer: bool) -> Option<&'static str> {
-    match (automated, is_answer) {
-        (false, _) => None,
-        (true, true) => Some("auto-replied"),
-        (true, false) => Some("auto-generated"),
-    }
-}
 
 /// Hands it to intake.
 pub(crate) async fn submit(
     state: &State,
     inbox: InboxRecord,
-    prepared: Prepared,
+    written: Written,
     idempotency: Option<Idempotency>,
+    alongside: Alongside,
 ) -> Result<Submitted, ApiError> {
     let submission = Submission {
         via: Via::Api,
         reverse_path: ReversePath::Mailbox(inbox.primary.clone()),
         inbox,
-        recipients: prepared.recipients,
-        content: prepared.content,
-        thread: prepared.thread,
+        recipients: written.recipients,
+        content: written.content,
+        thread: written.thread,
         idempotency,
-        answers: prepared.answers,
+        answers: written.answers,
     };
-    Ok(state.intake().submit(submission).await?)
+    Ok(state.intake().submit_with(submission, alongside).await?)
 }
 
 /// The `Idempotency-Key` of a request.
@@ -221,15 +127,5 @@ mod tests {
         ] {
             check(bad, Err(()));
         }
-    }
-
-    #[test]
-    fn marks() {
-        assert_eq!(auto_submitted(true, false), Some("auto-generated"));
-        assert_eq!(auto_submitted(true, true), Some("auto-replied"));
-        assert_eq!(
-            (auto_submitted(false, false), auto_submitted(false, true)),
-            (None, None)
-        );
     }
 }

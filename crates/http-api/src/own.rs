@@ -1,12 +1,14 @@
-//! Our own routes: whether the server lives and is ready, a message as it is stored, and what runs a mail server: its
+//! Our own routes: whether the server lives and is ready, what its API is, a message as it is stored, and what runs a mail server: its
 //! queue, its domains, its inboxes.
 
 mod captured;
 mod domains;
+mod events;
 mod inboxes;
 mod queue;
 mod queue_view;
 mod scope;
+mod wait;
 mod window;
 
 use crate::State;
@@ -33,11 +35,14 @@ pub(crate) fn routes() -> Router<State> {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
+        .route("/openapi.json", get(async || Json(crate::agentmail::document())))
         .route("/postroom/v1/inboxes/{inbox}/messages/{message}/raw", get(raw))
         .nest("/postroom/v1", captured::routes())
         .nest("/postroom/v1", domains::routes())
+        .nest("/postroom/v1", events::routes())
         .nest("/postroom/v1", inboxes::routes())
         .nest("/postroom/v1", queue::routes())
+        .nest("/postroom/v1", wait::routes())
 }
 
 /// Ready is who can read the store.
@@ -57,7 +62,7 @@ async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Re
         .ok_or(ApiError::NotFound)?;
     let octets = content.octets();
     let (reader, writer) = simplex(2 * CHUNK_OCTETS as usize);
-    let mailstore = Arc::clone(&state.0.mailstore);
+    let mailstore = Arc::clone(state.mailstore());
     tokio::spawn(async move {
         // A reader that is gone ends this; a body that is gone shows as an answer shorter than announced.
         if let Err(error) = copy(&mailstore, &content, writer).await {

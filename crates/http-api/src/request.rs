@@ -6,6 +6,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::str::FromStr;
 
@@ -117,6 +118,17 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(invalid("the body must be JSON: send Content-Type: application/json"))
 }
 
+/// Reads a JSON body of at most so many octets.
+pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+    check_type(request.headers())?;
+    if Fields::declared_octets(request.headers()).is_some_and(|octets| octets > limit as u64) {
+        return Err(ApiError::TooLarge);
+    }
+    to_bytes(request.into_body(), limit)
+        .await
+        .map_err(|error| body_error(&error))
+}
+
 fn body_error(error: &axum::Error) -> ApiError {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
@@ -137,14 +149,7 @@ impl From<Map<String, Value>> for Fields {
 impl Fields {
     /// Reads a body of at most so many octets.
     pub(crate) async fn read(request: Request, limit: usize) -> Result<Self, ApiError> {
-        check_type(request.headers())?;
-        if Self::declared_octets(request.headers()).is_some_and(|octets| octets > limit as u64) {
-            return Err(ApiError::TooLarge);
-        }
-        let body = to_bytes(request.into_body(), limit)
-            .await
-            .map_err(|error| body_error(&error))?;
-        Self::parse(&body)
+        Self::parse(&read_body(request, limit).await?)
     }
 
     /// How long the body is, if the client says.
@@ -152,7 +157,7 @@ impl Fields {
         headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self(Map::new()));
         }

@@ -5,6 +5,7 @@
 //! connections closed at once, and what is left after a while is cut.
 
 use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use postroom_net::TlsConfig;
@@ -57,7 +58,15 @@ pub async fn serve_tls(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
+    let router = router.layer(axum::middleware::map_request(came_over_tls));
     listen(listener, Some(tls), router, limits, shutdown).await;
+}
+
+/// Says so where a proxy would: links in answers are to lead back the same way.
+async fn came_over_tls(mut request: axum::extract::Request) -> axum::extract::Request {
+    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    request.headers_mut().insert(PROTO, HeaderValue::from_static("https"));
+    request
 }
 
 async fn listen(

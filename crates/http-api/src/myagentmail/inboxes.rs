@@ -31,7 +31,7 @@ pub(super) async fn create(
             api_key,
             password,
         } => {
-            let view = InboxView::new(&inbox, state.options()).with_secrets(Some(&api_key), Some(&password));
+            let view = InboxView::new(&inbox, state.options()).with_secrets(api_key.as_ref(), password.as_ref());
             Ok((StatusCode::CREATED, Json(view)).into_response())
         }
         CreateOutcome::Existed(inbox) => Ok(Json(InboxView::new(&inbox, state.options()).existed()).into_response()),
@@ -56,13 +56,13 @@ fn wanted(manager: Manager, strict: bool, mut fields: Fields) -> Result<CreateIn
         return Err(IdentityError::NoSuchPod.into());
     }
     Ok(CreateInbox {
-        organization: manager.organization,
         pod,
         restrict_to_pod: manager.pod.is_some(),
         username: fields.text("username")?,
         domain: fields.text("domain")?,
         display_name: fields.text("displayName")?,
         strict,
+        ..CreateInbox::new(manager.organization)
     })
 }
 

@@ -1,9 +1,10 @@
 //! What a caller wants sent, read from the dialect's JSON.
 
 use crate::error::{ApiError, invalid};
-use crate::outgoing::{Letter, mailboxes};
+use crate::outgoing::mailboxes;
 use crate::request::Fields;
 use bytes::Bytes;
+use postroom_drafts::Letter;
 use postroom_message::{Mailbox, OutgoingAttachment};
 use postroom_wire::base64_decode;
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub(super) fn read(mut fields: Fields) -> Result<(Letter, Option<String>), ApiEr
         plain: fields.text("plainBody")?,
         html: fields.text("htmlBody")?,
         attachments: attachments(fields)?,
+        headers: Vec::new(),
         automated: fields.flag("automated")?.unwrap_or(true),
     };
     Ok((letter, subject))

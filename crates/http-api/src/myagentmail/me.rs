@@ -10,8 +10,8 @@ pub(super) async fn show(Caller(principal): Caller) -> Json<Value> {
         KeyKind::Operator => "operator",
         KeyKind::Tenant => "tenant",
         KeyKind::Organization => "organization",
-        KeyKind::Pod => "workspace",
-        KeyKind::Inbox => "inbox",
+        KeyKind::Pod | KeyKind::AgentPod => "workspace",
+        KeyKind::Inbox | KeyKind::AgentInbox => "inbox",
     };
     // An operator's key opens nothing inside a tenant, not even the operator's own.
     let tenant = (principal.kind != KeyKind::Operator).then(|| principal.organization.to_string());

@@ -9,20 +9,15 @@ use crate::State;
 use crate::auth::Caller;
 use crate::error::{ApiError, invalid};
 use crate::large::{self, Large};
-use crate::outgoing::answering::audience;
-use crate::outgoing::mailboxes::one_line;
-use crate::outgoing::{self, Context, Letter, Prepared, fingerprint, idempotency_key};
+use crate::outgoing::{self, fingerprint, idempotency_key};
 use crate::request::Segments;
 use axum::Json;
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use postroom_drafts::{Context, Letter, Source, Written, audience};
 use postroom_identity::InboxRecord;
-use postroom_intake::{Idempotency, Submitted};
-use postroom_mailstore::{Mailstore, ThreadChoice};
-use postroom_message::{
-    forward_attachments, forward_html, forward_subject, forward_text, references_for, reply_subject,
-};
+use postroom_intake::{Alongside, Idempotency, KeyScope, Submitted};
+use postroom_mailstore::Mailstore;
 use postroom_types::{EmailId, InboxId};
 use serde_json::json;
 
@@ -32,14 +27,8 @@ const MAX_HEADER_OCTETS: u64 = 256 << 10;
 /// What a route makes of the letter.
 enum Purpose {
     Send,
-    Reply { to: Box<Answered>, all: bool },
-    Forward { content: Bytes, of: Box<Found> },
-}
-
-/// A message being answered.
-struct Answered {
-    found: Found,
-    header: Bytes,
+    Reply { to: Box<Source>, all: bool },
+    Forward { of: Box<Source> },
 }
 
 pub(super) async fn send(
@@ -84,8 +73,7 @@ async fn answer(
     let key = idempotency_key(request.headers())?;
     let body = large::read(&state, request, 0).await?;
     let header_octets = found.summary.root.body_offset.min(MAX_HEADER_OCTETS);
-    let header = read(state.mailstore(), &found, header_octets).await?;
-    let to = Box::new(Answered { found, header });
+    let to = Box::new(source(state.mailstore(), found, header_octets).await?);
     post(&state, inbox, body, key, Purpose::Reply { to, all }).await
 }
 
@@ -99,15 +87,20 @@ pub(super) async fn forward(
     let found = messages::found(state.mailstore(), inbox, path.id("message")?).await?;
     let key = idempotency_key(request.headers())?;
     let body = large::read(&state, request, found.record.size_octets()).await?;
-    let content = read(state.mailstore(), &found, u64::MAX).await?;
-    let of = Box::new(found);
-    post(&state, inbox, body, key, Purpose::Forward { content, of }).await
+    let of = Box::new(source(state.mailstore(), found, u64::MAX).await?);
+    post(&state, inbox, body, key, Purpose::Forward { of }).await
 }
 
-/// The first octets of a message. One that was removed meanwhile is not there.
-async fn read(mailstore: &Mailstore, found: &Found, octets: u64) -> Result<Bytes, ApiError> {
+/// A message with its first octets. One that was removed meanwhile is not there.
+async fn source(mailstore: &Mailstore, found: Found, octets: u64) -> Result<Source, ApiError> {
     let read = mailstore.read(&found.record.content, 0..octets).await?;
-    read.ok_or(ApiError::NotFound)
+    Ok(Source {
+        email_id: found.record.email_id,
+        thread_id: found.record.thread_id,
+        summary: found.summary,
+        outbound: found.outbound,
+        content: read.ok_or(ApiError::NotFound)?,
+    })
 }
 
 async fn post(
@@ -130,11 +123,13 @@ async fn post(
         let (letter, subject) = letter::read(fields)?;
         Ok((purpose.write(&author, letter, subject)?, fingerprint))
     };
-    let (prepared, fingerprint) = large::work(octets, work).await?;
-    let idempotency = key
-        .zip(fingerprint)
-        .map(|(key, fingerprint)| Idempotency { key, fingerprint });
-    let submitted = outgoing::submit(state, inbox, prepared, idempotency).await?;
+    let (written, fingerprint) = large::work(octets, work).await?;
+    let idempotency = key.zip(fingerprint).map(|(key, fingerprint)| Idempotency {
+        scope: KeyScope::Inbox,
+        key,
+        fingerprint,
+    });
+    let submitted = outgoing::submit(state, inbox, written, idempotency, Alongside::default()).await?;
     drop(turn);
     Ok(shown(&submitted))
 }
@@ -152,73 +147,39 @@ impl Purpose {
     fn target(&self) -> Option<EmailId> {
         match self {
             Self::Send => None,
-            Self::Reply { to, .. } => Some(to.found.record.email_id),
-            Self::Forward { of, .. } => Some(of.record.email_id),
+            Self::Reply { to, .. } => Some(to.email_id),
+            Self::Forward { of } => Some(of.email_id),
         }
     }
 
-    fn write(self, inbox: &InboxRecord, letter: Letter, subject: Option<String>) -> Result<Prepared, ApiError> {
-        match self {
+    fn write(self, inbox: &InboxRecord, letter: Letter, subject: Option<String>) -> Result<Written, ApiError> {
+        let (letter, context) = match self {
             Self::Send => {
                 let subject = subject.ok_or_else(|| invalid("subject is missing"))?;
-                outgoing::prepare(inbox, Letter { subject, ..letter }, Context::new_thread())
+                (Letter { subject, ..letter }, Context::new_thread())
             }
-            Self::Reply { to, all } => {
-                let (letter, context) = replying(inbox, &to, letter, all)?;
-                outgoing::prepare(inbox, letter, context)
+            Self::Reply { to, all } => (replying(inbox, &to, letter, all)?, to.answer()),
+            Self::Forward { of } => {
+                let subject = subject.unwrap_or_else(|| of.forward_subject());
+                (of.forwarded_in(Letter { subject, ..letter }), Context::new_thread())
             }
-            Self::Forward { content, of } => {
-                let letter = forwarding(&content, &of, letter, subject);
-                outgoing::prepare(inbox, letter, Context::new_thread())
-            }
-        }
+        };
+        Ok(letter.write(inbox, context)?)
     }
 }
 
 /// To whom and about what is settled by the message that is answered; Cc, Bcc and files may be added.
-fn replying(inbox: &InboxRecord, to: &Answered, letter: Letter, all: bool) -> Result<(Letter, Context), ApiError> {
-    let Answered { found, header } = to;
-    let audience = audience(inbox, &found.summary.envelope, found.outbound, all);
+fn replying(inbox: &InboxRecord, to: &Source, letter: Letter, all: bool) -> Result<Letter, ApiError> {
+    let audience = audience(inbox, &to.summary.envelope, to.outbound, all);
     if audience.to.is_empty() && audience.cc.is_empty() {
         return Err(invalid("the message names nobody to answer"));
     }
-    let letter = Letter {
+    Ok(Letter {
         to: audience.to,
         cc: audience.cc.into_iter().chain(letter.cc).collect(),
-        subject: reply_subject(&one_line(&found.summary.subject_text)),
+        subject: to.reply_subject(),
         ..letter
-    };
-    let context = Context {
-        thread: ThreadChoice::Given(found.record.thread_id),
-        answers: Some(found.record.email_id),
-        in_reply_to: found.summary.message_id.clone(),
-        references: references_for(header),
-    };
-    Ok((letter, context))
-}
-
-/// The text of the letter, then the message passed on; its files go along.
-fn forwarding(content: &Bytes, of: &Found, letter: Letter, subject: Option<String>) -> Letter {
-    let root = &of.summary.root;
-    let below = |text: &str, quoted: String, between: &str| match text.is_empty() {
-        true => quoted,
-        false => format!("{text}{between}{quoted}"),
-    };
-    let plain = letter.plain.as_deref().unwrap_or_default();
-    // Without HTML of the caller's own, its text is not there to stand above the forwarded HTML.
-    let html = letter
-        .html
-        .as_deref()
-        .map(|html| below(html, forward_html(content, root), "<br>\r\n"));
-    let mut attachments = letter.attachments;
-    attachments.extend(forward_attachments(content, root));
-    Letter {
-        subject: subject.unwrap_or_else(|| forward_subject(&one_line(&of.summary.subject_text))),
-        plain: Some(below(plain, forward_text(content, root), "\r\n\r\n")),
-        html,
-        attachments,
-        ..letter
-    }
+    })
 }
 
 fn shown(submitted: &Submitted) -> Response {

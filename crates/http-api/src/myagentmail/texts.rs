@@ -9,13 +9,13 @@ use std::collections::HashSet;
 
 /// The texts; cut if a part is longer than asked for.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    pub(super) plain: Option<String>,
-    pub(super) html: Option<String>,
+pub(crate) struct Texts {
+    pub(crate) plain: Option<String>,
+    pub(crate) html: Option<String>,
 }
 
 /// Reads the first plain and the first HTML text, each at most `limit` octets as stored.
-pub(super) async fn read(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Texts, ApiError> {
+pub(crate) async fn read(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Texts, ApiError> {
     let mut texts = Texts::default();
     if let Some(part) = first(root, b"plain") {
         let (bytes, part) = fetch(mailstore, content, part, limit).await?;

@@ -26,9 +26,15 @@ impl Scope {
         let whose = match (caller.0.kind, caller.0.inbox) {
             (KeyKind::Operator, _) => Whose::Everybody,
             (KeyKind::Inbox, Some(own)) => Whose::Inbox(own),
-            (KeyKind::Inbox | KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod, _) => {
-                Whose::Managed(caller.manager()?)
-            }
+            (
+                KeyKind::Inbox
+                | KeyKind::Tenant
+                | KeyKind::Organization
+                | KeyKind::Pod
+                | KeyKind::AgentPod
+                | KeyKind::AgentInbox,
+                _,
+            ) => Whose::Managed(caller.manager()?),
         };
         Ok(Self {
             whose,
@@ -71,7 +77,12 @@ impl Caller {
     pub(super) async fn set_up(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         match self.0.kind {
             KeyKind::Operator => Ok(state.identity().inbox(id).await?),
-            KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => self.managed(state, id).await,
+            KeyKind::Tenant
+            | KeyKind::Organization
+            | KeyKind::Pod
+            | KeyKind::Inbox
+            | KeyKind::AgentPod
+            | KeyKind::AgentInbox => self.managed(state, id).await,
         }
     }
 
@@ -79,7 +90,12 @@ impl Caller {
     pub(super) async fn asked_about(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         match self.0.kind {
             KeyKind::Operator => Ok(state.identity().inbox(id).await?),
-            KeyKind::Tenant | KeyKind::Organization | KeyKind::Pod | KeyKind::Inbox => self.readable(state, id).await,
+            KeyKind::Tenant
+            | KeyKind::Organization
+            | KeyKind::Pod
+            | KeyKind::Inbox
+            | KeyKind::AgentPod
+            | KeyKind::AgentInbox => self.readable(state, id).await,
         }
     }
 }

@@ -84,7 +84,7 @@ async fn unknown_routes_and_methods() {
         "/v1/",
         "/v1/nothing",
         "/v1/inboxes/",
-        "/v0/inboxes",
+        "/v2/inboxes",
         "/v1/inboxes/a/b/c/d",
         "/favicon.ico",
     ] {

@@ -43,6 +43,7 @@ impl Mail {
             flags: MessageFlags::default(),
             internal_date: InternalDate::utc(1_700_000_000),
             thread: ThreadChoice::Find,
+            announce: None,
         };
         self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
     }

@@ -14,19 +14,23 @@ async fn every_route_with_every_kind_of_key() {
     let inbox = api.inbox(&wk, "scout").await;
     let (id, ak) = (inbox.text("id"), inbox.text("apiKey"));
     let organization = tenant.id.parse().unwrap();
-    let am = api
-        .identity
-        .create_key(&KeyScope::Organization(organization), None)
-        .await
-        .unwrap();
-    let am = am.secret.expose().clone();
+    let pod = workspace.parse().unwrap();
+    let am = async |scope| {
+        let key = api.identity.create_key(&scope, None).await.unwrap();
+        key.secret.expose().clone()
+    };
     let none = "00000000-0000-0000-0000-000000000000";
     let keys = [
         ("sa", api.operator.clone()),
         ("tk", tenant.key.clone()),
         ("wk", wk),
         ("ak", ak),
-        ("am", am),
+        ("am", am(KeyScope::Organization(organization)).await),
+        ("am", am(KeyScope::AgentPod(organization, pod)).await),
+        (
+            "am",
+            am(KeyScope::AgentInbox(organization, pod, id.parse().unwrap())).await,
+        ),
     ];
     // Who may: the routes are called so that they find nothing to do, or change nothing.
     for (method, path, may) in [

@@ -3,22 +3,31 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use postroom_http_api::{Endpoint, Options, State, router};
+use postroom_drafts::Drafts;
+use postroom_feed::Feed;
+use postroom_http_api::{Endpoint, Options, Services, State, router};
 use postroom_identity::{Identity, KeyScope};
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
+use postroom_outgoing_http::{OutgoingHttp, Reach};
 use postroom_queue::Queue;
 use postroom_store::{MemoryStore, SharedStore};
 use postroom_types::Domain;
+use postroom_webhooks::{Hubs, Webhooks};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub(crate) struct Api {
-    router: Router,
+    pub(crate) router: Router,
+    pub(crate) store: SharedStore,
+    pub(crate) stopping: CancellationToken,
     pub(crate) identity: Arc<Identity>,
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) drafts: Arc<Drafts>,
     pub(crate) operator: String,
 }
 
@@ -56,14 +65,19 @@ impl Api {
         let key = identity.create_key(&KeyScope::Operator(operator), None).await.unwrap();
         let domain = Domain::parse("example.test").unwrap();
         let queue = postroom_queue::Options::new("mail.example.test".into(), domain);
-        let queue = Arc::new(Queue::new(store, queue));
+        let queue = Arc::new(Queue::new(Arc::clone(&store), queue));
         queue.start().await.unwrap();
-        let intake = Intake::new(
+        let intake = Arc::new(Intake::new(
             Arc::clone(&mailstore),
             Arc::clone(&identity),
             Arc::clone(&queue),
             intake,
-        );
+        ));
+        let drafts = Arc::new(Drafts::new(
+            Arc::clone(&mailstore),
+            Arc::clone(&identity),
+            Arc::clone(&intake),
+        ));
         let endpoint = |host: &str, port| Endpoint {
             host: host.into(),
             port,
@@ -71,19 +85,47 @@ impl Api {
         let options = Options {
             imap: endpoint("imap.example.test", 993),
             smtp: endpoint("smtp.example.test", 587),
+            public_url: None,
+            agent_sign_up: true,
         };
-        let state = State::new(
+        let feed = Arc::new(Feed::new(Arc::clone(&store), postroom_feed::Options::default()));
+        let hubs = Hubs::new(Arc::clone(&feed), Arc::clone(&identity), Duration::from_secs(1));
+        let http = OutgoingHttp::new(&postroom_outgoing_http::Options {
+            reach: Reach::Loopback,
+            servers: vec!["127.0.0.1:9".parse().unwrap()],
+            ..postroom_outgoing_http::Options::default()
+        })
+        .unwrap();
+        let webhooks = Arc::new(Webhooks::new(
+            Arc::clone(&store),
             Arc::clone(&identity),
-            Arc::clone(&mailstore),
-            Arc::new(intake),
-            Arc::clone(&queue),
-            options,
-        );
+            Arc::clone(&hubs),
+            http.clone(),
+            postroom_webhooks::Options::default(),
+        ));
+        let stopping = CancellationToken::new();
+        let services = Services {
+            identity: Arc::clone(&identity),
+            mailstore: Arc::clone(&mailstore),
+            intake,
+            queue: Arc::clone(&queue),
+            feed,
+            drafts: Arc::clone(&drafts),
+            hubs,
+            webhooks: Arc::clone(&webhooks),
+            outgoing_http: http,
+            stopping: stopping.clone(),
+        };
+        let state = State::new(services, options);
+        tokio::spawn(Arc::clone(&webhooks).run(Arc::new(state.clone()), stopping.clone()));
         Self {
             router: router(state),
+            store,
+            stopping,
             identity,
             mailstore,
             queue,
+            drafts,
             operator: key.secret.expose().clone(),
         }
     }
@@ -138,6 +180,13 @@ impl Api {
             key: made.text("apiKey"),
             workspace: made.text("defaultWorkspaceId"),
         }
+    }
+
+    /// An unrestricted AgentMail key of an organization.
+    pub(crate) async fn organization_key(&self, organization: &str) -> String {
+        let scope = KeyScope::Organization(organization.parse().unwrap());
+        let made = self.identity.create_key(&scope, None).await.unwrap();
+        made.secret.expose().clone()
     }
 
     /// A workspace and a key for it.

@@ -1,0 +1,54 @@
+//! The AgentMail dialect, under `/v0`.
+//!
+//! What always holds:
+//! - [`operations`] is the one table: routes, permissions, and the OpenAPI document come from it. No route is reached
+//!   but through [`call::admit`], which asks for a key, its scope and its permission.
+//! - What a key may not see is 404 (agentmail.md §5); a permission it lacks is 403 and says which.
+
+mod agent;
+mod api_keys;
+mod attachments;
+pub(crate) mod call;
+mod download;
+mod draft_body;
+mod draft_view;
+mod drafts;
+mod event_view;
+pub(crate) mod failure;
+mod fetch;
+mod hosted;
+mod inbox_view;
+mod inboxes;
+mod letter;
+mod listing;
+mod lists;
+mod message_id;
+pub(crate) mod message_view;
+mod messages;
+mod metrics;
+mod openapi;
+mod operations;
+mod organization;
+mod paging;
+mod pods;
+mod scope_inboxes;
+mod search;
+mod send;
+mod thread_merge;
+mod thread_view;
+mod threads;
+mod webhook_view;
+mod webhooks;
+mod websocket;
+pub(crate) mod wire;
+
+pub(crate) use download::{DownloadKey, routes as downloads};
+pub(crate) use openapi::document;
+
+use crate::State;
+use axum::Router;
+
+/// All routes, below `/v0`.
+pub(crate) fn routes(state: &State) -> Router<State> {
+    operations::routes(state).merge(websocket::routes())
+}

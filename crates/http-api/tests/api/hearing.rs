@@ -1,0 +1,90 @@
+//! Things that happen, and those who want to hear of them.
+
+use crate::agentmail_mail::{Agents, SPAM};
+use postroom_feed::ReceivedAs;
+use postroom_http_api::{Limits, serve};
+use postroom_mailstore::{Announce, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
+use postroom_message::summarize;
+use postroom_types::{EmailId, InternalDate, MessageFlags};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// A message that comes in and is announced.
+pub(crate) async fn receive(agents: &Agents, inbox: &str, subject: &str, received_as: ReceivedAs) -> EmailId {
+    let text = format!("From: Ann <ann@far.test>\r\nTo: {inbox}\r\nSubject: {subject}\r\n\r\nhello {subject}\r\n");
+    receive_text(agents, inbox, &text, received_as).await
+}
+
+pub(crate) async fn receive_text(agents: &Agents, inbox: &str, text: &str, received_as: ReceivedAs) -> EmailId {
+    receive_verified(agents, inbox, text, received_as, Vec::new()).await
+}
+
+/// As [`receive_text`], with a stored verdict.
+pub(crate) async fn receive_verified(
+    agents: &Agents,
+    inbox: &str,
+    text: &str,
+    received_as: ReceivedAs,
+    verdict: Vec<u8>,
+) -> EmailId {
+    let id = agents.id_of(inbox).await;
+    let record = agents.api.identity.inbox(id).await.unwrap();
+    let message = NewMessage {
+        summary: Arc::new(summarize(text.as_bytes())),
+        body: text.to_owned().into(),
+        prefix: Vec::new(),
+        origin: Origin::Received,
+        received_at: 1_790_000_000_000,
+        verdict,
+        shared_body: None,
+    };
+    let placing = Placing {
+        inbox: id,
+        mailbox: if received_as == ReceivedAs::Spam {
+            SPAM
+        } else {
+            MailboxRef::Inbox
+        },
+        email_id: EmailId::new(),
+        flags: MessageFlags::default(),
+        internal_date: InternalDate::utc(1_790_000_000),
+        thread: ThreadChoice::Find,
+        announce: Some(Announce {
+            organization: record.organization,
+            received_as,
+        }),
+    };
+    agents.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+}
+
+/// Plain mail in the first inbox.
+pub(crate) async fn hello(agents: &Agents, subject: &str) -> EmailId {
+    receive(agents, &agents.inbox, subject, ReceivedAs::Plain).await
+}
+
+/// Mail that goes out.
+pub(crate) async fn send(agents: &Agents, subject: &str) {
+    let body = json!({ "to": ["bob@far.test"], "subject": subject, "text": "hello" });
+    let sent = agents.api.post(&agents.path("messages/send"), &agents.key, body).await;
+    sent.expect(axum::http::StatusCode::OK);
+}
+
+/// The API on a socket.
+pub(crate) async fn listen(agents: &Agents) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = agents.api.router.clone();
+    tokio::spawn(serve(listener, router, Limits::default(), agents.api.stopping.clone()));
+    address
+}
+
+/// The type of an event, and the subject or message it is about.
+pub(crate) fn gist(event: &Value) -> (String, String) {
+    let about = event["message"]["subject"]
+        .as_str()
+        .or(event["send"]["recipients"][0].as_str());
+    let event_type = event["event_type"].as_str().unwrap_or_default();
+    (event_type.to_owned(), about.unwrap_or_default().to_owned())
+}
