@@ -9,8 +9,8 @@ use postroom_types::Piece;
 use postroom_wire::Action;
 use std::collections::VecDeque;
 
-/// A buffer of this size is sent off.
-const SEND_OCTETS: usize = 32 << 10;
+/// A buffer of this size is sent off. Those of 64 KiB and more make the allocator tidy up each time one is freed.
+const SEND_OCTETS: usize = 48 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Output {

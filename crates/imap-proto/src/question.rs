@@ -6,9 +6,10 @@
 
 use postroom_types::{
     EmailId, Envelope, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, SearchKey, SortKey,
-    SpecialUse, ThreadAlgorithm, ThreadId, Threads, Uid, UidValidity,
+    SpecialUse, Summary, ThreadAlgorithm, ThreadId, Threads, Uid, UidValidity,
 };
 use postroom_wire::Credentials;
+use std::fmt;
 use std::sync::Arc;
 
 /// Most UIDs in one [`Question::Store`] or [`Question::Expunge`], and in a [`Question::Fetch`] that opens messages.
@@ -461,6 +462,25 @@ pub enum SectionData {
     UnknownEncoding,
 }
 
+/// What ENVELOPE, BODY and BODYSTRUCTURE tell of a message, decoded when it is written: an answer of hundreds of messages
+/// holds them as they are stored.
+pub trait Summarized: fmt::Debug + Send + Sync {
+    /// The fields of ENVELOPE.
+    fn envelope(&self) -> Envelope;
+    /// The tree of parts.
+    fn root(&self) -> Part;
+}
+
+impl Summarized for Summary {
+    fn envelope(&self) -> Envelope {
+        self.envelope.clone()
+    }
+
+    fn root(&self) -> Part {
+        self.root.clone()
+    }
+}
+
 /// Data of one message.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -481,7 +501,7 @@ pub struct Fetched {
     /// Its conversation.
     pub thread_id: ThreadId,
     /// Envelope and structure, if asked.
-    pub summary: Option<Box<(Envelope, Part)>>,
+    pub summary: Option<Arc<dyn Summarized>>,
     /// One for each section asked, in order.
     pub sections: Vec<SectionData>,
     /// SAVEDATE, seconds since 1970 UTC, if asked; `None` is NIL: not known.
@@ -497,6 +517,8 @@ pub struct FetchedPiece {
     pub messages: Vec<Fetched>,
     /// How many of those asked for are gone.
     pub gone: usize,
+    /// The last of those asked for, if the answer is large enough without them: they are asked for again.
+    pub left: Vec<Uid>,
 }
 
 /// The answer to a piece of STORE.

@@ -65,7 +65,11 @@ impl Outside {
                 let there = uids.into_iter().filter(|uid| self.mailbox.contains(&uid.get()));
                 let messages: Vec<Fetched> = there.map(fetched).collect();
                 let gone = asked - messages.len();
-                Answer::Fetched(Ok(FetchedPiece { messages, gone }))
+                Answer::Fetched(Ok(FetchedPiece {
+                    messages,
+                    gone,
+                    left: Vec::new(),
+                }))
             }
             other => panic!("not asked in this test: {other:?}"),
         }

@@ -93,6 +93,7 @@ fn answer(question: Question) -> Answer {
                 })
                 .collect(),
             gone: 0,
+            left: Vec::new(),
         })),
         Question::Store { uids, change, .. } => Answer::Stored(Ok(Stored {
             now: uids

@@ -185,7 +185,8 @@ impl Answerer for Session {
                 }
                 self.awake = true;
             }
-            match self.look().await {
+            // In a box: an idle session owns no room for it.
+            match Box::pin(self.look()).await {
                 Some(news) if is_empty(&news) => {}
                 Some(news) => return news,
                 None => tokio::time::sleep(RETRY).await,

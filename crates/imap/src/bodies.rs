@@ -9,6 +9,7 @@ use crate::fault::of_mail;
 use crate::fetch::Source;
 use crate::room::{Need, Room};
 use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, is_whole, partial};
+use crate::share::ANSWER_OCTETS;
 use crate::transfer::Encoding;
 use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
 use postroom_mailstore::Content;
@@ -16,8 +17,6 @@ use postroom_types::{BlobSpan, Part, Piece, pieces_octets};
 
 /// Bodies up to this size are read together with those of other messages.
 const SMALL_OCTETS: u64 = 64 << 10;
-/// What the small bodies of one answer have together at most.
-const SMALL_OCTETS_OF_PIECE: u64 = 1 << 20;
 
 /// A section whose octets have to be worked on.
 struct Job {
@@ -43,10 +42,13 @@ impl Session {
         let mut jobs = Vec::new();
         for (index, (message, source)) in messages.iter_mut().zip(sources).enumerate() {
             let Some(content) = &source.content else { continue };
-            let root = source.summary.as_ref().map(|summary| &summary.root);
+            let root = match &source.summary {
+                Some(summary) if !sections.iter().all(is_whole) => Some(summary.root().map_err(|e| of_mail(&e))?),
+                _ => None,
+            };
             message.sections.reserve_exact(sections.len());
             for section in sections {
-                let (data, work) = locate(content, root, section);
+                let (data, work) = locate(content, root.as_ref(), section);
                 jobs.extend(work.map(|work| Job {
                     message: index,
                     section: message.sections.len(),
@@ -69,7 +71,7 @@ impl Session {
 
     /// Reads the small pieces of all messages in one call; large ones are streamed when their turn comes.
     async fn read_small(&self, messages: &mut [Fetched]) -> Result<(), Fault> {
-        let mut left = SMALL_OCTETS_OF_PIECE;
+        let mut left = ANSWER_OCTETS;
         let (mut spans, mut places) = (Vec::new(), Vec::new());
         for data in messages.iter_mut().flat_map(|message| &mut message.sections) {
             let SectionData::Octets(pieces) = data else { continue };

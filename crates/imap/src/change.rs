@@ -7,20 +7,8 @@ use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::selected::{SelectedMailbox, flags_now};
 use postroom_imap_proto::{ChangeMode, Copied, Fault, FlagChange, Stored};
-use postroom_mailstore::{FlagMode, FlagsAt, MessageState, Stored as Done};
-use postroom_types::{Keyword, MessageFlags, ModSeq, Uid};
-
-/// Labels of the API that are seen in other ways over IMAP; no keyword may be called so.
-const SYSTEM_LABELS: [&str; 8] = [
-    "sent",
-    "received",
-    "spam",
-    "trash",
-    "blocked",
-    "draft",
-    "unread",
-    "unauthenticated",
-];
+use postroom_mailstore::{FlagMode, FlagsAt, MessageState, Stored as Done, is_reserved_keyword};
+use postroom_types::{MessageFlags, ModSeq, Uid};
 
 /// Flags that became at this modseq what the client knows they are.
 #[derive(Debug)]
@@ -98,12 +86,7 @@ impl Session {
 
     /// Refuses keywords that would be taken for labels of ours.
     pub(crate) fn check_keywords(flags: &MessageFlags) -> Result<(), Fault> {
-        let is_label = |keyword: &Keyword| {
-            SYSTEM_LABELS
-                .iter()
-                .any(|label| keyword.as_str().eq_ignore_ascii_case(label))
-        };
-        if flags.keywords.iter().any(is_label) {
+        if flags.keywords.iter().any(is_reserved_keyword) {
             Err(Fault::Cannot)
         } else {
             Ok(())

@@ -3,9 +3,11 @@
 use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::section::is_whole;
-use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange};
-use postroom_mailstore::{Content, MessageState, Meta, SharedMailbox};
-use postroom_types::{EmailId, Flag, Flags, MessageFlags, ModSeq, Summary, ThreadId, Uid};
+use crate::share::Share;
+use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange, Summarized};
+use postroom_mailstore::{Content, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
+use postroom_types::{EmailId, Envelope, Flag, Flags, MessageFlags, ModSeq, Part, ThreadId, Uid};
+use std::sync::Arc;
 
 /// A message that is asked for, as it is now.
 struct Wanted {
@@ -20,7 +22,7 @@ pub(crate) struct Source {
     pub(crate) email_id: EmailId,
     pub(crate) thread_id: ThreadId,
     /// If asked for.
-    pub(crate) summary: Option<Summary>,
+    pub(crate) summary: Option<StoredSummary>,
     /// If asked for.
     pub(crate) content: Option<Content>,
 }
@@ -53,12 +55,18 @@ impl Session {
         let shared = self.fresh().await?;
         let mut gone = 0;
         let mut wanted = Vec::with_capacity(uids.len());
-        for (uid, state) in uids.iter().zip(shared.states(uids)) {
+        let mut left = Vec::new();
+        let mut share = Share::of(items);
+        for (index, state) in shared.states(uids).into_iter().enumerate() {
             match state {
                 None => gone += 1,
                 Some(state) if changed_since.is_some_and(|since| state.modseq <= since) => {}
+                Some(state) if !share.take(state.size_octets) => {
+                    left = uids[index..].to_vec();
+                    break;
+                }
                 Some(state) => wanted.push(Wanted {
-                    uid: *uid,
+                    uid: uids[index],
                     state,
                     seen_now: false,
                 }),
@@ -69,7 +77,7 @@ impl Session {
         }
         if items.is_light() {
             let messages = wanted.into_iter().map(|message| message.told(items)).collect();
-            return Ok(FetchedPiece { messages, gone });
+            return Ok(FetchedPiece { messages, gone, left });
         }
         let sources = self.sources(&shared, &wanted, Needs::of(items)).await?;
         let mut messages = Vec::with_capacity(wanted.len());
@@ -85,9 +93,9 @@ impl Session {
         }
         self.read_sections(&mut messages, &kept, &items.sections).await?;
         for (message, source) in messages.iter_mut().zip(kept) {
-            add_source(message, source, items);
+            add_source(message, source, items).map_err(|e| of_mail(&e))?;
         }
-        Ok(FetchedPiece { messages, gone })
+        Ok(FetchedPiece { messages, gone, left })
     }
 
     /// Sets `\Seen` where it is not set, and notes where that was.
@@ -126,8 +134,12 @@ impl Session {
         let inbox = self.inbox()?;
         let mailstore = &self.service.mailstore;
         let uids: Vec<Uid> = wanted.iter().map(|message| message.uid).collect();
-        let mut sources = if needs.summary || needs.thread {
-            let metas = mailstore.metadata(inbox, shared.id(), &uids, needs.summary).await;
+        let mut sources = if needs.summary {
+            let metas = mailstore.stored_metadata(inbox, shared.id(), &uids).await;
+            let metas = metas.map_err(|e| of_mail(&e))?;
+            metas.into_iter().map(of_stored).collect()
+        } else if needs.thread {
+            let metas = mailstore.metadata(inbox, shared.id(), &uids, false).await;
             let metas = metas.map_err(|e| of_mail(&e))?;
             metas.into_iter().map(of_meta).collect()
         } else {
@@ -151,11 +163,21 @@ impl Session {
     }
 }
 
+fn of_stored(meta: StoredMeta) -> (Uid, Source) {
+    let source = Source {
+        email_id: meta.email_id,
+        thread_id: meta.thread_id,
+        summary: Some(meta.summary),
+        content: None,
+    };
+    (meta.uid, source)
+}
+
 fn of_meta(meta: Meta) -> (Uid, Source) {
     let source = Source {
         email_id: meta.email_id,
         thread_id: meta.thread_id,
-        summary: meta.summary,
+        summary: None,
         content: None,
     };
     (meta.uid, source)
@@ -178,7 +200,7 @@ fn ghost(shared: &SharedMailbox, uid: Uid) -> Option<Source> {
     Some(Source {
         email_id: ghost.meta.email_id,
         thread_id: ghost.meta.thread_id,
-        summary: ghost.meta.summary.clone(),
+        summary: ghost.meta.summary.as_ref().map(StoredSummary::of),
         content: Some(ghost.content.clone()),
     })
 }
@@ -205,14 +227,34 @@ impl Wanted {
     }
 }
 
-fn add_source(message: &mut Fetched, source: Source, items: &FetchItems) {
+fn add_source(message: &mut Fetched, source: Source, items: &FetchItems) -> Result<(), MailError> {
     message.email_id = source.email_id;
     message.thread_id = source.thread_id;
-    let Some(summary) = source.summary else { return };
+    let Some(summary) = source.summary else { return Ok(()) };
     if items.preview {
-        message.preview = Some(summary.preview);
+        message.preview = Some(summary.read()?.preview);
     }
     if items.summary {
-        message.summary = Some(Box::new((summary.envelope, summary.root)));
+        message.summary = Some(Arc::new(Told(summary)));
     }
+    Ok(())
+}
+
+/// A summary for the machine. One that cannot be read is told as empty: it does not hide the other messages.
+#[derive(Debug)]
+struct Told(StoredSummary);
+
+impl Summarized for Told {
+    fn envelope(&self) -> Envelope {
+        self.0.envelope().unwrap_or_else(unreadable)
+    }
+
+    fn root(&self) -> Part {
+        self.0.root().unwrap_or_else(unreadable)
+    }
+}
+
+fn unreadable<T: Default>(error: MailError) -> T {
+    tracing::error!(%error, "cannot read a summary");
+    T::default()
 }

@@ -20,6 +20,7 @@ mod search;
 mod section;
 mod selected;
 mod service;
+mod share;
 mod transfer;
 mod url;
 mod watch;

@@ -44,6 +44,9 @@ pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// A future that takes its room only when it is needed.
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Why a conversation stopped.
 pub(crate) enum Stop {
     Close,
@@ -82,29 +85,35 @@ impl<A: Answerer> Session<A> {
     }
 
     /// Serves a connection that began in clear; `tls` is for STARTTLS.
-    pub(crate) async fn serve_plain(
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+    pub(crate) fn serve_plain(
         mut self,
         mut tcp: TcpStream,
         tls: Option<TlsConfig>,
         handshake_timeout: Duration,
-    ) -> io::Result<()> {
-        match (self.converse(&mut tcp).await?, tls) {
-            (Stop::StartTls, Some(tls)) => {
-                let stream = handshake(&tls, tcp, handshake_timeout, &self.shutdown).await?;
-                self.serve_tls(stream).await
+    ) -> impl Future<Output = io::Result<()>> + Send {
+        async move {
+            match (self.converse(&mut tcp).await?, tls) {
+                (Stop::StartTls, Some(tls)) => {
+                    let stream = handshake(&tls, tcp, handshake_timeout, &self.shutdown).await?;
+                    Box::pin(self.serve_tls(stream)).await
+                }
+                (Stop::Compress(unread), _) => self.serve_compressed(tcp, unread).await,
+                (Stop::StartTls | Stop::Close, _) => farewell(tcp).await,
             }
-            (Stop::Compress(unread), _) => self.serve_compressed(tcp, unread).await,
-            (Stop::StartTls | Stop::Close, _) => farewell(tcp).await,
         }
     }
 
     /// Serves a connection whose handshake is done.
-    pub(crate) async fn serve_tls(mut self, mut stream: TlsStream<TcpStream>) -> io::Result<()> {
-        let binding = channel_binding(stream.get_ref().1);
-        self.machine.handle(Input::TlsUp(binding), now());
-        match self.converse(&mut stream).await? {
-            Stop::Compress(unread) => self.serve_compressed(stream, unread).await,
-            Stop::StartTls | Stop::Close => farewell(stream).await,
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+    pub(crate) fn serve_tls(mut self, mut stream: TlsStream<TcpStream>) -> impl Future<Output = io::Result<()>> + Send {
+        async move {
+            let binding = channel_binding(stream.get_ref().1);
+            self.machine.handle(Input::TlsUp(binding), now());
+            match self.converse(&mut stream).await? {
+                Stop::Compress(unread) => self.serve_compressed(stream, unread).await,
+                Stop::StartTls | Stop::Close => farewell(stream).await,
+            }
         }
     }
 
@@ -114,7 +123,7 @@ impl<A: Answerer> Session<A> {
         mut self,
         stream: S,
         unread: Bytes,
-    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'a>>
+    ) -> BoxFuture<'a, io::Result<()>>
     where
         A: 'a,
     {
@@ -140,7 +149,7 @@ impl<A: Answerer> Session<A> {
             match action {
                 Action::Send(bytes) => self.send(stream, &bytes).await?,
                 Action::Ask(question) => self.ask(question).await,
-                Action::Body(chunk) => self.answerer.body(chunk).await,
+                Action::Body(chunk) => Box::pin(self.answerer.body(chunk)).await,
                 Action::BodyEnd => self.answerer.body_end().await,
                 Action::SendBlob(span) => self.send_blob(stream, span).await?,
                 Action::StartTls => {
@@ -162,8 +171,8 @@ impl<A: Answerer> Session<A> {
     }
 
     async fn ask(&mut self, question: <A::Machine as Machine>::Question) {
-        let answer = self.answerer.answer(question);
-        let mut answer = std::pin::pin!(answer);
+        // In a box, as are other long things that most sessions never do or do once: they idle, and own no room for them.
+        let mut answer = Box::pin(self.answerer.answer(question));
         let answer = loop {
             tokio::select! {
                 answer = &mut answer => break answer,
@@ -267,16 +276,19 @@ impl<A: Answerer> Session<A> {
 }
 
 /// Negotiates TLS; a shutdown does not wait for that.
-pub(crate) async fn handshake(
+pub(crate) fn handshake<'a>(
     tls: &TlsConfig,
     tcp: TcpStream,
     limit: Duration,
-    shutdown: &CancellationToken,
-) -> io::Result<TlsStream<TcpStream>> {
-    tokio::select! {
-        () = shutdown.cancelled() => Err(io::ErrorKind::Interrupted.into()),
-        stream = timeout(limit, tls.acceptor().accept(tcp)) => stream?,
-    }
+    shutdown: &'a CancellationToken,
+) -> BoxFuture<'a, io::Result<TlsStream<TcpStream>>> {
+    let accepted = timeout(limit, tls.acceptor().accept(tcp));
+    Box::pin(async move {
+        tokio::select! {
+            () = shutdown.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            stream = accepted => stream?,
+        }
+    })
 }
 
 /// What binds a login to this connection (RFC 9266 §4.2), for TLS 1.3 only: with TLS 1.2 it would be safe only with
@@ -316,19 +328,21 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8], limit: Durat
 }
 
 /// Closes our half and lets the peer read our last words.
-async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
-    let (limit, mut octets) = FAREWELL;
-    let _ = timeout(limit, async {
-        stream.shutdown().await?;
-        let mut ignored = [0; 1024];
-        while octets > 0 {
-            match stream.read(&mut ignored).await? {
-                0 => break,
-                count => octets = octets.saturating_sub(count),
+fn farewell<'a, S: AsyncRead + AsyncWrite + Unpin + Send + 'a>(mut stream: S) -> BoxFuture<'a, io::Result<()>> {
+    Box::pin(async move {
+        let (limit, mut octets) = FAREWELL;
+        let _ = timeout(limit, async {
+            stream.shutdown().await?;
+            let mut ignored = [0; 1024];
+            while octets > 0 {
+                match stream.read(&mut ignored).await? {
+                    0 => break,
+                    count => octets = octets.saturating_sub(count),
+                }
             }
-        }
-        io::Result::Ok(())
+            io::Result::Ok(())
+        })
+        .await;
+        Ok(())
     })
-    .await;
-    Ok(())
 }

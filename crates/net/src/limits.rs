@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Bounds of one listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time. Default 4,096: with TLS each costs about 20 KiB when idle.
+    /// Connections at one time. Default 4,096: with TLS each costs about 12 KiB when idle.
     pub connections: usize,
     /// Connections at one time from one IPv4 address or one IPv6 /64. Default 100.
     pub per_address: usize,

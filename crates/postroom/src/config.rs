@@ -8,6 +8,7 @@ mod tests;
 mod values;
 
 use postroom_intake::SaveSent;
+use postroom_outgoing_http::Reach;
 use postroom_types::Domain;
 use reader::{Reader, boolean, list, number, octets, text};
 use secret::credential;
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) outbound: Outbound,
     /// Whether what is submitted over SMTP is also put into Sent.
     pub(crate) save_sent: SaveSent,
+    /// Where webhooks may go.
+    pub(crate) webhooks: Reach,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
 }
@@ -105,6 +108,8 @@ pub(crate) struct Limits {
     pub(crate) connections_per_address: usize,
     pub(crate) deleted_keep_days: u64,
     pub(crate) organization_key_login: bool,
+    /// Whether agents may sign themselves up.
+    pub(crate) agent_sign_up: bool,
     /// Of one inbox in a day; 0 is without limit.
     pub(crate) daily_messages: u32,
     /// Of one inbox in a day; 0 is without limit.
@@ -200,6 +205,10 @@ impl Config {
             save_sent: reader.take("save_sent", SaveSent::Auto, "\"auto\"", |value| {
                 word(value, &[("auto", SaveSent::Auto), ("never", SaveSent::Never)])
             }),
+            webhooks: reader.take("webhooks.allow_private", Reach::Public, "false", |value| {
+                let private = boolean(value)?;
+                Ok(if private { Reach::Everywhere } else { Reach::Public })
+            }),
             limits: Limits::read(reader),
             log: Log {
                 filter: reader.take("log.filter", "info".to_owned(), "\"info\"", text),
@@ -258,6 +267,7 @@ impl Limits {
             connections_per_address: 20_000,
             deleted_keep_days: 7,
             organization_key_login: true,
+            agent_sign_up: true,
             daily_messages: 0,
             daily_new_recipients: 0,
             automated_turns: 8,
@@ -330,6 +340,7 @@ impl Limits {
             connections_per_address: reader.take("limits.connections_per_address", 64, "64", count),
             deleted_keep_days: reader.take("limits.deleted_keep_days", 7, "7", number),
             organization_key_login: reader.take("limits.organization_key_login", true, "true", boolean),
+            agent_sign_up: reader.take("limits.agent_sign_up", false, "false", boolean),
             daily_messages: reader.take("limits.daily_messages", 1000, "1000", number_u32),
             daily_new_recipients: reader.take("limits.daily_new_recipients", 200, "200", number_u32),
             automated_turns: reader.take("limits.automated_turns", 8, "8", number_u32),

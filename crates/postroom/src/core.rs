@@ -3,14 +3,18 @@
 use crate::Outcome;
 use crate::certificates::write_private;
 use crate::config::{Config, Limits};
+use postroom_drafts::Drafts;
+use postroom_feed::Feed;
 use postroom_identity::{Identity, KeyScope};
 use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
+use postroom_outgoing_http::OutgoingHttp;
 use postroom_queue::Queue;
 use postroom_store::SharedStore;
 use postroom_store_sled::{Progress, SledStore};
 use postroom_types::{Domain, OrganizationId};
+use postroom_webhooks::{Hubs, Webhooks};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +32,11 @@ pub(crate) struct Core {
     pub(crate) identity: Arc<Identity>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) drafts: Arc<Drafts>,
+    pub(crate) hubs: Arc<Hubs>,
+    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) outgoing_http: OutgoingHttp,
     pub(crate) verifier: Verifier,
     pub(crate) spooler: Spooler,
 }
@@ -62,6 +71,7 @@ impl Core {
             ensure_operator_key(&identity, operator.organization, &config.data_dir).await?;
         }
         let outbound = &config.outbound;
+        let feed = Arc::new(Feed::new(Arc::clone(&shared), postroom_feed::Options::default()));
         let queue = Arc::new(Queue::new(
             shared,
             postroom_queue::Options {
@@ -74,6 +84,20 @@ impl Core {
             },
         ));
         queue.start().await?;
+        let webhook_options = postroom_webhooks::Options::default();
+        let hubs = Hubs::new(Arc::clone(&feed), Arc::clone(&identity), webhook_options.poll);
+        let outgoing_http = OutgoingHttp::new(&postroom_outgoing_http::Options {
+            reach: config.webhooks,
+            servers: config.dns.servers.clone(),
+            ..postroom_outgoing_http::Options::default()
+        })?;
+        let webhooks = Webhooks::new(
+            store.clone(),
+            Arc::clone(&identity),
+            Arc::clone(&hubs),
+            outgoing_http.clone(),
+            webhook_options,
+        );
         let limits = &config.limits;
         let intake = postroom_intake::Options {
             hostname: config.hostname.clone(),
@@ -83,15 +107,24 @@ impl Core {
             save_sent: config.save_sent,
             ..postroom_intake::Options::default()
         };
-        let intake = Intake::new(
+        let intake = Arc::new(Intake::new(
             Arc::clone(&mailstore),
             Arc::clone(&identity),
             Arc::clone(&queue),
             intake,
-        );
+        ));
         Ok(Self {
             queue,
-            intake: Arc::new(intake),
+            drafts: Arc::new(Drafts::new(
+                Arc::clone(&mailstore),
+                Arc::clone(&identity),
+                Arc::clone(&intake),
+            )),
+            intake,
+            feed,
+            hubs,
+            webhooks: Arc::new(webhooks),
+            outgoing_http,
             verifier: if config.dns.verify {
                 Verifier::dns(&config.dns.servers)?
             } else {

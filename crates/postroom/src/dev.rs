@@ -8,6 +8,7 @@ use crate::core::Mode;
 use crate::server::Server;
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, KeyScope};
 use postroom_intake::SaveSent;
+use postroom_outgoing_http::Reach;
 use postroom_types::Domain;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -105,6 +106,7 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
             ..Outbound::default()
         },
         save_sent: SaveSent::Auto,
+        webhooks: Reach::Loopback,
         limits: Limits::dev(),
         log: Log {
             filter: "info".into(),
@@ -172,15 +174,15 @@ impl Remembered {
             .create_key(&KeyScope::Organization(organization), Some("dev"))
             .await?;
         let wanted = CreateInbox {
-            organization,
-            pod: None,
-            restrict_to_pod: false,
             username: Some("agent".into()),
-            domain: None,
-            display_name: None,
-            strict: false,
+            ..CreateInbox::new(organization)
         };
-        let CreateOutcome::Created { inbox, password, .. } = identity.create_inbox(&wanted).await? else {
+        let CreateOutcome::Created {
+            inbox,
+            password: Some(password),
+            ..
+        } = identity.create_inbox(&wanted).await?
+        else {
             return Err("the first inbox could not be made".into());
         };
         let remembered = Self {

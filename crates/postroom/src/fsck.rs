@@ -1,11 +1,12 @@
 //! `postroom fsck`: checks the data of a server that is not running.
 //!
-//! From the bottom up: the journal, the index made of it, the bodies; then what each inbox, the accounts and the queue
-//! keep twice. Nothing is repaired, but what a start does anyway; `--rebuild-index` makes the index anew.
+//! From the bottom up: the journal, the index made of it, the bodies; then what each inbox, the accounts, the feed and the
+//! queue keep twice. Nothing is repaired, but what a start does anyway; `--rebuild-index` makes the index anew.
 
 use crate::Outcome;
 use crate::cli::FsckArgs;
 use crate::progress::Bar;
+use postroom_feed::Feed;
 use postroom_identity::Identity;
 use postroom_mailstore::{MailError, Mailstore};
 use postroom_queue::Queue;
@@ -138,6 +139,10 @@ impl Report {
         self.accounts(&shared, &mailstore, inboxes).await?;
         // Neither is asked for anything that depends on the domain.
         let domain = Domain::parse("localhost.localdomain")?;
+        let feed = Feed::new(Arc::clone(&shared), postroom_feed::Options::default());
+        let found = feed.check_consistency().await?;
+        self.problems
+            .extend(found.into_iter().map(|problem| format!("feed: {problem}")));
         let queue = Queue::new(shared, postroom_queue::Options::new(domain.to_string(), domain));
         let found = queue.check_consistency().await?;
         self.problems

@@ -107,6 +107,8 @@ impl Server {
         server.serve_http(take_over(doors.http).await?, https, &core, &config)?;
         server.deliver(&core, &config)?;
         let keep = Duration::from_secs(config.limits.deleted_keep_days.saturating_mul(86_400));
+        let (drafts, shutdown) = (Arc::clone(&core.drafts), server.shutdown.clone());
+        server.tasks.spawn(async move { drafts.run(shutdown).await });
         let upkeep = upkeep::run(core, keep);
         server
             .tasks

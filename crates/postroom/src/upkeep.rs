@@ -25,6 +25,9 @@ pub(crate) async fn run(core: Core, keep: Duration) {
         if let Err(error) = tidy_queue(&core).await {
             tracing::warn!(%error, "cannot trim the history of the queue");
         }
+        if let Err(error) = tidy_feed(&core).await {
+            tracing::warn!(%error, "cannot trim the feed");
+        }
         if let Err(error) = tidy_intake(&core).await {
             tracing::warn!(%error, "cannot trim what intake counts");
         }
@@ -42,6 +45,13 @@ async fn tidy_queue(core: &Core) -> Result<(), postroom_queue::QueueError> {
 
 async fn tidy_intake(core: &Core) -> Result<(), postroom_store::StoreError> {
     while !core.intake.maintain(BUDGET).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+async fn tidy_feed(core: &Core) -> Result<(), postroom_feed::FeedError> {
+    while !core.feed.maintain(BUDGET).await? {
         tokio::task::yield_now().await;
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::blobs::{Bodies, INLINE_OCTETS, INLINE_OCTETS_OF_COMMIT, OwnBody};
 use crate::committer::{Order, Request};
 use crate::error::Trouble;
 use crate::files::free_octets;
-use crate::index::Index;
+use crate::index::{Index, Location};
 use crate::{SledStore, lock};
 use bytes::Bytes;
 use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits};
@@ -32,9 +32,8 @@ impl Store for SledStore {
                 return Ok(values);
             }
             drop(index);
-            let keys = keys.to_vec();
-            self.read(move |index, _| keys.iter().map(|key| index.get(key)).collect())
-                .await
+            let keys = Joined::of(keys);
+            self.read(move |index, _| index.get_many(keys.iter())).await
         })
     }
 
@@ -50,7 +49,7 @@ impl Store for SledStore {
     }
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        Box::pin(self.read(move |index, bodies| read_blob(index, bodies, id, &range)))
+        Box::pin(self.read(move |index, bodies| read_blob(index, bodies, id, index.location(id)?, &range)))
     }
 
     /// One visit to a blocking thread for all of them: that costs more than reading a small body.
@@ -60,9 +59,10 @@ impl Store for SledStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
         let wanted = wanted.to_vec();
         Box::pin(self.read(move |index, bodies| {
-            wanted
-                .iter()
-                .map(|(id, range)| read_blob(index, bodies, *id, range))
+            let locations = index.locations(wanted.iter().map(|(id, _)| *id))?;
+            let located = wanted.iter().zip(locations);
+            located
+                .map(|((id, range), location)| read_blob(index, bodies, *id, location, range))
                 .collect()
         }))
     }
@@ -80,8 +80,41 @@ impl Store for SledStore {
     }
 }
 
-fn read_blob(index: &Index, bodies: &Bodies, id: BlobId, range: &Range<u64>) -> Result<Option<Bytes>, StoreError> {
-    let mut location = index.location(id)?;
+/// Keys in one piece of memory, on their way to another thread.
+struct Joined {
+    octets: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Joined {
+    fn of(keys: &[Key]) -> Self {
+        let mut joined = Self {
+            octets: Vec::with_capacity(keys.iter().map(Vec::len).sum()),
+            ends: Vec::with_capacity(keys.len()),
+        };
+        for key in keys {
+            joined.octets.extend_from_slice(key);
+            joined.ends.push(joined.octets.len());
+        }
+        joined
+    }
+
+    fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends
+            .iter()
+            .map(move |end| &self.octets[std::mem::replace(&mut start, *end)..*end])
+    }
+}
+
+fn read_blob(
+    index: &Index,
+    bodies: &Bodies,
+    id: BlobId,
+    mut location: Option<Location>,
+    range: &Range<u64>,
+) -> Result<Option<Bytes>, StoreError> {
     loop {
         let Some(place) = location else { return Ok(None) };
         let found = bodies.read(id, &place, range.clone());

@@ -8,6 +8,7 @@
 
 mod location;
 mod upkeep;
+mod walk;
 
 pub(crate) use location::{At, Location};
 pub(crate) use upkeep::{BlobRow, RawRow, blob_of_row};
@@ -22,6 +23,7 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use walk::Walk;
 
 /// Keys of the users, after this octet.
 const USER: u8 = b'k';
@@ -40,6 +42,8 @@ const STORE: &[u8] = b"meta/store";
 
 /// Writes that become visible together in a commit that is larger.
 const SLICE: usize = 1000;
+/// So many values asked for at once are not kept in memory: they would push out what is asked for again and again.
+const MANY: usize = 32;
 /// Most pairs and octets of one page.
 const PAGE_PAIRS: usize = 1000;
 const PAGE_OCTETS: usize = 512 * 1024;
@@ -124,6 +128,26 @@ impl Index {
         Ok(value)
     }
 
+    /// The values of several keys, in their order.
+    pub(crate) fn get_many<'a>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Result<Vec<Option<Value>>, StoreError> {
+        let mut values = Vec::with_capacity(keys.len());
+        if keys.len() < MANY {
+            for key in keys {
+                values.push(self.get(key)?);
+            }
+            return Ok(values);
+        }
+        let mut walk = Walk::new(&self.db, USER);
+        for key in keys {
+            let row = walk.find(key).map_err(index_error)?;
+            values.push(row.map(|row| row.to_vec()));
+        }
+        Ok(values)
+    }
+
     pub(crate) fn page(&self, low: &[u8], high: &[u8], reverse: bool, limit: usize) -> Result<Page, StoreError> {
         if low >= high {
             return Ok(Page::default());
@@ -154,6 +178,17 @@ impl Index {
         Ok(self.blob_row(id)?.map(|(location, _)| location))
     }
 
+    /// Where blobs are, in the order of the ids.
+    pub(crate) fn locations(&self, ids: impl Iterator<Item = BlobId>) -> Result<Vec<Option<Location>>, StoreError> {
+        let mut walk = Walk::new(&self.db, BLOB);
+        let location = |id: BlobId| {
+            let row = walk.find(&id.0).map_err(index_error)?;
+            row.map(|row| location_of(&row).map(|(location, _)| location))
+                .transpose()
+        };
+        ids.map(location).collect()
+    }
+
     /// Whose keys keep a blob alive; `None` if there is no such blob.
     pub(crate) fn witnesses(&self, id: BlobId) -> Result<Option<Vec<Key>>, StoreError> {
         let Some((_, first)) = self.blob_row(id)? else {
@@ -169,7 +204,7 @@ impl Index {
 
     fn blob_row(&self, id: BlobId) -> Result<Option<(Location, Key)>, StoreError> {
         let row = self.db.get(prefixed(BLOB, &id.0)).map_err(index_error)?;
-        row.map(|row| decode_location(&row).ok_or_else(|| corrupt("blob row")))
+        row.map(|row| location_of(&row).map(|(location, witness)| (location, witness.to_vec())))
             .transpose()
     }
 
@@ -263,6 +298,10 @@ fn batch(ops: &[Op], file: Lsn, bodies_at: u64) -> sled::Batch {
         }
     }
     batch
+}
+
+fn location_of(row: &[u8]) -> Result<(Location, &[u8]), StoreError> {
+    decode_location(row).ok_or_else(|| corrupt("blob row"))
 }
 
 fn witness_key(id: BlobId, witness: &[u8]) -> Key {

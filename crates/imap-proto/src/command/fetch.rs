@@ -5,19 +5,12 @@ use super::resync::ask_vanished;
 use crate::grammar::fetch_items::{FetchSpec, Item};
 use crate::grammar::sequence_set::UidRanges;
 use crate::grammar::{Bad, Parsed, Scanner};
-use crate::question::{Answer, Fault, FetchItems, LIGHT_PIECE, PIECE, Question, Section, SectionText};
+use crate::question::{Answer, Fault, FetchItems, LIGHT_PIECE, PIECE, Question};
 use crate::response::fetch::write_fetched;
 use crate::response::flags::announce_keywords;
 use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
 use crate::view::Pieces;
-use postroom_types::ModSeq;
-
-/// Sections in one piece, over all its messages: only small ones are held in memory, and of these not many octets.
-const SECTIONS_IN_PIECE: usize = 128;
-/// The same if header fields are chosen: what was chosen is held until it is sent.
-const CHOSEN_IN_PIECE: usize = 32;
-/// Messages in one piece, when envelopes or structures are asked: those of hostile mail are large.
-const PIECE_WITH_SUMMARIES: usize = 50;
+use postroom_types::{ModSeq, Uid};
 
 pub(super) fn fetch(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -110,6 +103,8 @@ impl Modifiers {
 /// A FETCH on its way; also the end of a SELECT that resynchronises.
 pub(super) struct Fetch {
     pieces: Pieces,
+    /// Of the last piece, what its answer left out.
+    left: Vec<Uid>,
     items: Vec<Item>,
     wanted: FetchItems,
     pub(super) changed_since: Option<ModSeq>,
@@ -127,6 +122,7 @@ impl Fetch {
     pub(super) fn by_uid(ranges: UidRanges, items: Vec<Item>, wanted: FetchItems, done: Done) -> Self {
         Self {
             pieces: Pieces::new(ranges),
+            left: Vec::new(),
             items,
             wanted,
             changed_since: None,
@@ -147,31 +143,13 @@ impl Fetch {
         Err(fault.into())
     }
 
-    fn piece_limit(&self) -> usize {
-        let sections = &self.wanted.sections;
-        let any = |is: fn(&Section) -> bool| sections.iter().any(is);
-        if any(Section::is_decoded) {
-            // Decoded parts are held whole, and may be as large as messages get.
-            1
-        } else if any(|section| matches!(section.text, SectionText::HeaderFields { .. })) {
-            (CHOSEN_IN_PIECE / sections.len()).max(1)
-        } else if self.wanted.summary {
-            PIECE_WITH_SUMMARIES
-                .min(SECTIONS_IN_PIECE / sections.len().max(1))
-                .max(1)
-        } else if !sections.is_empty() {
-            (SECTIONS_IN_PIECE / sections.len()).max(1)
-        } else if self.wanted.is_light() {
-            LIGHT_PIECE
-        } else {
-            PIECE
-        }
-    }
-
     pub(super) fn next(mut self, session: &mut Session) -> Result<Flow, Refusal> {
-        let limit = self.piece_limit();
         let (view, _) = session.selected()?;
-        let uids = self.pieces.next(view, limit);
+        let limit = if self.wanted.is_light() { LIGHT_PIECE } else { PIECE };
+        let mut uids = std::mem::take(&mut self.left);
+        if uids.is_empty() {
+            uids = self.pieces.next(view, limit);
+        }
         if !uids.is_empty() {
             return Flow::ask(
                 Question::Fetch {
@@ -202,6 +180,7 @@ impl Task for Fetch {
             Err(fault) => return self.fail(fault, session),
         };
         self.gone |= fetched.gone > 0;
+        self.left = fetched.left;
         let enabled = session.enabled;
         let with_modseq = self.items.contains(&Item::ModSeq);
         // Flags that were changed by others are told with their modseq, so not by this to who wants modseqs.

@@ -10,7 +10,7 @@ use super::string::write_text;
 use crate::grammar::date::write_date_time;
 use crate::grammar::fetch_items::Item;
 use crate::output::Output;
-use crate::question::{Fetched, SectionData};
+use crate::question::{Fetched, SectionData, Summarized};
 use crate::session::Enabled;
 use crate::view::View;
 use postroom_types::{InternalDate, MessageFlags, ModSeq, Piece, SeqNum, Uid, pieces_octets};
@@ -82,6 +82,7 @@ fn is_unknown(fetched: &Fetched, index: usize) -> bool {
 
 fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetched: &mut Fetched) {
     let utf8 = enabled.utf8_names();
+    let summary = fetched.summary.as_deref();
     let buffer = out.buffer();
     match item {
         Item::Uid => {
@@ -103,15 +104,25 @@ fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetc
         Item::ModSeq => write_modseq(buffer, fetched.modseq),
         Item::Envelope => {
             buffer.extend_from_slice(b"ENVELOPE ");
-            write_envelope(buffer, &fetched.summary.get_or_insert_default().0, utf8);
+            write_envelope(buffer, &summary.map(Summarized::envelope).unwrap_or_default(), utf8);
         }
         Item::Body => {
             buffer.extend_from_slice(b"BODY ");
-            write_structure(buffer, &fetched.summary.get_or_insert_default().1, false, enabled);
+            write_structure(
+                buffer,
+                &summary.map(Summarized::root).unwrap_or_default(),
+                false,
+                enabled,
+            );
         }
         Item::BodyStructure => {
             buffer.extend_from_slice(b"BODYSTRUCTURE ");
-            write_structure(buffer, &fetched.summary.get_or_insert_default().1, true, enabled);
+            write_structure(
+                buffer,
+                &summary.map(Summarized::root).unwrap_or_default(),
+                true,
+                enabled,
+            );
         }
         Item::EmailId => {
             buffer.extend_from_slice(b"EMAILID ");

@@ -8,8 +8,9 @@ use postroom_imap_proto::{
 use postroom_testkit::unescape;
 use postroom_types::{
     AddressEntry, BlobId, BlobSpan, EmailId, Envelope, InternalDate, Keyword, MailboxId, ModSeq, Part, Piece,
-    SpecialUse, ThreadId, Uid, UidValidity,
+    SpecialUse, Summary, ThreadId, Uid, UidValidity,
 };
+use std::sync::Arc;
 
 type Read<T> = Result<T, String>;
 
@@ -117,13 +118,16 @@ fn threads(text: &str) -> Read<Vec<(u32, Option<Uid>)>> {
     text.split(' ').filter(|node| *node != "none").map(node).collect()
 }
 
-/// Lines of messages; `gone=2` is a line of its own.
+/// Lines of messages; `gone=2` and `left=3:5` are lines of their own.
 fn fetched_piece(text: &str) -> Read<FetchedPiece> {
     let mut piece = FetchedPiece::default();
     for line in text.lines().filter(|line| *line != "none") {
-        match line.strip_prefix("gone=") {
-            Some(gone) => piece.gone = number(gone)?,
-            None => piece.messages.push(fetched(line)?),
+        if let Some(gone) = line.strip_prefix("gone=") {
+            piece.gone = number(gone)?;
+        } else if let Some(left) = line.strip_prefix("left=") {
+            piece.left = parse_uids(left)?;
+        } else {
+            piece.messages.push(fetched(line)?);
         }
     }
     Ok(piece)
@@ -388,7 +392,7 @@ fn fetched(line: &str) -> Read<Fetched> {
             "preview" => fetched.preview = Some(value.trim_matches('"').to_owned()),
             "size" => fetched.size_octets = number(&value)?,
             "changed" => fetched.flags_changed = true,
-            "summary" => fetched.summary = Some(Box::new(the_summary_of_the_rfc())),
+            "summary" => fetched.summary = Some(Arc::new(the_summary_of_the_rfc())),
             "s" => fetched.sections.push(section(&value)?),
             _ => return Err(format!("no fetch item: {name}")),
         }
@@ -428,7 +432,7 @@ fn section(value: &str) -> Read<SectionData> {
 }
 
 /// The message in the example of RFC 3501 §8.
-fn the_summary_of_the_rfc() -> (Envelope, Part) {
+fn the_summary_of_the_rfc() -> Summary {
     let bytes = |text: &str| Some(text.as_bytes().to_vec());
     let entry = |name: Option<&str>, mailbox, host| AddressEntry {
         name: name.and_then(bytes),
@@ -444,7 +448,7 @@ fn the_summary_of_the_rfc() -> (Envelope, Part) {
         message_id: bytes("<B27397-0100000@cac.washington.edu>"),
         ..Envelope::default()
     };
-    let part = Part {
+    let root = Part {
         media_type: b"TEXT".to_vec(),
         subtype: b"PLAIN".to_vec(),
         params: vec![(b"CHARSET".to_vec(), b"US-ASCII".to_vec())],
@@ -452,5 +456,9 @@ fn the_summary_of_the_rfc() -> (Envelope, Part) {
         lines: 92,
         ..Part::default()
     };
-    (envelope, part)
+    Summary {
+        envelope,
+        root,
+        ..Summary::default()
+    }
 }

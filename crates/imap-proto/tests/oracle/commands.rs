@@ -12,7 +12,7 @@ use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as Key;
 use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 use postroom_imap_proto::{
-    Appending, ChangeMode, FetchItems, FlagChange, Question, Section as Wanted, SectionForm, SectionText,
+    Appending, ChangeMode, FetchItems, FlagChange, PIECE, Question, Section as Wanted, SectionForm, SectionText,
 };
 use postroom_types::{AddressField, Flag, Flags, Keyword, MessageFlags, SearchKey, Uid};
 use postroom_wire::Evidence;
@@ -282,23 +282,13 @@ fn fetch() -> impl Strategy<Value = Case> {
             items: wanted.clone(),
             changed_since: None,
         };
-        // Sections are asked for in small pieces: the smaller, the more of them is held in memory.
-        let sections = &wanted.sections;
-        let any = |is: fn(&Wanted) -> bool| sections.iter().any(is);
-        let piece = if any(|section| section.form != SectionForm::Body && !section.part.is_empty()) {
-            1
-        } else if any(|section| matches!(section.text, SectionText::HeaderFields { .. })) {
-            32 / sections.len()
-        } else {
-            128 / sections.len().max(1)
-        };
         let body = CommandBody::Fetch {
             sequence_set,
             macro_or_item_names: MacroOrMessageDataItemNames::MessageDataItemNames(names),
             uid,
             modifiers: Vec::new(),
         };
-        (body, uids.chunks(piece).map(question).collect())
+        (body, uids.chunks(PIECE).map(question).collect())
     })
 }
 

@@ -103,6 +103,7 @@ impl Connection {
             Question::Fetch { .. } => Answer::Fetched(Ok(FetchedPiece {
                 messages: std::mem::take(&mut self.fetched),
                 gone: 0,
+                left: Vec::new(),
             })),
             Question::Store { .. } => Answer::Stored(Ok(Stored::default())),
             Question::Copy { uids, .. } | Question::Move { uids, .. } => Answer::Copied(Ok(Copied {

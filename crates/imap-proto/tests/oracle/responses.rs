@@ -14,12 +14,13 @@ use imap_codec::imap_types::response::{Data, Response};
 use postroom_imap_proto::SectionData;
 use postroom_types::{
     AddressEntry, Disposition, Envelope, Flag, Flags, InternalDate, Keyword, MessageFlags, ModSeq, Part, PartBody,
-    Piece,
+    Piece, Summary,
 };
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use std::sync::Arc;
 
 /// The items of the only FETCH among what was said.
 fn read(said: &[u8]) -> Vec<MessageDataItem<'_>> {
@@ -369,7 +370,11 @@ proptest! {
     fn envelopes_and_structures(envelope in envelope(), part in part()) {
         let mut connection = Connection::selected();
         let mut message = fetched(6);
-        message.summary = Some(Box::new((envelope.clone(), part.clone())));
+        message.summary = Some(Arc::new(Summary {
+            envelope: envelope.clone(),
+            root: part.clone(),
+            ..Summary::default()
+        }));
         connection.fetched.push(message);
         connection.send(b"a FETCH 3 (ENVELOPE BODY BODYSTRUCTURE UID)\r\n");
         let items = read(&connection.said);

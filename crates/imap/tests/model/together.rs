@@ -165,6 +165,7 @@ async fn deliver(world: &World, post: &Post, dice: &mut Dice, log: &Log) -> Resu
         flags: MessageFlags::default(),
         internal_date: InternalDate::new(date.seconds, date.zone_minutes),
         thread: ThreadChoice::Find,
+        announce: None,
     };
     log.note("API", format!("delivers {}", mail.number).as_bytes());
     world.mailstore.deliver(&message, vec![placing]).await.map(drop)

@@ -45,18 +45,14 @@ impl World {
         identity.bootstrap().await.unwrap();
         let organization = identity.create_organization("test", None).await.unwrap().organization;
         let wanted = CreateInbox {
-            organization: organization.id,
-            pod: None,
-            restrict_to_pod: false,
             username: Some("scout".to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(organization.id)
         };
         let CreateOutcome::Created {
             inbox,
-            password,
-            api_key,
+            password: Some(password),
+            api_key: Some(api_key),
         } = identity.create_inbox(&wanted).await.unwrap()
         else {
             panic!("the inbox is new")

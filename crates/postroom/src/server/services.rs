@@ -130,14 +130,24 @@ impl Server {
                 host: public.smtp_host.clone(),
                 port: public.smtp_port,
             },
+            public_url: None,
+            agent_sign_up: config.limits.agent_sign_up,
         };
-        let state = http_api::State::new(
-            Arc::clone(&core.identity),
-            Arc::clone(&core.mailstore),
-            Arc::clone(&core.intake),
-            Arc::clone(&core.queue),
-            options,
-        );
+        let services = http_api::Services {
+            identity: Arc::clone(&core.identity),
+            mailstore: Arc::clone(&core.mailstore),
+            intake: Arc::clone(&core.intake),
+            queue: Arc::clone(&core.queue),
+            feed: Arc::clone(&core.feed),
+            drafts: Arc::clone(&core.drafts),
+            hubs: Arc::clone(&core.hubs),
+            webhooks: Arc::clone(&core.webhooks),
+            outgoing_http: core.outgoing_http.clone(),
+            stopping: self.shutdown.clone(),
+        };
+        let state = http_api::State::new(services, options);
+        let telling = Arc::clone(&core.webhooks).run(Arc::new(state.clone()), self.shutdown.clone());
+        self.tasks.spawn(telling);
         let router = http_api::router(state);
         let limits = http_api::Limits {
             connections: config.limits.connections,

@@ -1,7 +1,7 @@
 //! Where a body is, and how the index says so.
 
 use crate::record::Input;
-use postroom_store::{Key, Value};
+use postroom_store::Value;
 use postroom_types::Lsn;
 
 /// Where a body is.
@@ -39,7 +39,7 @@ pub(super) fn encode_location(location: &Location, witness: &[u8]) -> Value {
 }
 
 /// Reads such a row; `None` if it is not one.
-pub(super) fn decode_location(row: &[u8]) -> Option<(Location, Key)> {
+pub(super) fn decode_location(row: &[u8]) -> Option<(Location, &[u8])> {
     let mut input = Input(row);
     let tag = input.take(1)?[0];
     let numbers = [input.u64()?, input.u64()?];
@@ -56,5 +56,5 @@ pub(super) fn decode_location(row: &[u8]) -> Option<(Location, Key)> {
         octets: input.u64()?,
         crc: input.u32()?,
     };
-    Some((location, input.0.to_vec()))
+    Some((location, input.0))
 }

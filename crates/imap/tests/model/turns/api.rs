@@ -72,6 +72,7 @@ impl Turns {
             flags: MessageFlags::default(),
             internal_date: InternalDate::new(date.seconds, date.zone_minutes),
             thread: ThreadChoice::Find,
+            announce: None,
         };
         self.log
             .note("API", format!("delivers {} to {name}", mail.number).as_bytes());
