@@ -37,17 +37,26 @@ def quietly(*words, **options):
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options)
 
 
-def use_python_packages():
-    """Makes the pinned Python packages importable."""
+def python_packages(pins="requirements.txt"):
+    """The folder with the Python packages of one file of pins: two versions of one package are in two files.
+
+    `requirements.txt` names what is asked for; the others name every package there is to be, so nothing else is installed
+    (agentmail-toolkit would bring five frameworks that its tools do not need).
+    """
 
     def install(part):
         tool = os.path.join(part, "venv")
         quietly(sys.executable, "-m", "venv", tool)
         quietly(os.path.join(tool, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--target", os.path.join(part, "packages"),
-                "-r", os.path.join(PINS, "requirements.txt"))
+                *([] if pins == "requirements.txt" else ["--no-deps"]), "-r", os.path.join(PINS, pins))
         shutil.rmtree(tool)
 
-    sys.path.insert(0, os.path.join(installed("python", ["requirements.txt"], install), "packages"))
+    return os.path.join(installed("python", [pins], install), "packages")
+
+
+def use_python_packages(pins="requirements.txt"):
+    """Makes the pinned Python packages importable."""
+    sys.path.insert(0, python_packages(pins))
 
 
 def node_modules():
