@@ -16,7 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use values::{addresses, count, duration, host_name, number_u32, path, port, span, word};
+use values::{addresses, count, duration, host_name, http_url, number_u32, path, port, span, word};
 
 pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
@@ -62,6 +62,8 @@ pub(crate) struct Public {
     pub(crate) imap_port: u16,
     pub(crate) smtp_host: String,
     pub(crate) smtp_port: u16,
+    /// Where the HTTP API is, for links in its answers.
+    pub(crate) http_url: Option<String>,
 }
 
 /// PEM files.
@@ -314,6 +316,7 @@ impl Public {
             imap_port: reader.take("public.imap_port", 993, "993", port),
             smtp_host: reader.take("public.smtp_host", hostname.to_owned(), "\"mail.example.org\"", text),
             smtp_port: reader.take("public.smtp_port", 587, "587", port),
+            http_url: reader.take("public.http_url", None, "\"https://mail.example.org\"", http_url),
         }
     }
 }

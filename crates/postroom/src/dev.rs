@@ -93,6 +93,7 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome<()> {
             imap_port: endpoints.imaps.port(),
             smtp_host: "127.0.0.1".into(),
             smtp_port: endpoints.submission.port(),
+            http_url: None,
         },
         tls: Some(certificates.server),
         dns: Dns {

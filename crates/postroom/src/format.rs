@@ -12,8 +12,9 @@ pub(crate) const FILE: &str = "format";
 const TITLE: &str = "postroom data ";
 
 /// Formats so far: 1 as it began; 2 with internal date, size and save date in the rows of flags, and stored text beside
-/// a message's body.
-const FORMAT: u32 = 2;
+/// a message's body; 3 with the feed of an organization, drafts, webhooks, lists, keys with permissions, and rows of messages
+/// that say whether their Message-ID is theirs alone.
+const FORMAT: u32 = 3;
 
 /// Refuses a data folder of a later version.
 pub(crate) fn check(data: &Path) -> Outcome<()> {

@@ -30,6 +30,16 @@ pub(super) fn optional_text(value: &DeValue<'_>) -> Result<Option<String>, Strin
     text(value).map(Some)
 }
 
+/// `http://` or `https://` and a host, perhaps with a path.
+pub(super) fn http_url(value: &DeValue<'_>) -> Result<Option<String>, String> {
+    let url = text(value)?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(Some(url)),
+        _ => Err(format!("{url:?} is not a URL such as \"https://mail.example.org\"")),
+    }
+}
+
 pub(super) fn port(value: &DeValue<'_>) -> Result<u16, String> {
     u16::try_from(number(value)?)
         .ok()

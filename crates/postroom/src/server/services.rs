@@ -130,7 +130,7 @@ impl Server {
                 host: public.smtp_host.clone(),
                 port: public.smtp_port,
             },
-            public_url: None,
+            public_url: public.http_url.clone(),
             agent_sign_up: config.limits.agent_sign_up,
         };
         let services = http_api::Services {
