@@ -21,6 +21,7 @@ mod model;
 mod rows;
 mod schedule;
 mod sign;
+mod stored;
 mod subscription;
 mod worker;
 

@@ -1,14 +1,12 @@
 //! Making, reading and changing webhooks.
 
 use crate::model::{Attempt, Webhook, WebhookChange, WebhookId, WebhookPage, WebhookWish};
-use crate::rows::{self, Progress};
+use crate::rows;
 use crate::sign::new_secret;
 use crate::subscription::Scope;
 use crate::{WebhookError, Webhooks, headers, keys};
-use postroom_store::{
-    CommitBuilder, Committed, MAX_VALUE_OCTETS, Outcome, Value, commit_once, prefix_end, scan, scan_prefix,
-};
-use postroom_types::{OrganizationId, Secret};
+use postroom_store::{CommitBuilder, Committed, MAX_VALUE_OCTETS, Value, commit_once, prefix_end, scan, scan_prefix};
+use postroom_types::Secret;
 
 /// Longest URL, so that a row has room for the rest.
 pub(crate) const MAX_URL_OCTETS: usize = 1500;
@@ -264,79 +262,6 @@ impl Webhooks {
         found
             .filter(|(_, webhook)| scope.covers(&webhook.scope))
             .ok_or(WebhookError::NoSuchWebhook)
-    }
-
-    /// A webhook with its row.
-    pub(crate) async fn load(&self, name: keys::Name) -> Result<Option<(Value, Webhook)>, WebhookError> {
-        let wanted = [keys::webhook(name), keys::headers(name)];
-        let mut found = self.store.get_many(&wanted).await?.into_iter();
-        let (row, headers) = (found.next().flatten(), found.next().flatten());
-        let Some(row) = row else { return Ok(None) };
-        let webhook = rows::read_webhook(name.0, name.1, &row, headers.as_deref())?;
-        Ok(Some((row, webhook)))
-    }
-
-    pub(crate) async fn progress(&self, name: keys::Name) -> Result<Option<Progress>, WebhookError> {
-        let row = self.store.get(&keys::state(name)).await?;
-        Ok(row.map(|row| rows::read_progress(&row)).transpose()?)
-    }
-
-    /// All webhooks of the server.
-    pub(crate) async fn names(&self) -> Result<Vec<keys::Name>, WebhookError> {
-        let rows = scan_prefix(&*self.store, keys::WEBHOOKS).collect().await?;
-        Ok(rows.iter().filter_map(|(key, _)| keys::read_name(key)).collect())
-    }
-
-    /// Does it; `false` if what it requires does not hold (any more). Repeating it changes nothing.
-    pub(crate) async fn commit(&self, builder: CommitBuilder) -> Result<bool, WebhookError> {
-        let commit = builder.build();
-        for _ in 0..TRIES {
-            match self.store.commit(commit.clone()).await? {
-                Outcome::Done(_) => return Ok(true),
-                Outcome::Conflict(_) => return Ok(false),
-                Outcome::Full => return Err(WebhookError::Full),
-                Outcome::Unknown => tokio::task::yield_now().await,
-            }
-        }
-        Err(WebhookError::Busy)
-    }
-
-    /// Forgets what was to be tried again.
-    pub(crate) async fn clear_retries(&self, name: keys::Name) -> Result<(), WebhookError> {
-        let mut rows = scan_prefix(&*self.store, &keys::retries(name));
-        let mut builder = CommitBuilder::new();
-        while let Some((key, _)) = rows.next().await? {
-            builder.delete(key);
-            if builder.operations() == 500 {
-                self.commit(std::mem::take(&mut builder)).await?;
-            }
-        }
-        if builder.operations() > 0 {
-            self.commit(builder).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether what a webhook belongs to is still there.
-    pub(crate) async fn is_owned(&self, scope: &Scope) -> Result<bool, WebhookError> {
-        let owned = match (scope.pod, scope.inbox) {
-            (_, Some(inbox)) => self.identity.inbox(inbox).await.map(|_| ()),
-            (Some(pod), None) => self.identity.pod(scope.organization, pod).await.map(|_| ()),
-            (None, None) => self.owner(scope.organization).await,
-        };
-        match owned {
-            Ok(()) => Ok(true),
-            Err(
-                postroom_identity::IdentityError::NoSuchInbox
-                | postroom_identity::IdentityError::NoSuchPod
-                | postroom_identity::IdentityError::NoSuchOrganization,
-            ) => Ok(false),
-            Err(error) => Err(postroom_store::StoreError::Unavailable(error.to_string().into()).into()),
-        }
-    }
-
-    async fn owner(&self, organization: OrganizationId) -> Result<(), postroom_identity::IdentityError> {
-        self.identity.organization(organization).await.map(|_| ())
     }
 }
 

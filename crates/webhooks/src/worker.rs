@@ -5,17 +5,19 @@
 //! - No more events are looked at ahead of the stored cursor than [`WINDOW`].
 //! - Everything stored is stored on condition that the webhook is still the one it was stored for.
 
+mod outcome;
+mod send;
+
 use crate::bodies::Render;
 use crate::endpoint::Outcome;
 use crate::hub::Hub;
 use crate::keys::{self, Name};
-use crate::model::{Attempt, Webhook};
+use crate::model::Webhook;
 use crate::rows::{self, Progress};
-use crate::schedule::{chance, wait_after};
-use crate::subscription::{Placed, Subscription};
+use crate::subscription::Subscription;
 use crate::{WebhookError, Webhooks};
-use postroom_feed::{Cursor, FeedError};
-use postroom_store::{CommitBuilder, Key, Value, scan_prefix};
+use postroom_feed::Cursor;
+use postroom_store::{CommitBuilder, Key, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,228 +176,6 @@ impl Worker {
         }
     }
 
-    /// Sends what is new, as far as there is room; whether all of it is under way.
-    async fn send_new(&mut self) -> Result<bool, WebhookError> {
-        while self.has_room() {
-            let page = match self.hub.page(self.read, PIECE).await {
-                Ok(page) => page,
-                Err(FeedError::Gone { oldest }) => {
-                    tracing::warn!(webhook = %self.webhook.id, "events were gone before they could be sent");
-                    self.read = oldest;
-                    continue;
-                }
-                Err(FeedError::Store(error)) => return Err(error.into()),
-            };
-            self.moved |= !page.events.is_empty();
-            let mut events = page.events.into_iter();
-            while self.has_room()
-                && let Some(placed) = events.next()
-            {
-                self.begin(placed);
-            }
-            let all = events.len() == 0;
-            if all {
-                self.read = page.next;
-            }
-            self.settle();
-            if !page.more {
-                return Ok(all);
-            }
-        }
-        Ok(false)
-    }
-
-    fn has_room(&self) -> bool {
-        self.new_sending < self.webhooks.options.per_endpoint && self.window.len() < WINDOW
-    }
-
-    /// Puts the next event into the window.
-    fn begin(&mut self, placed: Arc<Placed>) {
-        let event = placed.event.cursor;
-        let passes = self.subscription.passes(&placed);
-        self.window.push_back(Slot {
-            event,
-            outcome: (!passes).then_some(Outcome::Nothing),
-        });
-        self.read = event;
-        if passes {
-            self.new_sending += 1;
-            self.send(placed, None);
-        } else {
-            self.settle();
-        }
-    }
-
-    /// Whether something may be due to be tried again, and there is room for it.
-    fn is_due(&self) -> bool {
-        let room = self.again_sending < (self.webhooks.options.per_endpoint / 2).max(1);
-        room && self.next_due.is_some_and(|due| due <= self.webhooks.now())
-    }
-
-    /// Sends what is due to be tried again, as far as there is room. What came to an end is stored before.
-    async fn send_again(&mut self) -> Result<(), WebhookError> {
-        if !self.is_due() {
-            return Ok(());
-        }
-        self.next_due = None;
-        let webhooks = Arc::clone(&self.webhooks);
-        let prefix = keys::retries(self.name);
-        let mut rows = scan_prefix(&*webhooks.store, &prefix).page_pairs(PIECE);
-        while let Some((key, value)) = rows.next().await? {
-            let Some((due, event)) = keys::read_retry(&key) else {
-                continue;
-            };
-            if self.retrying.contains_key(&key) {
-                continue;
-            }
-            self.next_due = Some(due);
-            if !self.is_due() {
-                return Ok(());
-            }
-            let attempts = rows::read_retry(&value)?;
-            if let Some(placed) = self.event(event).await? {
-                self.again_sending += 1;
-                self.retrying.insert(key.clone(), false);
-                self.send(placed, Some((key, attempts)));
-            } else {
-                self.retrying.insert(key.clone(), true);
-                self.unsaved.delete(key);
-                self.count_unsaved();
-            }
-        }
-        // All of them are under way.
-        self.next_due = None;
-        Ok(())
-    }
-
-    /// An event by its cursor, if it is still kept.
-    async fn event(&self, at: Cursor) -> Result<Option<Arc<Placed>>, WebhookError> {
-        let before = match at.index.checked_sub(1) {
-            Some(index) => Cursor { index, ..at },
-            None => Cursor {
-                lsn: postroom_types::Lsn(at.lsn.0.saturating_sub(1)),
-                index: u16::MAX,
-            },
-        };
-        match self.hub.page(before, 1).await {
-            Ok(page) => Ok(page
-                .events
-                .into_iter()
-                .next()
-                .filter(|placed| placed.event.cursor == at)),
-            Err(FeedError::Gone { .. }) => Ok(None),
-            Err(FeedError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    fn send(&mut self, placed: Arc<Placed>, retry: Option<(Key, u8)>) {
-        let (webhooks, webhook) = (Arc::clone(&self.webhooks), Arc::clone(&self.webhook));
-        let (hub, render) = (Arc::clone(&self.hub), Arc::clone(&self.render));
-        self.sending.spawn(async move {
-            // The semaphore is never closed; were it, going without would be no harm.
-            let _permit = webhooks.requests.acquire().await;
-            let outcome = webhooks.post(&webhook, &hub, &*render, &placed).await;
-            Done {
-                event: placed.event.cursor,
-                retry,
-                outcome,
-            }
-        });
-    }
-
-    fn note(&mut self, done: Done) {
-        let before = done.retry.as_ref().map_or(0, |(_, attempts)| *attempts);
-        self.remember(&done, before.saturating_add(1));
-        match done.retry {
-            Some((key, attempts)) => {
-                self.again_sending -= 1;
-                self.retrying.insert(key.clone(), true);
-                self.unsaved.delete(key);
-                self.count_unsaved();
-                self.try_again(done.event, attempts, &done.outcome);
-            }
-            None => {
-                self.new_sending -= 1;
-                if let Some(slot) = self.window.iter_mut().find(|slot| slot.event == done.event) {
-                    slot.outcome = Some(done.outcome);
-                }
-                self.settle();
-            }
-        }
-    }
-
-    /// Moves the cursor past what came to an end.
-    fn settle(&mut self) {
-        while let Some(Slot { outcome: Some(_), .. }) = self.window.front() {
-            let Some(Slot {
-                event,
-                outcome: Some(outcome),
-            }) = self.window.pop_front()
-            else {
-                break;
-            };
-            self.try_again(event, 0, &outcome);
-            self.progress.cursor = event;
-            if outcome != Outcome::Nothing {
-                self.count_unsaved();
-            }
-        }
-        if self.window.is_empty() {
-            self.progress.cursor = self.read;
-        }
-    }
-
-    /// Adds the row of an event that is to be tried again after `before` attempts and this one.
-    fn try_again(&mut self, event: Cursor, before: u8, outcome: &Outcome) {
-        let attempts = match outcome {
-            Outcome::Taken { .. } | Outcome::Nothing => return,
-            Outcome::Failed { .. } => before.saturating_add(1),
-            // Nothing was sent, so that was no attempt.
-            Outcome::Later => before,
-        };
-        let Some(wait) = wait_after(attempts, &self.webhooks.options.waits, chance()) else {
-            tracing::info!(webhook = %self.webhook.id, %event, attempts, "event given up");
-            return;
-        };
-        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        let due = self.webhooks.now().saturating_add(wait);
-        self.unsaved
-            .put(keys::retry(self.name, due, event), rows::write_retry(attempts));
-        self.count_unsaved();
-        self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
-    }
-
-    fn remember(&mut self, done: &Done, number: u8) {
-        let at = self.webhooks.now();
-        let (status, failure) = match &done.outcome {
-            Outcome::Taken { status } => {
-                self.progress.failing_since = None;
-                (Some(*status), None)
-            }
-            Outcome::Failed { status, why } => {
-                self.progress.failing_since.get_or_insert(at);
-                (*status, Some(why.clone()))
-            }
-            Outcome::Nothing | Outcome::Later => return,
-        };
-        let attempts = &mut self.progress.attempts;
-        if attempts.len() == ATTEMPTS_KEPT {
-            attempts.pop_front();
-        }
-        attempts.push_back(Attempt {
-            at,
-            event: done.event,
-            number,
-            status,
-            failure,
-        });
-    }
-
-    fn count_unsaved(&mut self) {
-        self.outcomes += 1;
-        self.unsaved_since.get_or_insert_with(Instant::now);
-    }
-
     fn wants_saving(&self) -> bool {
         let Some(since) = self.unsaved_since else { return false };
         self.outcomes >= MAX_UNSAVED || self.is_due() || since.elapsed() >= SAVE_AFTER
@@ -464,13 +244,6 @@ impl Worker {
         tracing::info!(webhook = %self.webhook.id, "webhook removed with what it belonged to");
         self.webhooks.remove(self.row.clone(), &self.webhook).await?;
         Ok(false)
-    }
-
-    fn is_hopeless(&self) -> bool {
-        let limit = i64::try_from(self.webhooks.options.disable_after.as_millis()).unwrap_or(i64::MAX);
-        let now = self.webhooks.now();
-        let since = self.progress.failing_since;
-        since.is_some_and(|since| now.saturating_sub(since) >= limit)
     }
 
     /// Pauses the webhook: its endpoint has failed for too long.

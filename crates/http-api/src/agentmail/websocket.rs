@@ -80,13 +80,13 @@ async fn open(
 
 /// `api_key` of the query.
 fn key_of(query: &str) -> Option<String> {
-    let pairs: Vec<(String, String)> = serde_urlencoded(query)?;
+    let pairs: Vec<(String, String)> = pairs_of(query)?;
     pairs
         .into_iter()
         .find_map(|(name, value)| (name == "api_key").then_some(value))
 }
 
-fn serde_urlencoded(query: &str) -> Option<Vec<(String, String)>> {
+fn pairs_of(query: &str) -> Option<Vec<(String, String)>> {
     let uri = axum::http::Uri::builder()
         .path_and_query(format!("/?{query}"))
         .build()

@@ -209,7 +209,6 @@ async fn tell(socket: &mut WebSocket, text: String) -> Result<(), Ended> {
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ended> {
     match timeout(PATIENCE, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(None),
-        Err(_) => Err(None),
+        Ok(Err(_)) | Err(_) => Err(None),
     }
 }
