@@ -5,6 +5,7 @@ mod appending;
 mod handed_out;
 mod idempotency;
 mod limits;
+mod listed;
 mod local;
 mod loops;
 mod onward;
