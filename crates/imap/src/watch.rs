@@ -154,6 +154,8 @@ impl Touched {
                 FeedEvent::Flags { mailbox, .. } => {
                     touched.flags.insert(mailbox);
                 }
+                // What did it is told too.
+                FeedEvent::Labels(_) => {}
                 FeedEvent::MailboxCreated(_) | FeedEvent::MailboxDeleted(_) | FeedEvent::MailboxRenamed(_) => {
                     touched.names = true;
                 }

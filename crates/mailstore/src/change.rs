@@ -5,9 +5,13 @@
 
 use crate::keys::{self, inbox_lane, mailbox_lane};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
-use crate::{Cause, FeedEvent};
+use crate::{Cause, FeedEvent, Marked};
 use postroom_store::{CommitBuilder, Condition, Key, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Room for what is told of labels in a feed row; what else stands there takes less than the rest of it.
+const MARKS_OCTETS: usize = 2048;
 
 /// How the counts of a mailbox move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(crate) struct Change {
     at: i64,
     events: Vec<Patchable>,
     touched: Vec<MailboxId>,
+    labels: BTreeMap<(String, bool), BTreeSet<EmailId>>,
 }
 
 impl Change {
@@ -68,6 +73,7 @@ impl Change {
             at,
             events: Vec::new(),
             touched: Vec::new(),
+            labels: BTreeMap::new(),
         }
     }
 
@@ -204,6 +210,29 @@ impl Change {
         self.tell(FeedEvent::Expunged { mailbox, uids, gone });
     }
 
+    /// Tells that a message has a label now that it had not, or the other way round.
+    pub(crate) fn tell_label(&mut self, label: impl Into<String>, added: bool, message: EmailId) {
+        self.labels.entry((label.into(), added)).or_default().insert(message);
+    }
+
+    /// What is told of labels, as far as there is room.
+    fn marks(&mut self) -> Vec<Marked> {
+        let mut room = MARKS_OCTETS;
+        let labels = std::mem::take(&mut self.labels).into_iter();
+        let marks = labels.map(|((label, added), messages)| Marked {
+            label,
+            added,
+            messages: messages.into_iter().collect(),
+        });
+        let fits = |mark: &Marked| {
+            let octets = mark.label.len() + 8 + 16 * mark.messages.len();
+            let fits = octets <= room;
+            room -= if fits { octets } else { 0 };
+            fits
+        };
+        marks.filter(fits).collect()
+    }
+
     /// Marks a mailbox as changed by this commit.
     pub(crate) fn touch(&mut self, mailbox: MailboxId) {
         if !self.touched.contains(&mailbox) {
@@ -217,6 +246,10 @@ impl Change {
         for mailbox in std::mem::take(&mut self.touched) {
             self.builder
                 .put_patched(keys::highest(self.inbox, mailbox), write_number(0), vec![highest]);
+        }
+        let marks = self.marks();
+        if !marks.is_empty() {
+            self.tell(FeedEvent::Labels(marks));
         }
         let row = FeedRow::write(self.at, &self.events);
         let mut patches = vec![

@@ -44,12 +44,26 @@ pub enum FeedEvent {
         /// Those messages that have no placement left and are gone from the inbox.
         gone: Vec<EmailId>,
     },
+    /// Labels were given to messages or taken from them, by a change of flags or by a move. Told along with the events that
+    /// did it, as far as there is room in the row.
+    Labels(Vec<Marked>),
     /// A mailbox was made.
     MailboxCreated(MailboxId),
     /// A mailbox was deleted; its messages are expunged from it by the entries that follow.
     MailboxDeleted(MailboxId),
     /// A mailbox has a new name.
     MailboxRenamed(MailboxId),
+}
+
+/// A label that was given to messages, or taken from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// As the API calls it.
+    pub label: String,
+    /// Given, or taken.
+    pub added: bool,
+    /// Whose, ascending.
+    pub messages: Vec<EmailId>,
 }
 
 /// One commit's row of an inbox's feed.

@@ -6,12 +6,13 @@
 use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
+use crate::labels::label_of;
 use crate::once::OnceRow;
 use crate::relocate::distinct;
 use crate::rows::FlagsRow;
 use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, Stored, keys};
 use postroom_store::{CommitBuilder, Value};
-use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ModSeq, Uid};
+use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, ModSeq, Uid};
 
 /// Messages of one commit. Others wait while it is written, some 25 µs a message; and each sync of the disk is waited for.
 const COMMIT_PIECE: usize = 100;
@@ -173,12 +174,32 @@ pub(crate) fn reflag(change: &mut Change, mailbox: MailboxId, reflags: &[Reflag]
     for reflag in reflags {
         change.put_flags(mailbox, reflag.uid, reflag.old.clone(), &reflag.new_row);
         delta.reflag(reflag.old_row.flags.system, reflag.new_row.flags.system);
+        tell_labels(change, reflag);
     }
     change.count_mailbox(mailbox, delta);
     change.tell(FeedEvent::Flags {
         mailbox,
         uids: reflags.iter().map(|reflag| reflag.uid).collect(),
     });
+}
+
+/// Tells what the change of flags is in the words of the API.
+fn tell_labels(change: &mut Change, reflag: &Reflag) {
+    let (old, new) = (&reflag.old_row.flags, &reflag.new_row.flags);
+    let message = reflag.old_row.email_id;
+    let is_unread = |flags: &MessageFlags| !flags.system.contains(Flag::Seen);
+    if is_unread(old) != is_unread(new) {
+        change.tell_label("unread", is_unread(new), message);
+    }
+    for (some, others, added) in [(new, old, true), (old, new, false)] {
+        for keyword in some
+            .keywords
+            .iter()
+            .filter(|keyword| !others.keywords.contains(keyword))
+        {
+            change.tell_label(label_of(keyword), added, message);
+        }
+    }
 }
 
 fn changed_flags(old: &MessageFlags, mode: FlagMode, flags: &MessageFlags) -> Result<MessageFlags, MailError> {

@@ -17,7 +17,7 @@ pub use update::MAX_LABEL_CHANGE;
 
 use crate::rows::{InboxRow, Role};
 use crate::{MailError, Mailstore, MessageRecord, Origin};
-use name::label_of;
+pub(crate) use name::label_of;
 use postroom_message::Verdict;
 use postroom_types::{Flag, InboxId, MailboxId, MessageFlags};
 use std::collections::BTreeSet;

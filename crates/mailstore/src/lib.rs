@@ -30,6 +30,7 @@ mod flags;
 mod inbox;
 mod inboxes;
 mod keys;
+mod label_events;
 mod labels;
 mod likeness;
 mod listing;
@@ -51,8 +52,9 @@ mod tree;
 pub use content::Content;
 pub use drafts::DraftRecord;
 pub use error::MailError;
-pub use event::{Cause, FeedEntry, FeedEvent};
+pub use event::{Cause, FeedEntry, FeedEvent, Marked};
 pub use find::Hit;
+pub use label_events::{LabelEvent, LabelEventPage, LabelPlace};
 pub use labels::{
     LabelChange, LabelError, Labels, MAX_LABEL_CHANGE, is_reserved_keyword, is_server_label, is_system_label,
 };

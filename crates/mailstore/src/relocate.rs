@@ -260,6 +260,11 @@ fn relocate(
         let minus = (placements.len() - 1 - index) as u64;
         change.remove_placement(source, mover.uid, mover.flags_value.clone());
         change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta.clone());
+        for (mailbox, added) in [(source, false), (target, true)] {
+            if let Some(label) = roles.label_of(mailbox) {
+                change.tell_label(label, added, mover.flags.email_id);
+            }
+        }
     }
     let leaves: BTreeSet<(EmailId, u64)> = placements
         .iter()

@@ -558,3 +558,58 @@ async fn names_are_told_apart() {
     let nameless = f.deliver(&message("Subject: x\r\n\r\nx\r\n")).await;
     assert!(!record(nameless.email_id).await.unwrap().unwrap().is_named);
 }
+
+/// What is done to labels by any face is told, once, newest first or oldest first, page by page.
+#[tokio::test]
+async fn label_events() {
+    let f = Fixture::new().await;
+    let placed = f.deliver(&mail(1)).await;
+    let id = placed.email_id;
+    // A mail client marks it read and flags it with a keyword, then throws it away.
+    f.flag(placed.mailbox, placed.uid, FlagMode::Add, Flag::Seen).await;
+    let keyword = MessageFlags {
+        keywords: vec![keyword("later")],
+        ..MessageFlags::default()
+    };
+    let uids = [placed.uid];
+    f.mail
+        .store_flags(f.inbox, placed.mailbox, &uids, FlagMode::Add, &keyword, None)
+        .await
+        .unwrap();
+    let trash = f.id("Trash").await;
+    f.mail
+        .move_messages(f.inbox, placed.mailbox, &uids, trash)
+        .await
+        .unwrap();
+    // The API takes it back, and marks it unread.
+    update(&f, id, &["unread", "urgent"], &["trash", "later"]).await;
+
+    let expected = ["-unread", "+later", "+trash", "-later", "-trash", "+unread", "+urgent"];
+    for ascending in [true, false] {
+        for limit in [1, 2, 100] {
+            let (mut told, mut after) = (Vec::new(), None);
+            loop {
+                let page = f.mail.label_events(f.inbox, after, ascending, limit).await.unwrap();
+                assert!(page.events.len() <= limit);
+                for event in &page.events {
+                    assert_eq!(event.message, id);
+                    told.push(format!("{}{}", if event.added { "+" } else { "-" }, event.label));
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            if !ascending {
+                told.reverse();
+            }
+            // Within one commit the order says nothing.
+            assert_eq!(told[..3], expected[..3], "{ascending} {limit}");
+            told[3..].sort();
+            let mut rest = expected[3..].to_vec();
+            rest.sort_unstable();
+            assert_eq!(told[3..], rest, "{ascending} {limit}");
+        }
+    }
+    f.assert_consistent().await;
+}

@@ -5,7 +5,7 @@ use crate::change::{Change, Delta};
 use crate::flags::{Reflag, reflag, same};
 use crate::labels::known::KnownPlacement;
 use crate::relocate::place_again;
-use crate::rows::{Arrival, FlagsRow, MessageRow, MetaRow};
+use crate::rows::{Arrival, FlagsRow, InboxRow, MessageRow, MetaRow};
 use crate::{Cause, MailError, Mailstore, keys};
 use postroom_store::{CommitBuilder, Key, MAX_COMMIT_OPERATIONS, Patch, Value};
 use postroom_types::{InboxId, MailboxId, MessageFlags, Uid};
@@ -42,6 +42,7 @@ impl Relabeling {
     pub(super) fn commit(
         mail: &Mailstore,
         inbox: InboxId,
+        roles: &InboxRow,
         changing: &[&Outcome],
         metas: BTreeMap<Key, Value>,
     ) -> Result<CommitBuilder, MailError> {
@@ -67,6 +68,12 @@ impl Relabeling {
         };
         for outcome in changing {
             relabeling.add(outcome)?;
+            let [gained, lost] = outcome.gained_and_lost(roles);
+            for (labels, added) in [(gained, true), (lost, false)] {
+                for label in labels {
+                    relabeling.change.tell_label(label, added, outcome.known.email_id);
+                }
+            }
         }
         let Self { mut change, tally, .. } = relabeling;
         if tally.mailboxes() > MAX_MAILBOXES {

@@ -30,6 +30,21 @@ impl Outcome {
         placements.any(|(was, (flags, to))| to.is_some() || !same(&was.flags.flags, flags))
     }
 
+    /// The labels before.
+    fn labels_before(&self, roles: &InboxRow) -> Labels {
+        let placements = self.known.placements.iter();
+        let was = placements.map(|was| (was.mailbox, &was.flags.flags));
+        Labels::compute(roles, self.known.row.origin, &self.known.row.verdict, was)
+    }
+
+    /// The labels it gets, and those it loses.
+    pub(super) fn gained_and_lost(&self, roles: &InboxRow) -> [Vec<String>; 2] {
+        let (before, after) = (self.labels_before(roles), self.labels(roles));
+        let not_in =
+            |names: Vec<String>, other: &Labels| names.into_iter().filter(|name| !other.contains(name)).collect();
+        [not_in(after.names(), &before), not_in(before.names(), &after)]
+    }
+
     fn labels(&self, roles: &InboxRow) -> Labels {
         let placements = self.known.placements.iter().zip(&self.placements);
         let now = placements.map(|(was, (flags, to))| (to.unwrap_or(was.mailbox), flags));
@@ -78,7 +93,7 @@ impl Mailstore {
                 continue;
             };
             self.remember_leaving(inbox, &changing).await?;
-            let commit = Relabeling::commit(self, inbox, &changing, metas)?;
+            let commit = Relabeling::commit(self, inbox, &roles, &changing, metas)?;
             // After an unknown outcome the next look shows whether it was done: then nothing is left to change.
             if let Tried::Done(_) = self.try_commit(commit.build()).await? {
                 return Ok(labels);

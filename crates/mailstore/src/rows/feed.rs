@@ -2,7 +2,7 @@
 
 use super::uids::{read_uids, write_uids};
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::{Cause, FeedEntry, FeedEvent, Origin};
+use crate::{Cause, FeedEntry, FeedEvent, Marked, Origin};
 use postroom_types::{EmailId, Lsn, MailboxId, ModSeq, Uid};
 
 /// What a commit that is being built will tell: UIDs that are not known yet are named by their counter operation.
@@ -117,6 +117,7 @@ fn write_event(writer: &mut Writer, event: &FeedEvent) {
                 writer.raw(email_id.as_bytes());
             }
         }
+        FeedEvent::Labels(marks) => write_marks(writer, marks),
         FeedEvent::MailboxCreated(mailbox) => head(4, mailbox),
         FeedEvent::MailboxDeleted(mailbox) => head(5, mailbox),
         FeedEvent::MailboxRenamed(mailbox) => head(6, mailbox),
@@ -125,6 +126,9 @@ fn write_event(writer: &mut Writer, event: &FeedEvent) {
 
 fn read_event(reader: &mut Reader<'_>) -> Result<FeedEvent, Corrupt> {
     let kind = reader.u8()?;
+    if kind == 7 {
+        return Ok(FeedEvent::Labels(read_marks(reader)?));
+    }
     let mailbox = MailboxId::from_bytes(reader.array()?);
     Ok(match kind {
         1 => read_appended(reader, mailbox)?,
@@ -146,6 +150,43 @@ fn read_event(reader: &mut Reader<'_>) -> Result<FeedEvent, Corrupt> {
         6 => FeedEvent::MailboxRenamed(mailbox),
         _ => return Err(reader.corrupt()),
     })
+}
+
+fn write_marks(writer: &mut Writer, marks: &[Marked]) {
+    writer.u8(7);
+    writer.varint(marks.len() as u64);
+    for mark in marks {
+        writer.bytes(mark.label.as_bytes());
+        writer.u8(u8::from(mark.added));
+        writer.varint(mark.messages.len() as u64);
+        for email_id in &mark.messages {
+            writer.raw(email_id.as_bytes());
+        }
+    }
+}
+
+fn read_marks(reader: &mut Reader<'_>) -> Result<Vec<Marked>, Corrupt> {
+    let count = reader.count()?;
+    let mut marks = Vec::new();
+    for _ in 0..count {
+        let label = reader.text()?.to_owned();
+        let added = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(reader.corrupt()),
+        };
+        let messages = reader.count()?;
+        let mut mark = Marked {
+            label,
+            added,
+            messages: Vec::new(),
+        };
+        for _ in 0..messages {
+            mark.messages.push(EmailId::from_bytes(reader.array()?));
+        }
+        marks.push(mark);
+    }
+    Ok(marks)
 }
 
 fn read_appended(reader: &mut Reader<'_>, mailbox: MailboxId) -> Result<FeedEvent, Corrupt> {

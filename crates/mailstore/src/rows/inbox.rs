@@ -53,6 +53,16 @@ impl Role {
         }
     }
 
+    /// The label that stands for it, if one does.
+    pub(crate) const fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Spam => Some("spam"),
+            Self::Trash => Some("trash"),
+            Self::Blocked => Some("blocked"),
+            Self::Inbox | Self::Sent | Self::Drafts | Self::Archive => None,
+        }
+    }
+
     /// Whether a message stays at home here, or only visits until its label is removed.
     pub(crate) const fn is_home(self) -> bool {
         !matches!(self, Self::Drafts | Self::Spam | Self::Trash | Self::Blocked)
@@ -71,6 +81,11 @@ impl InboxRow {
     pub(crate) fn role_of(&self, mailbox: MailboxId) -> Option<Role> {
         let place = self.roles.iter().position(|id| *id == mailbox)?;
         Some(Role::ALL[place])
+    }
+
+    /// The label that stands for a mailbox, if one does.
+    pub(crate) fn label_of(&self, mailbox: MailboxId) -> Option<&'static str> {
+        self.role_of(mailbox)?.label()
     }
 
     pub(crate) fn id_of(&self, role: Role) -> MailboxId {

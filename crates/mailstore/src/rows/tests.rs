@@ -1,7 +1,7 @@
 //! Every row reads as it was written, and reading is total.
 
 use super::*;
-use crate::{Cause, FeedEvent, Origin};
+use crate::{Cause, FeedEvent, Marked, Origin};
 use postroom_types::{
     BlobId, EmailId, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Summary, ThreadId, Uid,
     UidValidity,
@@ -51,6 +51,10 @@ fn event() -> impl Strategy<Value = FeedEvent> {
             mailbox,
             uids,
             gone
+        }),
+        vec(("[a-z]{1,9}", any::<bool>(), vec(email_id(), 0..9)), 0..4).prop_map(|marks| {
+            let mark = |(label, added, messages)| Marked { label, added, messages };
+            FeedEvent::Labels(marks.into_iter().map(mark).collect())
         }),
         mailbox_id().prop_map(FeedEvent::MailboxCreated),
         mailbox_id().prop_map(FeedEvent::MailboxDeleted),

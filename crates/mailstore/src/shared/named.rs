@@ -33,6 +33,7 @@ impl Named {
             FeedEvent::Appended { .. }
             | FeedEvent::Flags { .. }
             | FeedEvent::Expunged { .. }
+            | FeedEvent::Labels(_)
             | FeedEvent::MailboxCreated(_)
             | FeedEvent::MailboxDeleted(_)
             | FeedEvent::MailboxRenamed(_) => {}
