@@ -98,7 +98,7 @@ HEAD = """# What the vendor's clients are seen to do with this server
 
 Each operation of the real packages against a running server: made by `tests/compat/python_sdk.py --record` and
 `tests/compat/node_sdk.py --record`. "hosted only" names what a self-hosted server leaves out; its routes are called all the
-same, and must answer as the README says.
+same, and must answer as the README says. `-`: this client has no such operation.
 
 """
 

@@ -7,6 +7,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use postroom_identity::DomainNames;
 use postroom_store::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -133,6 +134,38 @@ fn non_empty<T>(found: Vec<T>) -> Result<Vec<T>, LookupError> {
         Err(LookupError::NoRecords)
     } else {
         Ok(found)
+    }
+}
+
+/// What the organizations' domains say of themselves.
+impl DomainNames for HickoryNetwork {
+    fn texts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(async move {
+            let found = known(self.look_up(name, RecordType::TXT).await)?;
+            let text = |data| match data {
+                RData::TXT(text) => Some(text.txt_data.concat()),
+                _ => None,
+            };
+            let texts = found.into_iter().filter_map(text);
+            Ok(texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect())
+        })
+    }
+
+    fn exchanges<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(async move {
+            let found = known(self.look_up(name, RecordType::MX).await)?;
+            let records = found.into_iter().filter_map(mx_record);
+            Ok(records.map(|record| record.host).collect())
+        })
+    }
+}
+
+/// What is not there is known.
+fn known(found: Result<Vec<RData>, LookupError>) -> Result<Vec<RData>, String> {
+    match found {
+        Ok(found) => Ok(found),
+        Err(LookupError::NoSuchName | LookupError::NoRecords) => Ok(Vec::new()),
+        Err(LookupError::Failed(reason)) => Err(reason),
     }
 }
 

@@ -242,7 +242,9 @@ fn identity_shown(error: &IdentityError) -> Shown {
         IdentityError::SlugTaken => (StatusCode::CONFLICT, "SLUG_TAKEN", text),
         IdentityError::TooMany(_) => (StatusCode::CONFLICT, "LIMIT_REACHED", text),
         IdentityError::Full => full(),
-        IdentityError::Busy | IdentityError::Keys(_) | IdentityError::Store(_) => unavailable(error),
+        IdentityError::Busy | IdentityError::Keys(_) | IdentityError::NoAnswer | IdentityError::Store(_) => {
+            unavailable(error)
+        }
         IdentityError::Mail(error) => mail_shown(error),
     }
 }

@@ -32,7 +32,7 @@ use error::ApiError;
 use large::Turns;
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
-use postroom_identity::Identity;
+use postroom_identity::{DomainNames, Identity};
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
 use postroom_outgoing_http::OutgoingHttp;
@@ -89,6 +89,8 @@ pub struct Services {
     pub webhooks: Arc<Webhooks>,
     /// Fetches what requests name by a URL.
     pub outgoing_http: OutgoingHttp,
+    /// Asks the DNS about the domains of organizations.
+    pub names: Arc<dyn DomainNames>,
     /// Cancelled when the server stops, so that those who only listen do not hold it up.
     pub stopping: CancellationToken,
 }
@@ -160,6 +162,10 @@ impl State {
 
     fn outgoing_http(&self) -> &OutgoingHttp {
         &self.0.services.outgoing_http
+    }
+
+    fn names(&self) -> &dyn DomainNames {
+        &*self.0.services.names
     }
 
     fn turns(&self) -> &Turns {

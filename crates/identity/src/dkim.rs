@@ -20,7 +20,7 @@ use crate::keys;
 use crate::record::{decode, encode, now_ms};
 use crate::{Identity, IdentityError};
 use postroom_message::{DkimKey, SignError, Signer};
-use postroom_store::{CommitBuilder, scan_prefix};
+use postroom_store::{CommitBuilder, Key, Value, scan_prefix};
 use postroom_types::Domain;
 use row::{Row, StoredKey, dated_name, make_pair, ms};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ impl Identity {
         self.rotate_dkim_at(domain, now, now_ms()).await
     }
 
-    /// The signer of a domain; exactly this one, not those above it. A domain that has no keys gets its first pair.
+    /// The signer of a domain; exactly this one, or the one above it that has all below it: their signatures count for it
+    /// (RFC 7489 §3.1.1). A domain that has no keys gets its first pair.
     /// `None` if this server does not answer for it, or it cannot stand in DNS.
     ///
     /// # Errors
@@ -85,10 +86,26 @@ impl Identity {
         self.dkim_keys(domain, now).await
     }
 
+    /// The same of a domain that is claimed, as long as this row of the claim stays as it is.
+    pub(crate) async fn ready_claimed_keys(
+        &self,
+        domain: &Domain,
+        claim: (Key, Value),
+        now: i64,
+    ) -> Result<Vec<DkimKeySummary>, IdentityError> {
+        if self.dkim_rows(domain).await?.is_empty() {
+            self.add_pair(domain, Some(claim), |rows| Ok(rows.is_empty().then_some((now, now))))
+                .await?;
+        }
+        self.dkim_keys(domain, now).await
+    }
+
     async fn signer_at(&self, domain: &Domain, now: i64) -> Result<Option<Arc<Signer>>, IdentityError> {
         if !self.is_local(domain) || !is_dns_name(domain) {
             return Ok(None);
         }
+        let over = self.hosted.over(domain).filter(|_| !self.is_configured(domain));
+        let domain = over.as_ref().map_or(domain, |(over, _)| over);
         if let Some(cached) = self.hosted.signers().get(domain)
             && now < cached.until
         {
@@ -121,7 +138,7 @@ impl Identity {
         if !self.is_local(domain) || !is_dns_name(domain) {
             return Err(IdentityError::NoSuchDomain);
         }
-        self.add_pair(domain, |rows| {
+        self.add_pair(domain, None, |rows| {
             if rows.len() >= 2 * MAX_PAIRS {
                 return Err(IdentityError::TooMany("DKIM keys"));
             }
@@ -138,15 +155,17 @@ impl Identity {
             return Ok(rows);
         }
         // Of two that make the first pair at once, the second finds the first one's.
-        self.add_pair(domain, |rows| Ok(rows.is_empty().then_some((now, now))))
+        self.add_pair(domain, None, |rows| Ok(rows.is_empty().then_some((now, now))))
             .await?;
         self.dkim_rows(domain).await
     }
 
-    /// Adds a pair that is published and signs at the times that `plan` says, given the rows; `None` is for no pair.
+    /// Adds a pair that is published and signs at the times that `plan` says, given the rows; `None` is for no pair. A
+    /// domain that is not ours (yet) has a claim to hold on to.
     async fn add_pair(
         &self,
         domain: &Domain,
+        claim: Option<(Key, Value)>,
         plan: impl Fn(&[Row]) -> Result<Option<(i64, i64)>, IdentityError>,
     ) -> Result<(), IdentityError> {
         let pair = make_pair().await?;
@@ -158,10 +177,11 @@ impl Identity {
                 return Ok(());
             };
             let mut builder = CommitBuilder::new();
-            match held {
-                Some((value, _)) => builder.require(keys::domain(domain), value),
-                None if self.is_configured(domain) => &mut builder,
-                None => return Err(IdentityError::NoSuchDomain),
+            match (held, &claim) {
+                (Some((value, _)), _) => builder.require(keys::domain(domain), value),
+                (None, _) if self.is_configured(domain) => &mut builder,
+                (None, Some((key, value))) => builder.require(key.clone(), value.clone()),
+                (None, None) => return Err(IdentityError::NoSuchDomain),
             };
             let name = dated_name(&rows, published_at)?;
             let once = keys::dkim_key(domain, &format!("r{name}"));
@@ -181,7 +201,14 @@ impl Identity {
                 };
                 builder.replace(keys::dkim_key(domain, &row.selector), row.value, encode(&key));
             }
-            if self.commit_new(builder, &once).await?.is_none() {
+            let conflict = self.commit_new(builder, &once).await?;
+            if let (Some(conflict), Some((key, _))) = (&conflict, &claim)
+                && conflict == key
+            {
+                // Changed or given up meanwhile: the caller looks again.
+                return Err(IdentityError::Busy);
+            }
+            if conflict.is_none() {
                 self.hosted.signers().remove(domain);
                 tracing::info!(%domain, selector = %name, signs_from, "DKIM keys made");
                 return Ok(());

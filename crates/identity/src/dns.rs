@@ -1,5 +1,6 @@
 //! What a domain's owner puts into DNS.
 
+use crate::dkim::DkimKeySummary;
 use crate::record::now_ms;
 use crate::{Identity, IdentityError};
 use postroom_types::Domain;
@@ -36,6 +37,12 @@ impl Identity {
         if !self.is_local(domain) || !is_dns_name(domain) {
             return Err(IdentityError::NoSuchDomain);
         }
+        let keys = self.ready_dkim_keys(domain, now_ms()).await?;
+        Ok(self.records_with(domain, &keys))
+    }
+
+    /// The records of a domain with these DKIM keys.
+    pub(crate) fn records_with(&self, domain: &Domain, keys: &[DkimKeySummary]) -> Vec<DnsRecord> {
         let hostname = &self.options.hostname;
         let mut records = vec![
             DnsRecord {
@@ -62,7 +69,7 @@ impl Identity {
                 "SPF: the server's own name, for its bounces",
             ));
         }
-        for key in self.ready_dkim_keys(domain, now_ms()).await? {
+        for key in keys {
             let name = format!("{}._domainkey.{domain}", key.selector);
             records.push(text(name, &key.record, &format!("DKIM key, {}", key.stage.as_str())));
         }
@@ -73,7 +80,7 @@ impl Identity {
             &format!("v=DMARC1; p=none; rua=mailto:postmaster@{domain}"),
             "DMARC: reports only; when they show no surprise, `p=quarantine`, then `p=reject`",
         ));
-        Ok(records)
+        records
     }
 }
 

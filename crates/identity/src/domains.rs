@@ -2,7 +2,8 @@
 //!
 //! What always holds:
 //! - An address in an added domain is made only while the domain's row stays as it was read, so no inbox is left in a
-//!   domain that is gone. Removing closes the row first, then looks for addresses, then deletes it.
+//!   domain that the operator removed. Removing closes the row first, then looks for addresses, then deletes it. An
+//!   organization may give up its own with the inboxes in it ([`crate::tenant_domains`]).
 //! - Tombstones stay when a domain goes: should it come back, its addresses still belong to whom they belonged.
 
 use crate::attempts::ATTEMPTS;
@@ -43,6 +44,9 @@ pub(crate) struct StoredDomain {
     /// Whether it was added at run time. A domain that is only configured is ours no longer once it is not.
     #[serde(default)]
     pub(crate) added: bool,
+    /// Whether all below it is ours as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) subdomains: bool,
     /// Whether it is being removed, so that nobody makes an address there.
     #[serde(default)]
     pub(crate) closing: bool,
@@ -226,7 +230,7 @@ impl Identity {
         Err(IdentityError::Busy)
     }
 
-    async fn forget_domain(&self, domain: &Domain) -> Result<(), IdentityError> {
+    pub(crate) async fn forget_domain(&self, domain: &Domain) -> Result<(), IdentityError> {
         self.refresh_domain(domain).await?;
         self.hosted.signers().remove(domain);
         tracing::info!(%domain, "domain removed");
@@ -296,6 +300,12 @@ impl Identity {
 
     /// Removes the domains of an organization that is being deleted, after its inboxes.
     pub(crate) async fn remove_domains_of(&self, organization: OrganizationId) -> Result<(), IdentityError> {
+        for claimed in self.domains_of(organization, None).await? {
+            match self.delete_domain(organization, &claimed.domain).await {
+                Ok(()) | Err(IdentityError::NoSuchDomain) => {}
+                Err(error) => return Err(error),
+            }
+        }
         for domain in self.domains().await? {
             if domain.organization != Some(organization) {
                 continue;

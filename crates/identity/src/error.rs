@@ -76,6 +76,9 @@ pub enum IdentityError {
     /// This server answers for the domain already.
     #[error("this domain is there already")]
     DomainTaken,
+    /// The DNS cannot be asked at the moment; trying again later helps.
+    #[error("the DNS gives no answer")]
+    NoAnswer,
     /// The domain cannot be removed; the text says why, for the user.
     #[error("this domain stays: {0}")]
     DomainInUse(&'static str),

@@ -32,9 +32,27 @@ impl Hosted {
         self.signers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_added(&self, domain: &Domain) -> bool {
+    /// Whether any domain's row is so.
+    pub(crate) fn any(&self, is: impl Fn(&Domain, &StoredDomain) -> bool) -> bool {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.get(domain).is_some_and(|row| row.added)
+        rows.iter().any(|(domain, row)| is(domain, row))
+    }
+
+    /// The added domain that a domain is, or else the next one above it that has all below it.
+    pub(crate) fn over(&self, domain: &Domain) -> Option<(Domain, StoredDomain)> {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = rows.get(domain).filter(|row| row.added) {
+            return Some((domain.clone(), row.clone()));
+        }
+        let mut name = domain.as_str();
+        while let Some((_, above)) = name.split_once('.') {
+            let above_domain = Domain::parse(above).ok()?;
+            if let Some(row) = rows.get(&above_domain).filter(|row| row.added && row.subdomains) {
+                return Some((above_domain, row.clone()));
+            }
+            name = above;
+        }
+        None
     }
 }
 
@@ -48,7 +66,7 @@ impl Identity {
     /// The name under which the domain is ours, if it is: as given, or with A-labels (RFC 5890 §2.3.2.1), as
     /// internationalized domains are added.
     pub(crate) fn hosted_form(&self, domain: &Domain) -> Option<Domain> {
-        let is_ours = |domain: &Domain| self.is_configured(domain) || self.hosted.is_added(domain);
+        let is_ours = |domain: &Domain| self.is_configured(domain) || self.hosted.over(domain).is_some();
         if is_ours(domain) {
             return Some(domain.clone());
         }
@@ -79,8 +97,8 @@ impl Identity {
             return Ok(self.options.default_domain.clone());
         };
         let domain = Domain::parse(named).map_err(|_| IdentityError::DomainNotAvailable)?;
-        let open = |row: StoredDomain| row.is_open_to(organization);
-        if self.is_configured(&domain) || self.hosted.row(&domain).is_some_and(open) {
+        let open = |(_, row): (Domain, StoredDomain)| row.is_open_to(organization);
+        if self.is_configured(&domain) || self.hosted.over(&domain).is_some_and(open) {
             Ok(domain)
         } else {
             Err(IdentityError::DomainNotAvailable)
@@ -97,11 +115,14 @@ impl Identity {
         if self.is_configured(domain) {
             return Ok(());
         }
-        let found = self.row::<StoredDomain>(&keys::domain(domain)).await?;
+        let over = self.hosted.over(domain);
+        let (over, _) = over.ok_or(IdentityError::DomainNotAvailable)?;
+        let found = self.row::<StoredDomain>(&keys::domain(&over)).await?;
+        let reaches = |row: &StoredDomain| over == *domain || row.subdomains;
         let (value, _) = found
-            .filter(|(_, row)| row.is_open_to(organization))
+            .filter(|(_, row)| row.is_open_to(organization) && reaches(row))
             .ok_or(IdentityError::DomainNotAvailable)?;
-        builder.require(keys::domain(domain), value);
+        builder.require(keys::domain(&over), value);
         Ok(())
     }
 

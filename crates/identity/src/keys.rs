@@ -24,6 +24,7 @@
 //! | `iv` organization | the code sent to the human of an agent, hashed |
 //! | `ib` organization scope-id direction type entry | an entry of a list; a scope of zeros is the organization |
 //! | `iy` organization scope-id | counters: how many entries each list of the scope has |
+//! | `it` organization domain | the claim of an organization to a domain |
 //! | `id` domain | the domain: whose, its catch-all (`idexample.test`) |
 //! | `ik` domain 0 selector | a DKIM key; `r…` is RSA, `e…` Ed25519 (`ikexample.test\0r20261121a`) |
 //! | `iz` deleted-at-ms inbox | the organization; inboxes whose mail waits to be purged |
@@ -46,6 +47,7 @@ pub(crate) const ORGANIZATIONS: &[u8] = b"io";
 pub(crate) const PURGES: &[u8] = b"iz";
 pub(crate) const ADDRESSES: &[u8] = b"ia";
 pub(crate) const DOMAINS: &[u8] = b"id";
+pub(crate) const CLAIMS: &[u8] = b"it";
 
 fn key(kind: &[u8; 2], parts: &[&[u8]]) -> Key {
     let mut key = kind.to_vec();
@@ -163,6 +165,22 @@ pub(crate) fn purge(deleted_at: i64, id: InboxId) -> Key {
 /// A configured domain that is too long for a key does not fit an address either; its row would be refused.
 pub(crate) fn domain(domain: &Domain) -> Key {
     key(b"id", &[domain.as_str().as_bytes()])
+}
+
+/// What an organization claims.
+pub(crate) fn claims(organization: OrganizationId) -> Key {
+    key(b"it", &[organization.as_bytes()])
+}
+
+pub(crate) fn claim(organization: OrganizationId, domain: &Domain) -> Key {
+    key(b"it", &[organization.as_bytes(), domain.as_str().as_bytes()])
+}
+
+/// Whose and which a key that [`claim`] made is.
+pub(crate) fn claim_of(key: &[u8]) -> Option<(OrganizationId, Domain)> {
+    let (organization, domain) = key.strip_prefix(CLAIMS)?.split_first_chunk()?;
+    let domain = Domain::parse(std::str::from_utf8(domain).ok()?).ok()?;
+    Some((OrganizationId::from_bytes(*organization), domain))
 }
 
 /// The domain of a key that [`domain`] made.

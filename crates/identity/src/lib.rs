@@ -41,6 +41,7 @@ mod resolve;
 mod scram;
 mod secrets;
 mod successes;
+mod tenant_domains;
 
 pub use agents::{AgentLimits, HumanSet, SignUp, SignedUp};
 pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Principal};
@@ -64,6 +65,9 @@ pub use pods::PodWish;
 pub use record::{AgentState, CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
 pub use resolve::Resolution;
 pub use secrets::random_seed;
+pub use tenant_domains::{
+    CheckedRecord, DomainChange, DomainNames, DomainStatus, DomainWish, NoNames, RecordStatus, TenantDomain,
+};
 
 use api_keys::Uses;
 use hashing::Hasher;
@@ -92,6 +96,9 @@ pub struct Options {
     pub hashing_permits: usize,
     /// Whether an `am_` key of an inbox's organization or pod opens the inbox over IMAP and SMTP. Default true.
     pub organization_key_login: bool,
+    /// Whether the domains of organizations are taken to be theirs without asking the DNS: for trying out, where there is
+    /// none. Default false.
+    pub trust_domains: bool,
     /// How fast wrong passwords may be tried; `None` is without limit, for trying out on loopback.
     pub login_limits: Option<LoginLimits>,
 }
@@ -108,6 +115,7 @@ impl Options {
             quota_octets: 10 << 30,
             hashing_permits: std::thread::available_parallelism().map_or(2, usize::from),
             organization_key_login: true,
+            trust_domains: false,
             login_limits: Some(LoginLimits::default()),
         }
     }

@@ -215,7 +215,9 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuchEntry`].
     pub async fn list_entry(&self, list: &List, name: &Listed) -> Result<ListEntry, IdentityError> {
-        let found = self.row::<StoredEntry>(&keys::list_entry(list, &name.to_string())).await?;
+        let found = self
+            .row::<StoredEntry>(&keys::list_entry(list, &name.to_string()))
+            .await?;
         let (_, found) = found.ok_or(IdentityError::NoSuchEntry)?;
         found.open()
     }

@@ -2,7 +2,6 @@
 
 use crate::api_keys::add_key;
 use crate::attempts::ATTEMPTS;
-use crate::domains::StoredDomain;
 use crate::keys::{self, LANE_DEBT, LANE_INBOXES, LANE_ROOM};
 use crate::record::{AgentState, Organization, Pod, StoredOperator, decode, encode, encode_id, now_ms};
 use crate::{Identity, IdentityError, KeyScope};
@@ -102,17 +101,12 @@ impl Identity {
             .ok_or(IdentityError::NoSuchOrganization)
     }
 
-    /// How many domains belong to an organization alone.
+    /// How many domains an organization has claimed, for one pod or all in all.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn domain_count(&self, id: OrganizationId) -> Result<u64, IdentityError> {
-        let (mut count, mut rows) = (0, scan_prefix(&*self.store, keys::DOMAINS));
-        while let Some((_, value)) = rows.next().await? {
-            let row: StoredDomain = decode(&value)?;
-            count += u64::from(row.added && row.organization == Some(id));
-        }
-        Ok(count)
+    pub async fn domain_count(&self, id: OrganizationId, pod: Option<PodId>) -> Result<u64, IdentityError> {
+        Ok(self.domains_of(id, pod).await?.len() as u64)
     }
 
     /// Changes an organization and returns it.

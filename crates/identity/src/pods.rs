@@ -202,6 +202,9 @@ impl Identity {
             if CounterRecord::from_value(&value).is_none_or(|counters| counters.0[LANE_INBOXES] > 0) {
                 return Err(IdentityError::CannotDelete("it has inboxes"));
             }
+            if !self.domains_of(organization, Some(id)).await?.is_empty() {
+                return Err(IdentityError::CannotDelete("it has domains"));
+            }
             let mut builder = CommitBuilder::new();
             builder.require(keys::organization(organization), owner);
             // A new inbox moves the counter, so none is made meanwhile.

@@ -43,6 +43,10 @@ impl Identity {
                 None => self.catch_all(&base).await?,
             }
         };
+        // Who had the domain before has inboxes in it still.
+        let found = found.filter(|inbox| {
+            ROLES.contains(&base.local_part()) || self.may_send_from(inbox.organization, base.domain())
+        });
         Ok(found.map_or(Resolution::NoSuchMailbox, |inbox| Resolution::Inbox(Box::new(inbox))))
     }
 

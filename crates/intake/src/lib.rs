@@ -30,6 +30,7 @@ mod turns;
 
 pub use error::{IntakeError, SubmitError};
 pub use handed_out::{Holder, Single};
+pub use idempotency::Running;
 pub use incoming::{Accepted, Appended, Forward, Incoming, LocalRecipient};
 pub use limits::SendLimits;
 pub use memory::Room;
@@ -38,7 +39,6 @@ pub use recipients::is_routable;
 pub use sender::is_own_address;
 pub use settle::Settled;
 pub use spool::{Spool, Spooler};
-pub use idempotency::Running;
 pub use submission::{Alongside, Idempotency, KeyScope, Submission, Submitted, Via};
 
 use limits::Days;

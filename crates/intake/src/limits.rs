@@ -213,7 +213,10 @@ impl Intake {
             None => Vec::new(),
         };
         let count = recipients.len() as u64;
-        let taken = used.lock().unwrap_or_else(PoisonError::into_inner).take(limit, count, new);
+        let taken = used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(limit, count, new);
         let Some(new) = taken else {
             let left_ms = DAY_MS - now_ms.rem_euclid(DAY_MS);
             let retry_after = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) + Duration::from_secs(1);

@@ -41,10 +41,7 @@ impl Intake {
             }
         }
         let lists = self.identity.lists_over(&scope).await?;
-        let refusal = self
-            .identity
-            .list_verdict(&lists, Direction::Send, recipients)
-            .await?;
+        let refusal = self.identity.list_verdict(&lists, Direction::Send, recipients).await?;
         Ok(refusal.map(|refusal| (refusal.address.clone(), refusal.to_string())))
     }
 

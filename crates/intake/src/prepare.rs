@@ -6,7 +6,7 @@ use crate::submission::{Alongside, Idempotency, Submission, Via};
 use crate::trace::submission_received;
 use crate::{Intake, SubmitError};
 use bytes::Bytes;
-use postroom_identity::InboxRecord;
+use postroom_identity::{IdentityError, InboxRecord};
 use postroom_mailstore::{MAX_PREFIX_OCTETS, ThreadChoice};
 use postroom_message::{CompleteError, Completed, complete, count_received, summarize};
 use postroom_queue::NewRecipient;
@@ -42,6 +42,10 @@ impl Intake {
         check_reverse_path(&inbox, &submission.reverse_path)?;
         if inbox.send_paused {
             return Err(SubmitError::SendPaused);
+        }
+        // Its organization may have given the domain up.
+        if !self.identity.may_send_from(inbox.organization, inbox.primary.domain()) {
+            return Err(IdentityError::DomainNotAvailable.into());
         }
         let octets = content.len() as u64;
         if octets > self.options.max_message_octets {

@@ -3,9 +3,10 @@
 use crate::Outcome;
 use crate::certificates::write_private;
 use crate::config::{Config, Limits};
+use postroom_delivery::HickoryNetwork;
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
-use postroom_identity::{Identity, KeyScope};
+use postroom_identity::{DomainNames, Identity, KeyScope, NoNames};
 use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) hubs: Arc<Hubs>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) outgoing_http: OutgoingHttp,
+    pub(crate) names: Arc<dyn DomainNames>,
     pub(crate) verifier: Verifier,
     pub(crate) spooler: Spooler,
 }
@@ -64,8 +66,14 @@ impl Core {
         };
         if mode == Mode::Dev {
             options.login_limits = None;
+            options.trust_domains = true;
         }
         let identity = Arc::new(Identity::new(Arc::clone(&shared), Arc::clone(&mailstore), options));
+        // Under `dev` there is no DNS to ask, and none is asked.
+        let names: Arc<dyn DomainNames> = match mode {
+            Mode::Dev => Arc::new(NoNames),
+            Mode::Serve => Arc::new(HickoryNetwork::new(&config.dns.servers, Vec::new())?),
+        };
         let operator = identity.bootstrap().await?;
         if mode == Mode::Serve {
             ensure_operator_key(&identity, operator.organization, &config.data_dir).await?;
@@ -125,6 +133,7 @@ impl Core {
             hubs,
             webhooks: Arc::new(webhooks),
             outgoing_http,
+            names,
             verifier: if config.dns.verify {
                 Verifier::dns(&config.dns.servers)?
             } else {

@@ -19,6 +19,9 @@ pub(crate) async fn run(core: Core, keep: Duration) {
         if let Err(error) = core.identity.maintain_domains().await {
             tracing::warn!(%error, "cannot look after the domains' keys");
         }
+        if let Err(error) = core.identity.recheck_domains(&*core.names).await {
+            tracing::warn!(%error, "cannot check the domains of organizations");
+        }
         if let Err(error) = maintain(&core.mailstore).await {
             tracing::warn!(%error, "cannot trim what was kept long enough");
         }

@@ -99,6 +99,7 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::TooManyAttempts
         | IdentityError::NoSuchAddress
         | IdentityError::NoSuchEntry
+        | IdentityError::NoAnswer
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress
         | IdentityError::SlugTaken

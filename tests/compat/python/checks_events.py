@@ -5,10 +5,11 @@ import json
 import threading
 
 from agentmail import MessageReceivedEvent
+from agentmail.api_keys import ApiKeyPermissions, CreateBearerApiKeyRequest
 from agentmail.core.api_error import ApiError
 from agentmail.events import MessageDeliveredEvent, MessageSentEvent
 from agentmail.websockets import Error, Subscribe, Subscribed
-from coverage import at_levels, drives
+from coverage import ORGANIZATION_AND_POD, at_levels, drives
 from receiver import Receiver
 from scenario import check, equal, wait_until
 from svix.webhooks import Webhook as Verifier
@@ -64,6 +65,42 @@ def sent_and_delivered(case, level):
         equal((found["message.bounced"]["bounce"]["type"], len(found["message.bounced"]["bounce"]["recipients"])), ("Permanent", 1), "the bounce")
         MessageSentEvent.model_validate(found["message.sent"])
         MessageDeliveredEvent.model_validate(found["message.delivered"])
+        case.quiet.webhooks.delete(made.webhook_id, request_options=ONCE)
+
+
+@drives("inboxes.webhooks.create", "inboxes.lists.create")
+def blocked_mail_is_an_event_of_its_own(case):
+    scene, sender = case.scene("inbox"), f"{unique()}@client.example.net"
+    case.client.inboxes.lists.create(scene.inbox, "receive", "block", entry=sender)
+    with Receiver() as receiver:
+        hooks = [new(scene, f"{receiver.url}/{kind}", event_types=[kind]) for kind in ("message.received", "message.received.blocked")]
+        case.receive(scene.inbox, "Blocked", From=sender)
+        case.receive(scene.inbox, "Not blocked")
+        subjects = lambda kind: [json.loads(post.body)["message"]["subject"] for post in receiver.at(f"/{kind}")]  # noqa: E731
+        wait_until(lambda: subjects("message.received") and subjects("message.received.blocked"), "both events")
+        equal((subjects("message.received"), subjects("message.received.blocked")), (["Not blocked"], ["Blocked"]), "who hears of what")
+        for hook in hooks:
+            case.quiet.inboxes.webhooks.delete(scene.inbox, hook.webhook_id, request_options=ONCE)
+    reader = ApiKeyPermissions(webhook_create=True, webhook_read=True, message_read=True)
+    made = case.quiet.inboxes.api_keys.create(scene.inbox, request=CreateBearerApiKeyRequest(name="x", permissions=reader), request_options=ONCE)
+    mine = case.with_key(made.api_key)
+    refused(403, lambda: mine.inboxes.webhooks.create(scene.inbox, url="http://127.0.0.1:9/", event_types=["message.received.blocked"]))
+    with mine.websockets.connect() as socket:
+        socket.send_subscribe(Subscribe(event_types=["message.received.blocked"]))
+        check(isinstance(socket.recv(), Error), "events of blocked mail without the permission to see it")
+
+
+@at_levels("webhooks.create", ORGANIZATION_AND_POD)
+def chosen_inboxes(case, level):
+    scene = case.scene(level)
+    other = case.inbox(pod=scene.pod)
+    with Receiver() as receiver:
+        made = new(scene, receiver.url + "/hook", event_types=["message.received"], inbox_ids=[scene.inbox])
+        equal(made.inbox_ids, [scene.inbox], "inbox_ids")
+        case.receive(other, "For the other")
+        case.receive(scene.inbox, "For this one")
+        receiver.first("/hook")
+        equal([json.loads(post.body)["message"]["subject"] for post in receiver.at("/hook")], ["For this one"], "posted")
         case.quiet.webhooks.delete(made.webhook_id, request_options=ONCE)
 
 

@@ -10,8 +10,8 @@ use postroom_imap_proto::{
     Options, OtherNews, PIECE, Question, QuotaData, SectionData, SectionForm, Selected, Server, StatusData, Stored,
 };
 use postroom_types::{
-    BlobId, BlobSpan, EmailId, Envelope, Flag, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Part,
-    Piece, ScramParameters, Secret, ThreadId, Uid, UidValidity,
+    BlobId, BlobSpan, EmailId, Flag, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Piece,
+    ScramParameters, Secret, Summary, ThreadId, Uid, UidValidity,
 };
 use postroom_wire::{Action, ChannelBinding, Input, Machine, ScramOptions};
 use std::collections::BTreeSet;
@@ -338,14 +338,21 @@ impl Session<'_> {
             size_octets: 103,
             email_id: EmailId::from_bytes([2; 16]),
             thread_id: ThreadId::from_bytes([3; 16]),
-            summary: Some(Box::new((Envelope::default(), Part::default()))),
+            summary: Some(Arc::new(Summary::default())),
             sections: (0..items.sections.len()).map(section).collect(),
             save_date: uid.get().is_multiple_of(2).then_some(5),
             preview: Some("Gr\u{fc}\u{df}e \"".to_owned()),
         };
-        let messages: Vec<Fetched> = self.some_of(uids).into_iter().map(fetched).collect();
+        let mut messages: Vec<Fetched> = self.some_of(uids).into_iter().map(fetched).collect();
         let gone = uids.len() - messages.len();
-        FetchedPiece { messages, gone }
+        // The last of a larger piece is left for the next.
+        let left = if gone == 0 && uids.len() > 2 {
+            messages.pop()
+        } else {
+            None
+        };
+        let left = left.into_iter().map(|fetched| fetched.uid).collect();
+        FetchedPiece { messages, gone, left }
     }
 
     fn copied(&mut self, uids: &[Uid]) -> Copied {

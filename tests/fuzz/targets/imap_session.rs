@@ -77,16 +77,17 @@ impl Template {
             .expect("is new")
             .organization;
         let wanted = CreateInbox {
-            organization: organization.id,
-            pod: None,
-            restrict_to_pod: false,
             username: Some("scout".to_owned()),
-            domain: None,
-            display_name: None,
             strict: true,
+            ..CreateInbox::new(organization.id)
         };
         let created = identity.create_inbox(&wanted).await.expect("is new");
-        let CreateOutcome::Created { inbox, api_key, .. } = created else {
+        let CreateOutcome::Created {
+            inbox,
+            api_key: Some(api_key),
+            ..
+        } = created
+        else {
             panic!("the inbox is new")
         };
         let mut rows = Vec::new();

@@ -101,10 +101,11 @@ async fn call(admission: &Admission, parts: &mut Parts) -> Answer<Call> {
         level,
     } = admission;
     let principal = authenticate(state, auth::bearer_or_key(&parts.headers)).await?;
-    if let Some(permission) = operation.permission
-        && !principal.allows(permission)
-    {
-        return Err(Failure::missing_permission(permission));
+    let needed = operation.permission.into_iter().chain(operation.also);
+    for permission in needed {
+        if !principal.allows(permission) {
+            return Err(Failure::missing_permission(permission));
+        }
     }
     let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
     let Ok(Path(segments)) = path else {

@@ -111,12 +111,7 @@ fn view(scope: &Scope, list: &List, entry: ListEntry) -> EntryView {
     }
 }
 
-async fn entries(
-    Shared(state): Shared<State>,
-    call: Call,
-    path: Segments,
-    asked: Asked,
-) -> Answer<Json<EntryList>> {
+async fn entries(Shared(state): Shared<State>, call: Call, path: Segments, asked: Asked) -> Answer<Json<EntryList>> {
     let list = named(&call.scope, &path)?;
     // A token belongs to one list.
     let mark = [list.direction as u8, list.list_type as u8];
@@ -124,7 +119,9 @@ async fn entries(
     let after = match &paging.position {
         None => None,
         Some(position) => {
-            let text = position.strip_prefix(&mark).and_then(|text| std::str::from_utf8(text).ok());
+            let text = position
+                .strip_prefix(&mark)
+                .and_then(|text| std::str::from_utf8(text).ok());
             Some(text.and_then(|text| Listed::parse(text).ok()).ok_or_else(bad_token)?)
         }
     };

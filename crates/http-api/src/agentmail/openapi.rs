@@ -92,8 +92,10 @@ fn describe(
     if let Some(body) = operation.body {
         described["requestBody"] = json!({ "content": content(&schema(body, schemas)) });
     }
-    if let Some(permission) = operation.permission {
-        described["x-permission"] = permission.to_string().into();
+    let permissions = operation.permission.into_iter().chain(operation.also);
+    let permissions: Vec<String> = permissions.map(|permission| permission.to_string()).collect();
+    if !permissions.is_empty() {
+        described["x-permissions"] = permissions.into();
     }
     described
 }

@@ -2,7 +2,10 @@
 
 use super::call::{Admission, admit};
 use super::failure::Failure;
-use super::{agent, api_keys, drafts, hosted, inboxes, lists, messages, metrics, organization, pods, send, threads, webhooks};
+use super::{
+    agent, api_keys, domains, drafts, hosted, inbox_events, inboxes, lists, messages, metrics, organization, pods,
+    send, threads, webhooks,
+};
 use crate::State;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -74,6 +77,8 @@ pub(crate) struct Operation {
     pub(crate) levels: &'static [Level],
     /// What a key needs; `None` if any key will do.
     pub(crate) permission: Option<Permission>,
+    /// What it needs besides.
+    pub(crate) also: Option<Permission>,
     /// Whether it is for callers who have no key yet.
     pub(crate) open: bool,
     handler: fn() -> MethodRouter<State>,
@@ -97,6 +102,7 @@ impl Operation {
             path,
             levels,
             permission: None,
+            also: None,
             open: false,
             handler,
             query: &[],
@@ -154,6 +160,14 @@ impl Operation {
         }
     }
 
+    /// A second permission that a key needs.
+    pub(crate) const fn and(self, permission: Permission) -> Self {
+        Self {
+            also: Some(permission),
+            ..self
+        }
+    }
+
     /// What the query may hold.
     pub(crate) const fn asks(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
@@ -205,11 +219,13 @@ const ALL: &[&[Operation]] = &[
     organization::OPERATIONS,
     api_keys::OPERATIONS,
     inboxes::OPERATIONS,
+    inbox_events::OPERATIONS,
     pods::OPERATIONS,
     messages::OPERATIONS,
     send::OPERATIONS,
     drafts::OPERATIONS,
     threads::OPERATIONS,
+    domains::OPERATIONS,
     lists::OPERATIONS,
     metrics::OPERATIONS,
     webhooks::OPERATIONS,

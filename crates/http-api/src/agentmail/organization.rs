@@ -89,7 +89,7 @@ async fn show(Shared(state): Shared<State>, call: Call) -> Answer<Json<Organizat
     Ok(Json(OrganizationView {
         organization_id: organization.id.to_string(),
         inbox_count: identity.inbox_count(organization.id).await?,
-        domain_count: identity.domain_count(organization.id).await?,
+        domain_count: identity.domain_count(organization.id, None).await?,
         inbox_limit: organization.max_inboxes,
         updated_at: time(organization.updated_at()),
         created_at: time(organization.created_at),

@@ -37,18 +37,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers::<SentView>(),
     Operation::post("messages.reply", INBOX, "/messages/{message_id}/reply", || post(reply))
         .needs(Permission::MessageSend)
+        .and(Permission::MessageRead)
         .takes::<ReplyBody>()
         .answers::<SentView>(),
     Operation::post("messages.reply_all", INBOX, "/messages/{message_id}/reply-all", || {
         post(reply_all)
     })
     .needs(Permission::MessageSend)
+    .and(Permission::MessageRead)
     .takes::<SendBody>()
     .answers::<SentView>(),
     Operation::post("messages.forward", INBOX, "/messages/{message_id}/forward", || {
         post(forward)
     })
     .needs(Permission::MessageSend)
+    .and(Permission::MessageRead)
     .takes::<SendBody>()
     .answers::<SentView>(),
 ];
@@ -216,9 +219,8 @@ fn forwarding(source: &Source, asked: Asked) -> Letter {
     source.forwarded_in(letter)
 }
 
-/// The message that is answered or passed on. Its content goes out again, so the key has to be one that may read it.
+/// The message that is answered or passed on. Its content goes out again: hence the second permission of these operations.
 async fn original(state: &State, call: &Call, path: &Segments) -> Answer<Listed> {
-    call.require(Permission::MessageRead)?;
     message_id::find(state, call.inbox()?.id, path.text("message_id")?, may_see(call)).await
 }
 

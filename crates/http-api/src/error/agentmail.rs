@@ -48,6 +48,7 @@ pub(super) fn identity(error: &IdentityError) -> Option<Shown> {
 pub(super) fn submit(error: &SubmitError) -> Option<Shown> {
     let text = error.to_string();
     Some(match error {
+        SubmitError::Identity(error) => return identity(error),
         SubmitError::SendPaused => (StatusCode::FORBIDDEN, "inbox_paused", text),
         SubmitError::NoRecipients => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", text),
         SubmitError::Loop { .. } | SubmitError::NoSuchRecipient(_) | SubmitError::Rejected { .. } => {

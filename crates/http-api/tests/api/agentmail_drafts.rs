@@ -273,7 +273,8 @@ async fn three_levels() {
     let first = agents.draft(json!({ "subject": "one" })).await;
     let drafts = format!("/v0/inboxes/{podded}/drafts");
     let second = agents.api.post(&drafts, &agents.key, json!({ "subject": "two" })).await;
-    // A mail program's.
+    // A mail program's; its date has whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let saved = "From: scout@example.test\nSubject: three\n\nx\n";
     agents
         .put(

@@ -1,6 +1,8 @@
 //! The API as its clients see it, on a store in memory.
 
+mod agentmail_domains;
 mod agentmail_drafts;
+mod agentmail_lists;
 mod agentmail_mail;
 mod agentmail_messages;
 mod agentmail_sending;
@@ -15,6 +17,7 @@ mod lifecycle;
 mod mail;
 mod mcp;
 mod messages;
+mod openapi;
 mod outcomes;
 mod permissions;
 mod queue;

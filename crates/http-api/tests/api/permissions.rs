@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 struct Route {
     method: String,
     path: String,
-    permission: Option<String>,
+    permissions: Vec<String>,
 }
 
 impl Route {
@@ -108,7 +108,7 @@ async fn routes(api: &Api) -> Vec<Route> {
             routes.push(Route {
                 method: method.to_uppercase(),
                 path: path.clone(),
-                permission: operation["x-permission"].as_str().map(str::to_owned),
+                permissions: serde_json::from_value(operation["x-permissions"].clone()).unwrap_or_default(),
             });
         }
     }
@@ -147,34 +147,32 @@ async fn without_a_key_nothing() {
 async fn each_single_permission() {
     let api = Api::new().await;
     let tree = Tree::plant(&api, "tree").await;
-    for route in routes(&api).await {
-        let Some(needed) = &route.permission else { continue };
+    for (number, route) in routes(&api).await.into_iter().enumerate() {
         let path = tree.path(&route);
-        let others: Value = all_permissions()
-            .into_iter()
-            .map(|name| (name.to_owned(), Value::from(name != needed)))
-            .collect();
-        let (id, without) = tree.key_with(&api, others).await;
-        let answer = api.any(&route.method, &path, &without).await;
-        tree.revoke(&api, &id).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (403, "missing_permission"),
-            "{} {path}",
-            route.method
-        );
-        let fix = answer.text("fix");
-        assert!(fix.contains(needed.as_str()), "{} {path}: {fix}", route.method);
+        for needed in &route.permissions {
+            let others: Value = all_permissions()
+                .into_iter()
+                .map(|name| (name.to_owned(), Value::from(name != needed)))
+                .collect();
+            let (id, without) = tree.key_with(&api, others).await;
+            let answer = api.any(&route.method, &path, &without).await;
+            tree.revoke(&api, &id).await;
+            let refused = (answer.status, answer.code());
+            assert_eq!(refused, (403, "missing_permission"), "{} {path}", route.method);
+            let fix = answer.text("fix");
+            assert!(fix.contains(needed.as_str()), "{} {path}: {fix}", route.method);
+        }
 
         let other;
         let tree = match route.removes_its_scope() {
             true => {
-                other = Tree::plant(&api, "other").await;
+                other = Tree::plant(&api, &format!("other{number}")).await;
                 &other
             }
             false => &tree,
         };
-        let (id, alone) = tree.key_with(&api, json!({ needed: true })).await;
+        let needed = route.permissions.iter().map(|name| (name.clone(), Value::from(true)));
+        let (id, alone) = tree.key_with(&api, needed.collect()).await;
         let answer = api.any(&route.method, &tree.path(&route), &alone).await;
         tree.revoke(&api, &id).await;
         assert_ne!(

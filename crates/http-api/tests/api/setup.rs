@@ -6,16 +6,16 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
 use postroom_http_api::{Endpoint, Options, Services, State, router};
-use postroom_identity::{Identity, KeyScope};
+use postroom_identity::{DomainNames, Identity, KeyScope};
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
 use postroom_outgoing_http::{OutgoingHttp, Reach};
 use postroom_queue::Queue;
-use postroom_store::{MemoryStore, SharedStore};
+use postroom_store::{BoxFuture, MemoryStore, SharedStore};
 use postroom_types::Domain;
 use postroom_webhooks::{Hubs, Webhooks};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -28,6 +28,7 @@ pub(crate) struct Api {
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) drafts: Arc<Drafts>,
+    pub(crate) names: Arc<Zone>,
     pub(crate) operator: String,
 }
 
@@ -36,6 +37,28 @@ pub(crate) struct Tenant {
     pub(crate) id: String,
     pub(crate) key: String,
     pub(crate) workspace: String,
+}
+
+/// What the DNS says: kinds, names and values.
+#[derive(Default)]
+pub(crate) struct Zone(pub(crate) Mutex<Vec<(String, String, String)>>);
+
+impl Zone {
+    fn of(&self, kind: &str, name: &str) -> Vec<String> {
+        let records = self.0.lock().unwrap();
+        let found = records.iter().filter(|(of, at, _)| of == kind && at == name);
+        found.map(|(_, _, value)| value.clone()).collect()
+    }
+}
+
+impl DomainNames for Zone {
+    fn texts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(async move { Ok(self.of("TXT", name)) })
+    }
+
+    fn exchanges<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(async move { Ok(self.of("MX", name)) })
+    }
 }
 
 /// What came back. `body` is `null` if it was not JSON.
@@ -104,6 +127,7 @@ impl Api {
             postroom_webhooks::Options::default(),
         ));
         let stopping = CancellationToken::new();
+        let names = Arc::new(Zone::default());
         let services = Services {
             identity: Arc::clone(&identity),
             mailstore: Arc::clone(&mailstore),
@@ -114,6 +138,7 @@ impl Api {
             hubs,
             webhooks: Arc::clone(&webhooks),
             outgoing_http: http,
+            names: Arc::clone(&names) as Arc<dyn DomainNames>,
             stopping: stopping.clone(),
         };
         let state = State::new(services, options);
@@ -126,6 +151,7 @@ impl Api {
             mailstore,
             queue,
             drafts,
+            names,
             operator: key.secret.expose().clone(),
         }
     }

@@ -60,7 +60,9 @@ impl ListType {
     /// The one with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Allow, Self::Block].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Allow, Self::Block]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 
@@ -235,7 +237,14 @@ mod tests {
         for direction in Direction::ALL {
             for list_type in [ListType::Allow, ListType::Block] {
                 let scope = EntryScope::Organization(OrganizationId::new());
-                lanes.push(List { scope, direction, list_type }.lane());
+                lanes.push(
+                    List {
+                        scope,
+                        direction,
+                        list_type,
+                    }
+                    .lane(),
+                );
                 assert_eq!(Direction::named(direction.as_str()), Some(direction));
                 assert_eq!(ListType::named(list_type.as_str()), Some(list_type));
             }

@@ -95,9 +95,15 @@ impl Known {
         match self {
             Self { blocked: true, .. } => Some(Says::Blocked),
             Self { allowed: true, .. } => Some(Says::Admitted),
-            Self { domain_blocked: true, .. } => Some(Says::Blocked),
-            Self { domain_allowed: true, .. } => Some(Says::Admitted),
-            Self { has_allow_list: true, .. } => Some(Says::NotAllowed),
+            Self {
+                domain_blocked: true, ..
+            } => Some(Says::Blocked),
+            Self {
+                domain_allowed: true, ..
+            } => Some(Says::Admitted),
+            Self {
+                has_allow_list: true, ..
+            } => Some(Says::NotAllowed),
             _ => None,
         }
     }

@@ -12,3 +12,4 @@ mod permissions;
 mod proofs;
 mod races;
 mod setup;
+mod tenant_domains;

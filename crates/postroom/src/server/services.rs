@@ -143,6 +143,7 @@ impl Server {
             hubs: Arc::clone(&core.hubs),
             webhooks: Arc::clone(&core.webhooks),
             outgoing_http: core.outgoing_http.clone(),
+            names: Arc::clone(&core.names),
             stopping: self.shutdown.clone(),
         };
         let state = http_api::State::new(services, options);

@@ -81,8 +81,8 @@ pub(super) async fn usage(Shared(state): Shared<State>, call: Call, asked: Asked
     let scope = &call.scope;
     let mut grown: BTreeMap<&'static str, Grown> = BTreeMap::new();
     let identity = state.identity();
-    if scope.inbox.is_none() && scope.pod.is_none() && asks("domain_count") {
-        grown.entry("domain_count").or_default().base = identity.domain_count(scope.organization).await?;
+    if scope.inbox.is_none() && asks("domain_count") {
+        grown.entry("domain_count").or_default().base = identity.domain_count(scope.organization, scope.pod).await?;
     }
     if scope.pod.is_none() && asks("pod_count") {
         let pods = grown.entry("pod_count").or_default();
