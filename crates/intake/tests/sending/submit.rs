@@ -50,10 +50,9 @@ async fn what_goes_out_is_complete_and_signed_and_says_nothing_of_the_client() {
         "{text}"
     );
     assert!(!text.contains("203.0.113.9"), "{text}");
-    assert!(
-        !text.to_lowercase().contains("bcc") && !text.contains("secret"),
-        "{text}"
-    );
+    // An id or a signature may have the letters in it by chance.
+    assert!(!fields(text.as_bytes()).any(|field| field.is("Bcc")), "{text}");
+    assert!(!text.contains("secret"), "{text}");
     assert!(
         text.ends_with("\r\n\r\nhello\r\n"),
         "blank lines at the end are gone: {text}"
