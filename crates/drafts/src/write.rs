@@ -74,8 +74,10 @@ impl Drafts {
                 }
                 Err(error) => return Err(error.into()),
             }
+            // Read first: what is due at once may be gone when somebody looks at it.
+            let draft = self.get(inbox.id, id).await;
             self.scheduled.notify_one();
-            return self.get(inbox.id, id).await;
+            return draft;
         }
         Err(DraftError::Unavailable)
     }
@@ -117,8 +119,9 @@ impl Drafts {
             let replaces = (draft.record.mailbox, draft.record.uid);
             match self.mailstore.replace_with(&message, placing, replaces, &builder).await {
                 Ok(_) => {
+                    let draft = self.get(inbox.id, new_id).await;
                     self.scheduled.notify_one();
-                    return self.get(inbox.id, new_id).await;
+                    return draft;
                 }
                 // Somebody else was faster: decided anew on what is there now.
                 Err(MailError::Conflict(_) | MailError::NoSuchMessage) => {}

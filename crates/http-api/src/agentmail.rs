@@ -36,6 +36,7 @@ mod pods;
 mod scope_inboxes;
 mod search;
 mod send;
+mod sign_ups;
 mod thread_merge;
 mod thread_view;
 mod threads;
@@ -46,6 +47,7 @@ pub(crate) mod wire;
 
 pub(crate) use download::{DownloadKey, routes as downloads};
 pub(crate) use openapi::document;
+pub(crate) use sign_ups::SignUps;
 
 use crate::State;
 use axum::Router;

@@ -19,6 +19,7 @@ mod model;
 mod myagentmail;
 mod outgoing;
 mod own;
+mod pipe;
 mod request;
 mod segments;
 mod serve;
@@ -27,6 +28,7 @@ mod subscriber;
 pub use serve::{Limits, serve, serve_tls};
 
 use agentmail::DownloadKey;
+use agentmail::SignUps;
 use axum::Router;
 use error::ApiError;
 use large::Turns;
@@ -102,6 +104,7 @@ pub struct State(Arc<Parts>);
 struct Parts {
     services: Services,
     turns: Turns,
+    sign_ups: SignUps,
     sockets: Arc<Semaphore>,
     download_key: DownloadKey,
     options: Options,
@@ -114,6 +117,7 @@ impl State {
         Self(Arc::new(Parts {
             services,
             turns: Turns::new(),
+            sign_ups: SignUps::new(),
             sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
             download_key: DownloadKey::default(),
             options,
@@ -166,6 +170,10 @@ impl State {
 
     fn names(&self) -> &dyn DomainNames {
         &*self.0.services.names
+    }
+
+    fn sign_ups(&self) -> &SignUps {
+        &self.0.sign_ups
     }
 
     fn turns(&self) -> &Turns {

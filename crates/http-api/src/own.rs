@@ -14,8 +14,8 @@ mod window;
 use crate::State;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::pipe::{Pipe, pipe};
 use crate::request::Segments;
-use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -25,8 +25,6 @@ use postroom_mailstore::{Content, Mailstore};
 use postroom_types::{BlobSpan, InboxId, Piece};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio::io::{AsyncWrite, AsyncWriteExt, simplex};
-use tokio_util::io::ReaderStream;
 
 /// Octets read from the store at a time.
 const CHUNK_OCTETS: u64 = 64 * 1024;
@@ -61,12 +59,12 @@ async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Re
         .await?
         .ok_or(ApiError::NotFound)?;
     let octets = content.octets();
-    let (reader, writer) = simplex(2 * CHUNK_OCTETS as usize);
+    let (pipe, body) = pipe();
     let mailstore = Arc::clone(state.mailstore());
     tokio::spawn(async move {
-        // A reader that is gone ends this; a body that is gone shows as an answer shorter than announced.
-        if let Err(error) = copy(&mailstore, &content, writer).await {
+        if let Err(error) = copy(&mailstore, &content, &pipe).await {
             tracing::debug!(reason = %error, "sending a message was cut short");
+            pipe.fail(error).await;
         }
     });
     let fields = [
@@ -74,20 +72,20 @@ async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Re
         (header::CONTENT_LENGTH, octets.to_string()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    Ok((fields, Body::from_stream(ReaderStream::new(reader))).into_response())
+    Ok((fields, body).into_response())
 }
 
-async fn copy(mailstore: &Mailstore, content: &Content, mut to: impl AsyncWrite + Unpin) -> std::io::Result<()> {
+async fn copy(mailstore: &Mailstore, content: &Content, to: &Pipe) -> std::io::Result<()> {
     for piece in content.pieces(0..u64::MAX) {
         match piece {
-            Piece::Inline(bytes) => to.write_all(&bytes).await?,
-            Piece::Stored(span) => copy_stored(mailstore, span, &mut to).await?,
+            Piece::Inline(bytes) => to.send(bytes).await?,
+            Piece::Stored(span) => copy_stored(mailstore, span, to).await?,
         }
     }
-    to.shutdown().await
+    Ok(())
 }
 
-async fn copy_stored(mailstore: &Mailstore, span: BlobSpan, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+async fn copy_stored(mailstore: &Mailstore, span: BlobSpan, to: &Pipe) -> std::io::Result<()> {
     let mut left = span;
     while left.octets > 0 {
         let next = BlobSpan {
@@ -102,9 +100,10 @@ async fn copy_stored(mailstore: &Mailstore, span: BlobSpan, to: &mut (impl Async
         if bytes.is_empty() {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        to.write_all(&bytes).await?;
-        left.offset += bytes.len() as u64;
-        left.octets -= (bytes.len() as u64).min(left.octets);
+        let octets = bytes.len() as u64;
+        to.send(bytes).await?;
+        left.offset += octets;
+        left.octets -= octets.min(left.octets);
     }
     Ok(())
 }

@@ -77,6 +77,7 @@ impl Identity {
         let domain = self.options.default_domain.clone();
         let address = self.allowed(parse_username(&request.username, &domain)?)?;
         let human = request.human_email.as_ref().map(EmailAddress::folded);
+        human.as_ref().map_or(Ok(()), |human| self.check_human(human))?;
         let mut otp = None;
         for _ in 0..ATTEMPTS {
             if let Some(human) = &human
@@ -198,6 +199,14 @@ impl Identity {
         match self.create_inbox(&request).await? {
             CreateOutcome::Created { inbox, .. } | CreateOutcome::Existed(inbox) => Ok(*inbox),
             CreateOutcome::UsernameTaken { .. } => Err(IdentityError::AddressTaken),
+        }
+    }
+
+    /// An address of this server may be that of another agent, who would confirm this one.
+    fn check_human(&self, human: &EmailAddress) -> Result<(), IdentityError> {
+        match self.is_local(human.domain()) {
+            true => Err(IdentityError::Invalid("the human must have an address elsewhere")),
+            false => Ok(()),
         }
     }
 

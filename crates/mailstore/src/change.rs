@@ -6,12 +6,9 @@
 use crate::keys::{self, inbox_lane, mailbox_lane};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
 use crate::{Cause, FeedEvent, Marked};
-use postroom_store::{CommitBuilder, Condition, Key, Patch, PatchPlace, PatchSource, Value};
+use postroom_store::{CommitBuilder, Condition, Key, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Room for what is told of labels in a feed row; what else stands there takes less than the rest of it.
-const MARKS_OCTETS: usize = 2048;
 
 /// How the counts of a mailbox move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,22 +212,21 @@ impl Change {
         self.labels.entry((label.into(), added)).or_default().insert(message);
     }
 
-    /// What is told of labels, as far as there is room.
-    fn marks(&mut self) -> Vec<Marked> {
-        let mut room = MARKS_OCTETS;
+    /// What is told of labels, as far as there is room for in so many octets.
+    fn marks(&mut self, mut room: usize) -> Vec<Marked> {
         let labels = std::mem::take(&mut self.labels).into_iter();
-        let marks = labels.map(|((label, added), messages)| Marked {
-            label,
-            added,
-            messages: messages.into_iter().collect(),
-        });
-        let fits = |mark: &Marked| {
-            let octets = mark.label.len() + 8 + 16 * mark.messages.len();
-            let fits = octets <= room;
-            room -= if fits { octets } else { 0 };
-            fits
+        let mark = |((label, added), messages): ((String, bool), BTreeSet<EmailId>)| {
+            // Lengths and the like take less than these eight octets.
+            let fixed = label.len() + 8;
+            let fitting = room.saturating_sub(fixed) / 16;
+            let messages: Vec<EmailId> = messages.into_iter().take(fitting).collect();
+            if messages.is_empty() {
+                return None;
+            }
+            room -= fixed + 16 * messages.len();
+            Some(Marked { label, added, messages })
         };
-        marks.filter(fits).collect()
+        labels.filter_map(mark).collect()
     }
 
     /// Marks a mailbox as changed by this commit.
@@ -247,7 +243,8 @@ impl Change {
             self.builder
                 .put_patched(keys::highest(self.inbox, mailbox), write_number(0), vec![highest]);
         }
-        let marks = self.marks();
+        let told = FeedRow::write(self.at, &self.events).value.len();
+        let marks = self.marks(MAX_VALUE_OCTETS.saturating_sub(told + 8));
         if !marks.is_empty() {
             self.tell(FeedEvent::Labels(marks));
         }

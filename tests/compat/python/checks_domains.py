@@ -26,7 +26,9 @@ def create(case, level):
     equal([record.priority for record in made.records if record.type == "MX"][0], 10, "priority of the MX")
     equal(made.pod_id if level == "pod" else None, scene.pod, "pod_id")
     refused(400, lambda: scene.on("domains").create(domain="not a domain"), "validation_error")
-    refused(422, lambda: scene.on("domains").create(domain=name(), subdomains_enabled=True), "unprocessable")  # not offered here
+    below = scene.on("domains").create(domain=name(), subdomains_enabled=True)
+    check(below.subdomains_enabled and any(record.name == f"*.{below.domain}" for record in below.records), f"no wildcard in {below.records}")
+    refused(422, lambda: scene.on("domains").create(domain=name(), tracking_enabled=True), "unprocessable")  # not offered here
     outcome = None
     for code in (403, 422):
         try:

@@ -106,6 +106,7 @@ async fn sign_up(Shared(state): Shared<State>, Body(wanted): Body<SignUpBody>) -
         username: wanted.username,
         human_email: human_email.clone(),
     };
+    state.sign_ups().take()?;
     let made = state.identity().sign_up(&request).await?;
     if let Some((human, otp)) = human_email.zip(made.otp) {
         send_code(&state, &human, &made.inbox.canonical, &otp).await;

@@ -52,7 +52,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/domains/{domain_id}/zone-file",
         || get(zone),
     )
-    .needs(Permission::DomainRead),
+    .needs(Permission::DomainRead)
+    .answers_text(),
     Operation::get(
         "domains.getSetupLink",
         ORGANIZATION,
@@ -192,6 +193,10 @@ fn refuse_tracking(tracking: Option<bool>) -> Answer<()> {
 
 /// The domain of the path, if the call sees it.
 async fn found(state: &State, call: &Call, path: &Segments) -> Answer<TenantDomain> {
+    if call.scope.inbox.is_some() {
+        // Its scope is one address, not what others share.
+        return Err(Failure::not_found());
+    }
     let domain = Domain::parse(path.text("domain_id")?).map_err(|_| Failure::not_found())?;
     let domain = state.identity().domain_of(call.scope.organization, &domain).await?;
     if call.scope.pod.is_some() && call.scope.pod != domain.pod {
@@ -211,7 +216,10 @@ async fn view(state: &State, call: &Call, domain: TenantDomain) -> Answer<Json<D
 async fn list(Shared(state): Shared<State>, call: Call, asked: Asked) -> Answer<Json<DomainList>> {
     let paging = Paging::read(&call, &asked, &[])?;
     let scope = &call.scope;
-    let mut domains = state.identity().domains_of(scope.organization, scope.pod).await?;
+    let mut domains = match &scope.inbox {
+        Some(_) => Vec::new(),
+        None => state.identity().domains_of(scope.organization, scope.pod).await?,
+    };
     if !paging.ascending {
         domains.reverse();
     }

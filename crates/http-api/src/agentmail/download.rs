@@ -11,6 +11,7 @@ mod token;
 
 use crate::State;
 use crate::error::ApiError;
+use crate::pipe::{Pipe, pipe};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State as Shared;
@@ -25,8 +26,6 @@ use std::ops::Range;
 use std::sync::Arc;
 pub(crate) use token::DownloadKey;
 pub(super) use token::{Download, What};
-use tokio::io::{AsyncWriteExt, WriteHalf, simplex};
-use tokio_util::io::ReaderStream;
 
 /// Octets read from the store at a time, a multiple of four.
 const CHUNK_OCTETS: u64 = 64 << 10;
@@ -169,16 +168,15 @@ async fn text(mailstore: &Mailstore, content: &Content, part: &Part) -> Result<S
 
 /// The octets of a message, decoded on the way.
 fn streamed(mailstore: &Arc<Mailstore>, content: Content, range: Range<u64>, decoder: Decoder) -> Body {
-    // Twice a chunk, so that one is read while the other is taken.
-    let (reader, writer) = simplex(2 * CHUNK_OCTETS as usize);
+    let (pipe, body) = pipe();
     let mailstore = Arc::clone(mailstore);
     tokio::spawn(async move {
-        // A reader that is gone ends this; a body that is gone ends the answer before its end is marked.
-        if let Err(error) = copy(&mailstore, &content, range, decoder, writer).await {
+        if let Err(error) = copy(&mailstore, &content, range, decoder, &pipe).await {
             tracing::debug!(reason = %error, "a download was cut short");
+            pipe.fail(error).await;
         }
     });
-    Body::from_stream(ReaderStream::new(reader))
+    body
 }
 
 async fn copy(
@@ -186,10 +184,9 @@ async fn copy(
     content: &Content,
     range: Range<u64>,
     mut decoder: Decoder,
-    mut to: WriteHalf<tokio::io::SimplexStream>,
+    to: &Pipe,
 ) -> std::io::Result<()> {
     let mut at = range.start;
-    let mut decoded = Vec::new();
     while at < range.end {
         let end = range.end.min(at + CHUNK_OCTETS);
         let read = mailstore.read(content, at..end).await.map_err(std::io::Error::other)?;
@@ -198,14 +195,13 @@ async fn copy(
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         at += bytes.len() as u64;
-        decoded.clear();
+        let mut decoded = Vec::with_capacity(bytes.len());
         decoder.push(&bytes, &mut decoded);
-        to.write_all(&decoded).await?;
+        to.send(decoded).await?;
     }
-    decoded.clear();
+    let mut decoded = Vec::new();
     decoder.finish(&mut decoded);
-    to.write_all(&decoded).await?;
-    to.shutdown().await
+    to.send(decoded).await
 }
 
 #[cfg(test)]

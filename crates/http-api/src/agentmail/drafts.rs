@@ -132,6 +132,10 @@ async fn update(Shared(state): Shared<State>, call: Call, path: Segments, reques
     let inbox = Arc::clone(call.inbox()?);
     let id: DraftId = path.id("draft_id")?;
     let there = state.drafts().get(inbox.id, id).await?;
+    if there.forward_of.is_some() {
+        // Whom it goes to gets to read what it passes on.
+        call.require(Permission::MessageRead)?;
+    }
     let raw = large::read_raw(&state, request, there.content().octets()).await?;
     let wanted: UpdateDraftBody = parse(&raw.bytes)?;
     let (change, _turns) = wanted.read(&state, raw, &there).await?;

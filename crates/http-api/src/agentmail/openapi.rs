@@ -78,7 +78,8 @@ fn describe(
     let content = |schema: &Value| json!({ "application/json": { "schema": schema } });
     let done = match operation.answer {
         Some(answer) => {
-            json!({ "200": { "description": "Done", "content": content(&schema(answer, schemas)) } })
+            let content = json!({ operation.media: { "schema": schema(answer, schemas) } });
+            json!({ "200": { "description": "Done", "content": content } })
         }
         None => json!({ "204": { "description": "Done" } }),
     };

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 use postroom_identity::Permission;
-use utoipa::ToSchema;
 use utoipa::openapi::{HttpMethod, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Where in the tree of scopes a route begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,10 @@ pub(crate) fn schema_of<T: ToSchema>(all: &mut Vec<(String, RefOr<Schema>)>) -> 
     Ref::from_schema_name(name).into()
 }
 
+fn text(_: &mut Vec<(String, RefOr<Schema>)>) -> RefOr<Schema> {
+    <String as PartialSchema>::schema()
+}
+
 /// One operation; with several levels it has a route at each.
 pub(crate) struct Operation {
     /// Its name in the vendor's clients, such as `inboxes.list`.
@@ -86,6 +90,8 @@ pub(crate) struct Operation {
     pub(crate) body: Option<SchemaOf>,
     /// `None`: 204 without a body.
     pub(crate) answer: Option<SchemaOf>,
+    /// The media type of the answer.
+    pub(crate) media: &'static str,
 }
 
 impl Operation {
@@ -108,6 +114,7 @@ impl Operation {
             query: &[],
             body: None,
             answer: None,
+            media: "application/json",
         }
     }
 
@@ -177,6 +184,15 @@ impl Operation {
     pub(crate) const fn takes<T: ToSchema>(self) -> Self {
         Self {
             body: Some(schema_of::<T>),
+            ..self
+        }
+    }
+
+    /// It answers text, with 200.
+    pub(crate) const fn answers_text(self) -> Self {
+        Self {
+            answer: Some(text),
+            media: "text/plain",
             ..self
         }
     }

@@ -25,6 +25,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers::<WebhookList>(),
     Operation::post("webhooks.create", EVERYWHERE, "/webhooks", || post(create))
         .needs(Permission::WebhookCreate)
+        .and(Permission::MessageRead)
         .takes::<CreateWebhookBody>()
         .answers::<WebhookView>(),
     Operation::get("webhooks.get", EVERYWHERE, "/webhooks/{webhook_id}", || get(show))
@@ -34,6 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         patch(update)
     })
     .needs(Permission::WebhookUpdate)
+    .and(Permission::MessageRead)
     .takes::<UpdateWebhookBody>()
     .answers::<WebhookView>(),
     Operation::delete("webhooks.delete", EVERYWHERE, "/webhooks/{webhook_id}", || {
@@ -60,7 +62,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::post("webhooks.polling.create", EVERYWHERE, "/webhooks/polling", || {
         post(no_polling).get(no_polling)
     })
-    .needs(Permission::WebhookCreate),
+    .needs(Permission::WebhookCreate)
+    .and(Permission::MessageRead),
 ];
 
 /// A wanted webhook. Without pods and inboxes it hears of the whole scope, without types of all standard ones.

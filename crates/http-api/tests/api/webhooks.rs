@@ -125,7 +125,9 @@ async fn what_is_refused() {
         "not_found",
     );
     let narrow = agents
-        .key_with(json!({ "webhook_create": true, "webhook_update": true, "label_spam_read": true }))
+        .key_with(
+            json!({ "webhook_create": true, "webhook_update": true, "message_read": true, "label_spam_read": true }),
+        )
         .await;
     let hidden = |name: &str| json!({ "url": URL, "event_types": [name] });
     let answer = agents

@@ -29,6 +29,7 @@ impl Identity {
     /// [`IdentityError::NoSuchOrganization`], also if no agent made it.
     pub async fn set_human(&self, id: OrganizationId, human: &EmailAddress) -> Result<HumanSet, IdentityError> {
         let human = human.folded();
+        self.check_human(&human)?;
         let mut new_otp: Option<(Secret<String>, StoredOtp)> = None;
         for _ in 0..ATTEMPTS {
             let (old, mut organization) = self.live_organization(id).await?;

@@ -17,7 +17,23 @@ const UNVERIFIED: Permissions = Permissions::ALL
     .without(Permission::ApiKeyCreate)
     .without(Permission::ListEntryCreate)
     .without(Permission::PodCreate)
-    .without(Permission::DomainCreate);
+    .without(Permission::DomainCreate)
+    // Whoever signs up later as the same human must not find somebody else listening.
+    .without(Permission::WebhookCreate)
+    .without(Permission::WebhookUpdate);
+
+/// What the `ak_` key of an inbox may do: live in it, but make nothing that outlives the key.
+const OF_AN_INBOX: Permissions = Permissions::ALL
+    .without(Permission::InboxUpdate)
+    .without(Permission::InboxDelete)
+    .without(Permission::WebhookCreate)
+    .without(Permission::WebhookUpdate)
+    .without(Permission::WebhookDelete)
+    .without(Permission::ListEntryCreate)
+    .without(Permission::ListEntryDelete)
+    .without(Permission::ApiKeyCreate)
+    .without(Permission::ApiKeyUpdate)
+    .without(Permission::ApiKeyDelete);
 
 impl Identity {
     /// Who a key speaks for; `None` for one that is unknown, revoked, expired, or whose owner is gone.
@@ -69,12 +85,7 @@ impl Identity {
             organization: key.organization,
             pod,
             inbox: key.inbox,
-            permissions: match organization.agent {
-                Some(agent) if !agent.verified => {
-                    Some(key.permissions.unwrap_or(Permissions::ALL).intersect(UNVERIFIED))
-                }
-                _ => key.permissions,
-            },
+            permissions: permissions(key, organization.agent.is_some_and(|agent| !agent.verified)),
             expires_at: key.expires_at,
         };
         Ok(live.then_some(principal))
@@ -94,6 +105,18 @@ impl Identity {
             }
             uses.end(id);
         });
+    }
+}
+
+/// What a key may do: all that its kind may, if nothing narrows it.
+fn permissions(key: &StoredKey, is_unverified: bool) -> Option<Permissions> {
+    let own = match key.kind {
+        KeyKind::Inbox => Some(OF_AN_INBOX),
+        _ => key.permissions,
+    };
+    match is_unverified {
+        true => Some(own.unwrap_or(Permissions::ALL).intersect(UNVERIFIED)),
+        false => own,
     }
 }
 

@@ -49,6 +49,8 @@ async fn an_agent_is_limited_until_its_human_confirms_it() {
         Permission::ListEntryCreate,
         Permission::PodCreate,
         Permission::DomainCreate,
+        Permission::WebhookCreate,
+        Permission::WebhookUpdate,
     ];
     for permission in Permission::ALL {
         assert_eq!(

@@ -178,6 +178,12 @@ impl Mailstore {
             };
             placing.thread = ThreadChoice::Given(thread_id);
             let mut plan = self.plan(shared, placing).await?;
+            if let (Plan::New { is_named, .. }, Some(hash)) = (&mut plan, shared.message_id)
+                && batch.threads.contains_key(&hash)
+            {
+                // The first one of the batch has the name.
+                *is_named = false;
+            }
             if let Plan::New { index, .. } = &mut plan
                 && let IndexChange::Put(key) | IndexChange::Replace(key, _) = index
                 && !batch.index_keys.insert(key.clone())

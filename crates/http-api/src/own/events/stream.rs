@@ -5,8 +5,8 @@
 
 use super::Listener;
 use crate::agentmail::failure::Failure;
+use crate::pipe::{Pipe, pipe};
 use crate::subscriber::rights;
-use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use postroom_feed::Cursor;
@@ -14,25 +14,19 @@ use postroom_identity::Permission;
 use postroom_types::Secret;
 use std::io;
 use std::time::Duration;
-use tokio::io::{AsyncWrite, AsyncWriteExt, simplex};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
-use tokio_util::io::ReaderStream;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// Octets on their way to the client.
-const BUFFER_OCTETS: usize = 64 << 10;
 /// Between two signs of life.
 const TICK: Duration = Duration::from_secs(15);
-/// How long a client may leave what it is sent.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Events rendered at a time.
 const PIECE: usize = 16;
 
 /// Begins at once and does not end by itself.
 pub(super) fn answer(listener: Listener, key: String) -> Response {
-    let (reader, writer) = simplex(BUFFER_OCTETS);
+    let (pipe, body) = pipe();
     let key = Secret::new(key);
     tokio::spawn(async move {
-        if let Err(error) = run(listener, &key, writer).await {
+        if let Err(error) = run(listener, &key, &pipe).await {
             tracing::debug!(reason = %error, "a stream of events ended");
         }
     });
@@ -42,25 +36,26 @@ pub(super) fn answer(listener: Listener, key: String) -> Response {
         // For proxies that would wait for more.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (fields, Body::from_stream(ReaderStream::new(reader))).into_response()
+    (fields, body).into_response()
 }
 
-async fn run(mut listener: Listener, key: &Secret<String>, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Result<()> {
     let mut news = listener.hub.news();
     let mut tick = interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stopping = listener.state.stopping().clone();
     // So that the client knows where it stands before anything happens.
-    write(&mut to, &format!("retry: 2000\nid: {}\n\n", listener.cursor)).await?;
+    to.send(format!("retry: 2000\nid: {}\n\n", listener.cursor)).await?;
     loop {
         let told = match listener.next(PIECE).await {
             Ok(Ok(told)) => told,
-            Ok(Err(oldest)) => return write(&mut to, &gone(oldest)).await,
+            Ok(Err(oldest)) => return to.send(gone(oldest)).await,
             Err(failure) => return Err(broken(&failure)),
         };
         for (cursor, event_type, body) in &told.events {
             let text = String::from_utf8_lossy(body);
-            write(&mut to, &format!("id: {cursor}\nevent: {event_type}\ndata: {text}\n\n")).await?;
+            to.send(format!("id: {cursor}\nevent: {event_type}\ndata: {text}\n\n"))
+                .await?;
         }
         if told.more {
             continue;
@@ -71,9 +66,9 @@ async fn run(mut listener: Listener, key: &Secret<String>, mut to: impl AsyncWri
                 if !still_opens(&mut listener, key).await {
                     return Ok(());
                 }
-                write(&mut to, ":\n\n").await?;
+                to.send(":\n\n").await?;
             }
-            () = stopping.cancelled() => return to.shutdown().await,
+            () = stopping.cancelled() => return Ok(()),
         }
     }
 }
@@ -98,11 +93,4 @@ async fn still_opens(listener: &mut Listener, key: &Secret<String>) -> bool {
 
 fn broken(failure: &Failure) -> io::Error {
     io::Error::other(failure.body.message.clone())
-}
-
-async fn write(to: &mut (impl AsyncWrite + Unpin), text: &str) -> io::Result<()> {
-    match timeout(PATIENCE, to.write_all(text.as_bytes())).await {
-        Ok(written) => written,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
 }
