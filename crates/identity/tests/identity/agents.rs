@@ -318,3 +318,20 @@ async fn the_store_holds_no_code() {
         "{text}"
     );
 }
+
+/// Another agent of this server would confirm it, and no human would have been asked.
+#[tokio::test]
+async fn no_agent_answers_for_an_agent() {
+    let identity = identity().await;
+    let refused = identity.sign_up(&sign_up("Scout", Some("Other@Example.test"))).await;
+    assert!(matches!(refused, Err(IdentityError::Invalid(_))), "{refused:?}");
+    let agent = signed_up(&identity, "Scout", None).await;
+    let refused = identity
+        .set_human(agent.organization, &address("other@example.test"))
+        .await;
+    assert!(matches!(refused, Err(IdentityError::Invalid(_))), "{refused:?}");
+    identity
+        .set_human(agent.organization, &address("ann@human.test"))
+        .await
+        .unwrap();
+}
