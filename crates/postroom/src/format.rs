@@ -13,8 +13,9 @@ const TITLE: &str = "postroom data ";
 
 /// Formats so far: 1 as it began; 2 with internal date, size and save date in the rows of flags, and stored text beside
 /// a message's body; 3 with the feed of an organization, drafts, webhooks, lists, keys with permissions, and rows of messages
-/// that say whether their Message-ID is theirs alone.
-const FORMAT: u32 = 3;
+/// that say whether their Message-ID is theirs alone; 4 with identities and who sees them, contact rules, suspended and
+/// deleted organizations, what webhooks delivered, and imports.
+const FORMAT: u32 = 4;
 
 /// Refuses a data folder of a later version.
 pub(crate) fn check(data: &Path) -> Outcome<()> {
