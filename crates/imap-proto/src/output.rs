@@ -38,7 +38,7 @@ impl Output {
                 self.buffer.extend_from_slice(&bytes);
                 self.send_if_large();
             }
-            Piece::Inline(bytes) => self.push(Action::Send(Bytes::from(bytes))),
+            Piece::Inline(bytes) => self.push(Action::Send(bytes)),
             Piece::Stored(span) => {
                 if span.octets > 0 {
                     self.push(Action::SendBlob(span));

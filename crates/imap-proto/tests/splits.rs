@@ -1,6 +1,7 @@
 //! Whole conversations against an outside that answers everything: any split of the input gives the same output, and
 //! no input is too bad.
 
+use bytes::Bytes;
 use postroom_imap_proto::{
     Answer, Copied, Fetched, FetchedPiece, FlagsNow, Found, MailboxEntry, News, Options, Question, QuotaData,
     SectionData, Selected, Server, StatusData, Stored,
@@ -57,6 +58,7 @@ fn answer(question: Question) -> Answer {
         Question::Create { .. } => Answer::Created(Ok(MailboxId::from_bytes([1; 16]))),
         Question::Select { .. } => Answer::Selected(Ok(Selected {
             id: MailboxId::from_bytes([1; 16]),
+            read_only: false,
             uid_validity: UidValidity::MIN,
             uid_next: uid(9),
             highest_modseq: ModSeq(1),
@@ -87,13 +89,17 @@ fn answer(question: Question) -> Answer {
                     email_id: EmailId::from_bytes([2; 16]),
                     thread_id: ThreadId::from_bytes([3; 16]),
                     summary: None,
-                    sections: vec![SectionData::Octets(vec![Piece::Inline(b"text".to_vec())]); items.sections.len()],
+                    sections: vec![
+                        SectionData::Octets(vec![Piece::Inline(Bytes::from_static(b"text"))]);
+                        items.sections.len()
+                    ],
                     save_date: None,
                     preview: None,
                 })
                 .collect(),
             gone: 0,
             left: Vec::new(),
+            unreadable: false,
         })),
         Question::Store { uids, change, .. } => Answer::Stored(Ok(Stored {
             now: uids

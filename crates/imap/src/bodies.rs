@@ -6,11 +6,12 @@
 
 use crate::answer::Session;
 use crate::fault::of_mail;
-use crate::fetch::Source;
+use crate::fetch::{Source, Unreadable};
 use crate::room::{Need, Room};
 use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, is_whole, partial};
 use crate::share::ANSWER_OCTETS;
 use crate::transfer::Encoding;
+use bytes::Bytes;
 use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
 use postroom_mailstore::Content;
 use postroom_types::{BlobSpan, Part, Piece, pieces_octets};
@@ -38,12 +39,20 @@ impl Session {
         messages: &mut [Fetched],
         sources: &[Source],
         sections: &[Section],
+        unreadable: &mut Unreadable,
     ) -> Result<(), Fault> {
         let mut jobs = Vec::new();
         for (index, (message, source)) in messages.iter_mut().zip(sources).enumerate() {
             let Some(content) = &source.content else { continue };
             let root = match &source.summary {
-                Some(summary) if !sections.iter().all(is_whole) => Some(summary.root().map_err(|e| of_mail(&e))?),
+                Some(summary) if !sections.iter().all(is_whole) => match summary.root() {
+                    Ok(root) => Some(root),
+                    // Its parts are NIL.
+                    Err(error) => {
+                        unreadable.note(source.email_id, &error);
+                        None
+                    }
+                },
                 _ => None,
             };
             message.sections.reserve_exact(sections.len());
@@ -93,7 +102,7 @@ impl Session {
         for ((span, piece), bytes) in spans.into_iter().zip(places).zip(found) {
             // One that is gone stays a place in the store, and is found to be gone when its turn comes.
             if let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 == span.octets) {
-                *piece = Piece::Inline(bytes.into());
+                *piece = Piece::Inline(bytes);
             }
         }
         Ok(())
@@ -132,7 +141,7 @@ impl Session {
                 let chosen = header_fields(&bytes, names, *not);
                 return Ok(match measure {
                     true => SectionData::Size(chosen.len() as u64),
-                    false => SectionData::Octets(cut(vec![Piece::Inline(chosen)])),
+                    false => SectionData::Octets(cut(vec![Piece::Inline(chosen.into())])),
                 });
             }
             (Work::Choose, _) => return Err(Fault::Internal),
@@ -143,7 +152,7 @@ impl Session {
             let decoded = encoding.decode(&bytes)?;
             Some(match measure {
                 true => SectionData::Size(decoded.len() as u64),
-                false => SectionData::Decoded(decoded.into_owned()),
+                false => SectionData::Decoded(decoded.into_owned().into()),
             })
         };
         let decoded = match is_small {
@@ -154,14 +163,14 @@ impl Session {
             None => SectionData::UnknownEncoding,
             Some(SectionData::Decoded(whole)) => match cut(vec![Piece::Inline(whole)]).pop() {
                 Some(Piece::Inline(bytes)) => SectionData::Decoded(bytes),
-                _ => SectionData::Decoded(Vec::new()),
+                _ => SectionData::Decoded(Bytes::new()),
             },
             Some(data) => data,
         })
     }
 
     /// The octets of pieces, read as far as need be. `None`: they are gone.
-    async fn gather(&self, mut pieces: Vec<Piece>) -> Result<Option<Vec<u8>>, Fault> {
+    async fn gather(&self, mut pieces: Vec<Piece>) -> Result<Option<Bytes>, Fault> {
         if let [Piece::Inline(_)] = pieces.as_slice()
             && let Some(Piece::Inline(bytes)) = pieces.pop()
         {
@@ -177,10 +186,10 @@ impl Session {
                 },
             }
         }
-        Ok(Some(all))
+        Ok(Some(all.into()))
     }
 
-    async fn read_whole(&self, span: BlobSpan) -> Result<Option<bytes::Bytes>, Fault> {
+    async fn read_whole(&self, span: BlobSpan) -> Result<Option<Bytes>, Fault> {
         let bytes = self.service.mailstore.read_blob(span).await;
         let bytes = bytes.map_err(|e| of_mail(&e))?;
         Ok(bytes.filter(|bytes| bytes.len() as u64 == span.octets))

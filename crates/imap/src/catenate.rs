@@ -36,7 +36,7 @@ impl Stretch {
     pub(crate) async fn next(&mut self, mailstore: &Mailstore) -> Result<Option<Bytes>, Fault> {
         let span = match self.pieces.pop_front() {
             None => return Ok(None),
-            Some(Piece::Inline(bytes)) => return Ok(Some(bytes.into())),
+            Some(Piece::Inline(bytes)) => return Ok(Some(bytes)),
             Some(Piece::Stored(span)) => span,
         };
         let octets = span.octets.min(READ_OCTETS);
@@ -89,7 +89,7 @@ impl Session {
                 let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
                 let header = mailstore.read(&content, range.start..end).await;
                 let header = header.map_err(|e| of_mail(&e))?.ok_or(Fault::BadUrl)?;
-                vec![Piece::Inline(header_fields(&header, names, *not))]
+                vec![Piece::Inline(header_fields(&header, names, *not).into())]
             }
             (Wanted::Octets(range) | Wanted::Fields(range), _) => content.pieces(range),
             // A URL has no word for this.

@@ -104,7 +104,7 @@ pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece>
         }
         out.push(match piece {
             // Both lie within the piece, whose length is a usize.
-            Piece::Inline(bytes) => Piece::Inline(bytes[from as usize..(from + take) as usize].to_vec()),
+            Piece::Inline(bytes) => Piece::Inline(bytes.slice(from as usize..(from + take) as usize)),
             Piece::Stored(span) => Piece::Stored(postroom_types::BlobSpan {
                 offset: span.offset + from,
                 octets: take,
@@ -118,6 +118,7 @@ pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use postroom_imap_proto::SectionForm;
     use postroom_message::summarize;
     use postroom_types::{BlobId, BlobSpan};
@@ -252,8 +253,11 @@ mod tests {
                 octets,
             })
         };
-        let pieces = || vec![Piece::Inline(b"abc".to_vec()), stored(10, 5)];
-        assert_eq!(partial(pieces(), 1, 4), [Piece::Inline(b"bc".to_vec()), stored(10, 2)]);
+        let pieces = || vec![Piece::Inline(Bytes::from_static(b"abc")), stored(10, 5)];
+        assert_eq!(
+            partial(pieces(), 1, 4),
+            [Piece::Inline(Bytes::from_static(b"bc")), stored(10, 2)]
+        );
         assert_eq!(partial(pieces(), 4, 100), [stored(11, 4)]);
         assert_eq!(partial(pieces(), 8, 1), []);
         assert_eq!(partial(pieces(), u64::MAX, u64::MAX), []);

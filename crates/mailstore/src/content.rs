@@ -36,7 +36,7 @@ impl Content {
             // Both are within the prefix, which is a usize.
             let bytes = &self.prefix[start as usize..end.min(prefix) as usize];
             if !bytes.is_empty() {
-                pieces.push(Piece::Inline(bytes.to_vec()));
+                pieces.push(Piece::Inline(Bytes::copy_from_slice(bytes)));
             }
         }
         if end > prefix {

@@ -3,6 +3,8 @@
 //! What always holds: a body's own file is whole and synced before the commit that names it is queued, and is removed
 //! unless that commit is done.
 
+mod ahead;
+
 use crate::error::{OpenError, Step, Trouble, at};
 use crate::files::sync_dir;
 use crate::identity::hex;

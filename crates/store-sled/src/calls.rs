@@ -60,9 +60,18 @@ impl Store for SledStore {
         let wanted = wanted.to_vec();
         Box::pin(self.read(move |index, bodies| {
             let locations = index.locations(wanted.iter().map(|(id, _)| *id))?;
-            let located = wanted.iter().zip(locations);
-            located
-                .map(|((id, range), location)| read_blob(index, bodies, *id, location, range))
+            let ranges = wanted.iter().map(|(_, range)| range);
+            let together = bodies.read_together(ranges.zip(locations.iter().map(Option::as_ref)));
+            let one = |(((id, range), location), found): (((&BlobId, &Range<u64>), _), Option<Bytes>)| match found {
+                Some(bytes) => Ok(Some(bytes)),
+                None => read_blob(index, bodies, *id, location, range),
+            };
+            wanted
+                .iter()
+                .map(|(id, range)| (id, range))
+                .zip(locations)
+                .zip(together)
+                .map(one)
                 .collect()
         }))
     }

@@ -1,6 +1,7 @@
 //! Stored bytes, by name and range. The store keeps them; protocols stream them.
 
 use crate::ids::EmailId;
+use bytes::Bytes;
 use std::fmt;
 
 /// The name of one stored body. Never changes, never reused.
@@ -37,7 +38,7 @@ pub struct BlobSpan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Bytes in memory.
-    Inline(Vec<u8>),
+    Inline(Bytes),
     /// Bytes in the store.
     Stored(BlobSpan),
 }

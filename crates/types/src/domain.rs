@@ -3,6 +3,7 @@
 use crate::address::AddressError;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// The part of an address after the `@`: a domain name, folded to lower case, or an address literal with its brackets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +54,14 @@ fn is_address_literal(literal: &str) -> bool {
     match literal.get(..5) {
         Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => literal[5..].parse::<Ipv6Addr>().is_ok(),
         _ => literal.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
+impl FromStr for Domain {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
     }
 }
 

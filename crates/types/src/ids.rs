@@ -81,3 +81,16 @@ id!(
     /// One API key's record, not its secret.
     KeyId
 );
+
+id!(
+    /// An agent's identity: a handle bound to one inbox.
+    IdentityId
+);
+id!(
+    /// A rule of an inbox about whom it may write to and hear from.
+    RuleId
+);
+id!(
+    /// A permission to see an identity; also what parts one set of them from another.
+    GrantId
+);

@@ -21,7 +21,7 @@ pub use address::{AddressError, EmailAddress};
 pub use blob::{BlobId, BlobSpan, Piece, pieces_octets};
 pub use domain::Domain;
 pub use flags::{Flag, Flags, Keyword, MessageFlags};
-pub use ids::{EmailId, InboxId, KeyId, MailboxId, OrganizationId, PodId, ThreadId};
+pub use ids::{EmailId, GrantId, IdentityId, InboxId, KeyId, MailboxId, OrganizationId, PodId, RuleId, ThreadId};
 pub use internal_date::InternalDate;
 pub use numbers::{Lsn, ModSeq, SeqNum, Uid, UidValidity};
 pub use path::{ForwardPath, ReversePath};

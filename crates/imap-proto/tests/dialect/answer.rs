@@ -118,7 +118,7 @@ fn threads(text: &str) -> Read<Vec<(u32, Option<Uid>)>> {
     text.split(' ').filter(|node| *node != "none").map(node).collect()
 }
 
-/// Lines of messages; `gone=2` and `left=3:5` are lines of their own.
+/// Lines of messages; `gone=2`, `left=3:5` and `unreadable` are lines of their own.
 fn fetched_piece(text: &str) -> Read<FetchedPiece> {
     let mut piece = FetchedPiece::default();
     for line in text.lines().filter(|line| *line != "none") {
@@ -126,6 +126,8 @@ fn fetched_piece(text: &str) -> Read<FetchedPiece> {
             piece.gone = number(gone)?;
         } else if let Some(left) = line.strip_prefix("left=") {
             piece.left = parse_uids(left)?;
+        } else if line == "unreadable" {
+            piece.unreadable = true;
         } else {
             piece.messages.push(fetched(line)?);
         }
@@ -319,6 +321,7 @@ fn status(text: &str) -> Read<StatusData> {
 fn selected(text: &str) -> Read<Selected> {
     let mut selected = Selected {
         id: MailboxId::from_bytes([1; 16]),
+        read_only: false,
         uid_validity: UidValidity::MIN,
         uid_next: Uid::MIN,
         highest_modseq: ModSeq(1),
@@ -421,12 +424,15 @@ fn section(value: &str) -> Read<SectionData> {
                 offset: 0,
                 octets: 512,
             };
-            SectionData::Octets(vec![Piece::Inline(b"Received: x\r\n".to_vec()), Piece::Stored(span)])
+            SectionData::Octets(vec![
+                Piece::Inline(b"Received: x\r\n".as_slice().into()),
+                Piece::Stored(span),
+            ])
         }
         _ => match value.split_once(':') {
-            Some(("decoded", quoted)) => SectionData::Decoded(unescape(quoted)?),
+            Some(("decoded", quoted)) => SectionData::Decoded(unescape(quoted)?.into()),
             Some(("size", octets)) => SectionData::Size(number(octets)?),
-            _ => SectionData::Octets(vec![Piece::Inline(unescape(value)?)]),
+            _ => SectionData::Octets(vec![Piece::Inline(unescape(value)?.into())]),
         },
     })
 }

@@ -91,6 +91,7 @@ impl Connection {
             Question::Create { .. } => Answer::Created(Ok(MailboxId::from_bytes([1; 16]))),
             Question::Select { .. } => Answer::Selected(Ok(Selected {
                 id: MailboxId::from_bytes([1; 16]),
+                read_only: false,
                 uid_validity: UidValidity::MIN,
                 uid_next: uid(1_000),
                 highest_modseq: ModSeq(1),
@@ -104,6 +105,7 @@ impl Connection {
                 messages: std::mem::take(&mut self.fetched),
                 gone: 0,
                 left: Vec::new(),
+                unreadable: false,
             })),
             Question::Store { .. } => Answer::Stored(Ok(Stored::default())),
             Question::Copy { uids, .. } | Question::Move { uids, .. } => Answer::Copied(Ok(Copied {

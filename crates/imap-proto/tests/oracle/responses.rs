@@ -430,9 +430,9 @@ proptest! {
         let mut connection = Connection::selected();
         let mut message = fetched(6);
         message.sections = vec![
-            SectionData::Octets(vec![Piece::Inline(body.clone()), Piece::Inline(Vec::new())]),
+            SectionData::Octets(vec![Piece::Inline(body.clone().into()), Piece::Inline(Vec::new().into())]),
             SectionData::Nothing,
-            SectionData::Decoded(decoded.clone()),
+            SectionData::Decoded(decoded.clone().into()),
             SectionData::Size(size.into()),
         ];
         connection.fetched.push(message);
