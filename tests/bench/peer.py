@@ -176,6 +176,11 @@ class Peer:
             self.opendkim.terminate()
             self.opendkim.wait(30)
 
+    def restart(self):
+        """On the same data."""
+        self.__exit__()
+        self.__enter__()
+
     def address(self, service):
         return "127.0.0.1", self.base + {"smtp_in": 25, "submission": 587, "imaps": 993}[service]
 
