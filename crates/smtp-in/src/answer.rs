@@ -8,7 +8,6 @@ use postroom_message::SmtpPeer;
 use postroom_net::Answerer;
 use postroom_smtp_proto::{Answer, Envelope, Question, Reply, Server};
 use postroom_types::{BlobSpan, ForwardPath};
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -150,7 +149,7 @@ impl Answerer for Session {
 
     async fn body_end(&mut self) {}
 
-    async fn news(&mut self) -> Infallible {
+    async fn news(&mut self) -> Reply {
         std::future::pending().await
     }
 

@@ -96,7 +96,14 @@ impl Service {
             Ok(usage) if usage.octets.saturating_add(declared_size.unwrap_or(0)) > usage.quota_octets => {
                 Err(reply::FULL_INBOX)
             }
-            Ok(_) => Ok(()),
+            Ok(_) => match self.identity.has_storage(inbox.organization).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(reply::FULL_INBOX),
+                Err(error) => {
+                    tracing::error!(inbox = %inbox.id, %error, "cannot read the usage of an organization");
+                    Err(reply_for_lookup(&error))
+                }
+            },
             Err(error) => {
                 tracing::error!(inbox = %inbox.id, %error, "cannot read the usage of an inbox");
                 Err(reply_for_mail(&error))

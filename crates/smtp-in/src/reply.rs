@@ -82,6 +82,13 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::TooManyAttempts
         | IdentityError::NoSuchAddress
         | IdentityError::NoSuchEntry
+        | IdentityError::HandleTaken(_)
+        | IdentityError::NoSuchIdentity
+        | IdentityError::NoSuchGrant
+        | IdentityError::RedundantGrant
+        | IdentityError::AlreadyGranted
+        | IdentityError::NoSuchRule
+        | IdentityError::RuleExists(_)
         | IdentityError::NoAnswer
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress

@@ -8,7 +8,6 @@ use crate::state::{Access, State, Waiting};
 use bytes::Bytes;
 use postroom_wire::{Action, Authenticator, Input, LineBuffer, LineError, Machine, ScramOptions};
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,8 +21,8 @@ pub struct Server {
     pub(crate) tls: bool,
     pub(crate) access: Access,
     pub(crate) failed_logins: u32,
-    /// Goodbye at the next fitting moment.
-    pub(crate) draining: bool,
+    /// To be said at the next fitting moment, and then to close.
+    pub(crate) goodbye: Option<Reply>,
     pub(crate) errors: u32,
     pub(crate) idle_commands: u32,
     pub(crate) commands: u32,
@@ -54,7 +53,7 @@ impl Server {
             tls: false,
             access,
             failed_logins: 0,
-            draining: false,
+            goodbye: None,
             errors: 0,
             idle_commands: 0,
             commands: 0,
@@ -82,8 +81,8 @@ impl Server {
                     state => state,
                 },
                 state @ (State::Connected | State::Ready(_) | State::Auth(..) | State::Mail(..) | State::Rcpt(_)) => {
-                    if self.draining {
-                        self.state = self.close_with(&Reply::SHUTTING_DOWN);
+                    if let Some(goodbye) = self.goodbye.take() {
+                        self.state = self.close_with(&goodbye);
                         return;
                     }
                     let limit = match state {
@@ -244,9 +243,10 @@ impl Server {
 impl Machine for Server {
     type Question = Question;
     type Answer = Answer;
-    type News = Infallible;
+    /// The session has to end, and what is said last. A message on its way is not waited for.
+    type News = Reply;
 
-    fn handle(&mut self, input: Input<'_, Answer, Infallible>, now: Instant) {
+    fn handle(&mut self, input: Input<'_, Answer, Reply>, now: Instant) {
         match input {
             Input::Bytes(bytes) => {
                 self.input.push(bytes);
@@ -255,7 +255,10 @@ impl Machine for Server {
                 }
             }
             Input::Answer(answer) => self.answered(answer, now),
-            Input::News(never) => match never {},
+            Input::News(goodbye) => match self.state {
+                State::Text(..) => self.state = self.close_with(&goodbye),
+                _ => self.goodbye = Some(goodbye),
+            },
             Input::TlsUp(binding) => {
                 self.tls = true;
                 if let Access::NeedsLogin(authenticator) = &mut self.access {
@@ -276,7 +279,7 @@ impl Machine for Server {
                 State::Closed => {}
                 _ => self.state = self.close(),
             },
-            Input::Shutdown => self.draining = true,
+            Input::Shutdown => self.goodbye = Some(Reply::SHUTTING_DOWN),
         }
         self.run(now);
     }

@@ -3,16 +3,16 @@
 use crate::reply::{self, reply_for, reply_for_login, reply_for_lookup, reply_for_spool};
 use crate::service::Service;
 use bytes::Bytes;
-use postroom_identity::{InboxRecord, Login, LoginError, Purpose};
+use postroom_identity::{InboxRecord, Login, LoginError, Purpose, Standing};
 use postroom_intake::{Spool, Submission, Submitted, Via, is_own_address, is_routable};
 use postroom_mailstore::ThreadChoice;
 use postroom_net::Answerer;
 use postroom_smtp_proto::{Answer, Envelope, Question, Reply, Server};
-use postroom_types::{BlobSpan, EmailAddress, ForwardPath, InboxId, ReversePath};
+use postroom_types::{BlobSpan, EmailAddress, ForwardPath, InboxId, Lsn, ReversePath};
 use postroom_wire::{Credentials, Evidence};
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The answer to a failed login never waits longer than so many times the first.
 const MOST_DELAYS: u32 = 5;
@@ -22,6 +22,10 @@ pub struct Session {
     service: Arc<Service>,
     peer: IpAddr,
     login: Option<Login>,
+    /// Tells of changes of the inbox, since the login.
+    wake_ups: Option<watch::Receiver<Lsn>>,
+    /// A wake-up has not been looked at.
+    awake: bool,
     failed_logins: u32,
     /// Of the open transaction.
     recipients: Vec<EmailAddress>,
@@ -33,6 +37,8 @@ impl Session {
         Self {
             peer,
             login: None,
+            wake_ups: None,
+            awake: false,
             failed_logins: 0,
             recipients: Vec::new(),
             spool: service.spooler.spool(),
@@ -51,6 +57,9 @@ impl Session {
         self.login = None;
         match self.check(&credentials).await {
             Ok((login, server_signature)) => {
+                self.wake_ups = Some(self.service.identity.watch(login.inbox.id));
+                // What was revoked between the check and the watch is found at the first look.
+                self.awake = true;
                 self.login = Some(login);
                 Answer::Authenticated { server_signature }
             }
@@ -107,6 +116,10 @@ impl Session {
         }
         if inbox.send_paused {
             return Err(reply::PAUSED);
+        }
+        let standing = self.service.identity.standing(inbox.organization).await;
+        if standing.map_err(|error| reply_for_lookup(&error))? == Standing::Suspended {
+            return Err(reply::SUSPENDED);
         }
         Ok(())
     }
@@ -219,8 +232,25 @@ impl Answerer for Session {
 
     async fn body_end(&mut self) {}
 
-    async fn news(&mut self) -> Infallible {
-        std::future::pending().await
+    /// Cancel safe: a wake-up stays to be looked at until it was.
+    async fn news(&mut self) -> Reply {
+        loop {
+            if !self.awake {
+                let Some(wake_ups) = &mut self.wake_ups else {
+                    return std::future::pending().await;
+                };
+                if wake_ups.changed().await.is_err() {
+                    // The store is closing; the shutdown ends the session.
+                    return std::future::pending().await;
+                }
+                self.awake = true;
+            }
+            match self.inbox().await {
+                Err(goodbye) if goodbye == reply::REVOKED => return goodbye,
+                // What cannot be found out now is asked again before mail is taken.
+                Ok(_) | Err(_) => self.awake = false,
+            }
+        }
     }
 
     async fn read_blob(&mut self, _span: BlobSpan) -> Option<Bytes> {

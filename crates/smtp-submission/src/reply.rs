@@ -11,6 +11,9 @@ pub(crate) const NEED_LOGIN: Reply = Reply::new(530, "5.7.0", "Authentication re
 pub(crate) const PAUSED: Reply = Reply::new(550, "5.7.1", "Sending is paused for this mailbox");
 pub(crate) const NOT_YOURS: Reply = Reply::new(550, "5.7.1", "Not an address of yours");
 pub(crate) const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
+// RFC 5248 §3.1: the account is disabled, here with all of its organization.
+pub(crate) const SUSPENDED: Reply = Reply::new(550, "5.7.13", "The organization is suspended, nothing can be sent");
+const FULL_ORGANIZATION: Reply = Reply::new(452, "4.2.2", "Storage limit of the organization reached");
 const NO_FROM: Reply = Reply::new(550, "5.7.1", "Need a From with an address of yours");
 pub(crate) const BAD_DOMAIN: Reply = Reply::new(550, "5.1.2", "Not a domain name");
 const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
@@ -29,8 +32,10 @@ pub(crate) fn reply_for(error: &SubmitError) -> Reply {
         SubmitError::SenderNotYours(_) => NOT_YOURS,
         SubmitError::NoFrom => NO_FROM,
         SubmitError::SendPaused => PAUSED,
+        SubmitError::Suspended => SUSPENDED,
+        SubmitError::StorageLimit => FULL_ORGANIZATION,
         SubmitError::NoSuchRecipient(_) => UNKNOWN,
-        SubmitError::Rejected { recipient, why } => Reply {
+        SubmitError::Rejected { recipient, why, .. } => Reply {
             text: format!("{recipient}: {why}").into(),
             ..Reply::new(550, "5.7.1", "")
         },
@@ -99,6 +104,13 @@ pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
         | IdentityError::TooManyAttempts
         | IdentityError::NoSuchAddress
         | IdentityError::NoSuchEntry
+        | IdentityError::HandleTaken(_)
+        | IdentityError::NoSuchIdentity
+        | IdentityError::NoSuchGrant
+        | IdentityError::RedundantGrant
+        | IdentityError::AlreadyGranted
+        | IdentityError::NoSuchRule
+        | IdentityError::RuleExists(_)
         | IdentityError::NoAnswer
         | IdentityError::AddressTaken
         | IdentityError::CanonicalAddress

@@ -346,3 +346,30 @@ async fn a_login_that_no_longer_counts_ends_the_session() {
     assert_eq!(at_mail.say("MAIL FROM:<scout@example.test>").await, closed);
     assert_eq!(at_message.say(&format!("{HELLO}.")).await, closed);
 }
+
+#[tokio::test]
+async fn a_silent_session_ends_as_soon_as_its_login_does() {
+    let world = world().await;
+    for state in ["idle", "in a transaction", "amid a message"] {
+        let name = state.replace(' ', "-");
+        let scout = world.inbox(&name).await;
+        let mut client = world.logged_in(&scout).await;
+        if state != "idle" {
+            client.say(&format!("MAIL FROM:<{name}@example.test>")).await;
+            client.say("RCPT TO:<a@example.net>").await;
+        }
+        if state == "amid a message" {
+            client.say("DATA").await;
+            client.say("Subject: half").await;
+        }
+        let pending = tokio::time::timeout(Duration::from_millis(50), client.session.news()).await;
+        assert!(pending.is_err(), "{state}: nothing has happened");
+        world.identity.delete_inbox(scout.inbox.id).await.expect("it is there");
+        let goodbye = tokio::time::timeout(Duration::from_secs(5), client.session.news()).await;
+        client
+            .server
+            .handle(Input::News(goodbye.expect("it is told")), Instant::now());
+        let closed = "421 4.7.0 The credentials are no longer valid, closing\r\nclosed";
+        assert_eq!(client.act().await, closed, "{state}");
+    }
+}

@@ -37,9 +37,11 @@ impl Server {
     }
 
     pub(crate) fn data_answered(&mut self, envelope: Envelope, answer: Answer, now: Instant) -> State {
-        if self.draining && !matches!(answer, Answer::Refuse(_)) {
-            // Rather now than after the message was sent for nothing.
-            return self.close_with(&Reply::SHUTTING_DOWN);
+        // Rather now than after the message was sent for nothing.
+        if !matches!(answer, Answer::Refuse(_))
+            && let Some(goodbye) = self.goodbye.take()
+        {
+            return self.close_with(&goodbye);
         }
         // 354 and nothing else tells a client to go on (RFC 5321 §4.3.2), so a yes has no words of its own here.
         let answer = match answer {

@@ -5,7 +5,6 @@ mod scram;
 use postroom_smtp_proto::{Answer, BareNewline, Envelope, MailParams, Options, Question, Reply, Server};
 use postroom_testkit::Dialect;
 use postroom_wire::{Credentials, Evidence};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,23 +82,28 @@ impl Dialect for Smtp {
         if text == "yes" {
             return Ok(Answer::Accept);
         }
-        let bad = || format!("expected yes or a reply, not {text}");
-        let mut words = text.splitn(3, ' ');
-        let mut word = || words.next().ok_or_else(bad);
-        let reply = Reply {
-            code: word()?.parse().map_err(|_| bad())?,
-            enhanced: word()?.to_owned().into(),
-            text: word()?.to_owned().into(),
-        };
+        let reply = parse_reply(text)?;
         Ok(match reply.is_positive() {
             true => Answer::AcceptWith(reply),
             false => Answer::Refuse(reply),
         })
     }
 
-    fn parse_news(&self, text: &str) -> Result<Infallible, String> {
-        Err(format!("SMTP has no news: {text}"))
+    /// What is said last: `421 4.7.0 Closing`.
+    fn parse_news(&self, text: &str) -> Result<Reply, String> {
+        parse_reply(text)
     }
+}
+
+fn parse_reply(text: &str) -> Result<Reply, String> {
+    let bad = || format!("expected yes or a reply, not {text}");
+    let mut words = text.splitn(3, ' ');
+    let mut word = || words.next().ok_or_else(bad);
+    Ok(Reply {
+        code: word()?.parse().map_err(|_| bad())?,
+        enhanced: word()?.to_owned().into(),
+        text: word()?.to_owned().into(),
+    })
 }
 
 fn show_credentials(credentials: &Credentials) -> String {
