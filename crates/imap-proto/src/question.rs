@@ -4,6 +4,7 @@
 //! outside does mail: it knows UIDs, never sequence numbers. Long work is asked for in pieces, by the machine, so no
 //! answer is unbounded and other sessions get their turn between pieces.
 
+use bytes::Bytes;
 use postroom_types::{
     EmailId, Envelope, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, Part, Piece, SearchKey, SortKey,
     SpecialUse, Summary, ThreadAlgorithm, ThreadId, Threads, Uid, UidValidity,
@@ -225,6 +226,8 @@ pub enum Fault {
     NoSuchMailbox,
     /// `[ALREADYEXISTS]`
     AlreadyExists,
+    /// The credentials do not reach that far: `[NOPERM]`.
+    NoPermission,
     /// `[CANNOT]`: for example INBOX cannot be deleted, or a keyword that is a system label.
     Cannot,
     /// Mailbox has children: `[HASCHILDREN]`.
@@ -346,6 +349,8 @@ pub struct StatusData {
 pub struct Selected {
     /// Its id.
     pub id: MailboxId,
+    /// It may not be changed, as if EXAMINE had been asked for.
+    pub read_only: bool,
     /// Its UIDVALIDITY.
     pub uid_validity: UidValidity,
     /// The UID the next message will at least get.
@@ -455,7 +460,7 @@ pub enum SectionData {
     /// Its octets.
     Octets(Vec<Piece>),
     /// Its octets, which may hold NUL: told as a literal8 if they do.
-    Decoded(Vec<u8>),
+    Decoded(Bytes),
     /// The number asked for.
     Size(u64),
     /// The transfer encoding is not known here: the command ends with NO `[UNKNOWN-CTE]`.
@@ -465,19 +470,19 @@ pub enum SectionData {
 /// What ENVELOPE, BODY and BODYSTRUCTURE tell of a message, decoded when it is written: an answer of hundreds of messages
 /// holds them as they are stored.
 pub trait Summarized: fmt::Debug + Send + Sync {
-    /// The fields of ENVELOPE.
-    fn envelope(&self) -> Envelope;
-    /// The tree of parts.
-    fn root(&self) -> Part;
+    /// The fields of ENVELOPE. `None`: they cannot be read; empty ones are told, and the command ends with NO.
+    fn envelope(&self) -> Option<Envelope>;
+    /// The tree of parts, likewise.
+    fn root(&self) -> Option<Part>;
 }
 
 impl Summarized for Summary {
-    fn envelope(&self) -> Envelope {
-        self.envelope.clone()
+    fn envelope(&self) -> Option<Envelope> {
+        Some(self.envelope.clone())
     }
 
-    fn root(&self) -> Part {
-        self.root.clone()
+    fn root(&self) -> Option<Part> {
+        Some(self.root.clone())
     }
 }
 
@@ -519,6 +524,8 @@ pub struct FetchedPiece {
     pub gone: usize,
     /// The last of those asked for, if the answer is large enough without them: they are asked for again.
     pub left: Vec<Uid>,
+    /// What is kept of some of them cannot be read: they are told as far as they can, and the command fails.
+    pub unreadable: bool,
 }
 
 /// The answer to a piece of STORE.

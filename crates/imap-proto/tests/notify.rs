@@ -46,6 +46,7 @@ impl Outside {
             Question::Login(_) => Answer::Login(Ok(None)),
             Question::Select { .. } => Answer::Selected(Ok(Selected {
                 id: MailboxId::from_bytes([1; 16]),
+                read_only: false,
                 uid_validity: UidValidity::MIN,
                 uid_next: uid(100),
                 highest_modseq: ModSeq(1),
@@ -69,6 +70,7 @@ impl Outside {
                     messages,
                     gone,
                     left: Vec::new(),
+                    unreadable: false,
                 }))
             }
             other => panic!("not asked in this test: {other:?}"),

@@ -108,6 +108,9 @@ impl Answerer for Session {
 
     async fn answer(&mut self, question: Question) -> Answer {
         self.decoded = None;
+        if let Some(refusal) = self.refusal(&question) {
+            return refusal;
+        }
         match question {
             Question::Login(credentials) => Answer::Login(self.log_in(&credentials).await),
             Question::Mailboxes => Answer::Mailboxes(self.mailboxes().await),

@@ -7,7 +7,9 @@ use crate::share::Share;
 use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange, Summarized};
 use postroom_mailstore::{Content, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
 use postroom_types::{EmailId, Envelope, Flag, Flags, MessageFlags, ModSeq, Part, ThreadId, Uid};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A message that is asked for, as it is now.
 struct Wanted {
@@ -77,7 +79,12 @@ impl Session {
         }
         if items.is_light() {
             let messages = wanted.into_iter().map(|message| message.told(items)).collect();
-            return Ok(FetchedPiece { messages, gone, left });
+            return Ok(FetchedPiece {
+                messages,
+                gone,
+                left,
+                unreadable: false,
+            });
         }
         let sources = self.sources(&shared, &wanted, Needs::of(items)).await?;
         let mut messages = Vec::with_capacity(wanted.len());
@@ -91,11 +98,18 @@ impl Session {
             messages.push(message.told(items));
             kept.push(source);
         }
-        self.read_sections(&mut messages, &kept, &items.sections).await?;
+        let mut unreadable = Unreadable::default();
+        self.read_sections(&mut messages, &kept, &items.sections, &mut unreadable)
+            .await?;
         for (message, source) in messages.iter_mut().zip(kept) {
-            add_source(message, source, items).map_err(|e| of_mail(&e))?;
+            add_source(message, source, items, &mut unreadable);
         }
-        Ok(FetchedPiece { messages, gone, left })
+        Ok(FetchedPiece {
+            messages,
+            gone,
+            left,
+            unreadable: unreadable.any(),
+        })
     }
 
     /// Sets `\Seen` where it is not set, and notes where that was.
@@ -227,34 +241,72 @@ impl Wanted {
     }
 }
 
-fn add_source(message: &mut Fetched, source: Source, items: &FetchItems) -> Result<(), MailError> {
+/// The messages of an answer whose summary cannot be read. They do not hide the others.
+#[derive(Default)]
+pub(crate) struct Unreadable(BTreeSet<EmailId>);
+
+impl Unreadable {
+    /// Notes one; the log hears of each once.
+    pub(crate) fn note(&mut self, message: EmailId, error: &MailError) {
+        if self.0.insert(message) {
+            log_unreadable(message, error);
+        }
+    }
+
+    fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+fn add_source(message: &mut Fetched, source: Source, items: &FetchItems, unreadable: &mut Unreadable) {
     message.email_id = source.email_id;
     message.thread_id = source.thread_id;
-    let Some(summary) = source.summary else { return Ok(()) };
+    let Some(summary) = source.summary else { return };
     if items.preview {
-        message.preview = Some(summary.read()?.preview);
+        match summary.read() {
+            Ok(summary) => message.preview = Some(summary.preview),
+            Err(error) => unreadable.note(source.email_id, &error),
+        }
     }
     if items.summary {
-        message.summary = Some(Arc::new(Told(summary)));
+        message.summary = Some(Arc::new(Told {
+            message: source.email_id,
+            is_noted: unreadable.0.contains(&source.email_id).into(),
+            summary,
+        }));
     }
-    Ok(())
 }
 
-/// A summary for the machine. One that cannot be read is told as empty: it does not hide the other messages.
+/// A summary for the machine.
 #[derive(Debug)]
-struct Told(StoredSummary);
+struct Told {
+    message: EmailId,
+    /// The log has heard that it cannot be read.
+    is_noted: AtomicBool,
+    summary: StoredSummary,
+}
 
 impl Summarized for Told {
-    fn envelope(&self) -> Envelope {
-        self.0.envelope().unwrap_or_else(unreadable)
+    fn envelope(&self) -> Option<Envelope> {
+        self.readable(self.summary.envelope())
     }
 
-    fn root(&self) -> Part {
-        self.0.root().unwrap_or_else(unreadable)
+    fn root(&self) -> Option<Part> {
+        self.readable(self.summary.root())
     }
 }
 
-fn unreadable<T: Default>(error: MailError) -> T {
-    tracing::error!(%error, "cannot read a summary");
-    T::default()
+impl Told {
+    fn readable<T>(&self, read: Result<T, MailError>) -> Option<T> {
+        let note = |error: &MailError| {
+            if !self.is_noted.swap(true, Ordering::Relaxed) {
+                log_unreadable(self.message, error);
+            }
+        };
+        read.inspect_err(note).ok()
+    }
+}
+
+fn log_unreadable(message: EmailId, error: &MailError) {
+    tracing::error!(msg = %message, %error, "cannot read a summary");
 }

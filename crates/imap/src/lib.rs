@@ -15,6 +15,7 @@ mod login;
 mod mailboxes;
 mod options;
 mod recent;
+mod rights;
 mod room;
 mod search;
 mod section;

@@ -23,6 +23,9 @@ impl Session {
         let mut entries = Vec::with_capacity(found.len());
         for info in found {
             subscriptions.remove(&info.name);
+            if !login.rights.shows(info.label.unwrap_or_default()) {
+                continue;
+            }
             entries.push(MailboxEntry {
                 name: info.name,
                 exists: true,
@@ -46,11 +49,8 @@ impl Session {
     }
 
     pub(crate) async fn statuses(&self, names: &[String]) -> Result<Vec<Option<StatusData>>, Fault> {
-        let mailboxes = self.service.mailstore.mailboxes(self.inbox()?).await;
-        let by_name: HashMap<String, MailboxId> = mailboxes
-            .map_err(|e| of_mail(&e))?
-            .into_iter()
-            .map(|info| (info.name, info.id))
+        let by_name: HashMap<String, MailboxId> = (self.mailboxes().await?.into_iter())
+            .filter_map(|entry| Some((entry.name, entry.id?)))
             .collect();
         let ids: Vec<MailboxId> = names.iter().filter_map(|name| by_name.get(name).copied()).collect();
         let mut found = self.statuses_of(&ids).await.map_err(|e| of_mail(&e))?.into_iter();
@@ -116,11 +116,13 @@ impl Session {
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Fault> {
+        self.find(name).await?;
         let deleted = self.service.mailstore.delete_mailbox(self.inbox()?, name).await;
         deleted.map_err(|e| of_mail(&e))
     }
 
     pub(crate) async fn rename(&self, from: &str, to: &str) -> Result<(), Fault> {
+        self.find(from).await?;
         let renamed = self.service.mailstore.rename_mailbox(self.inbox()?, from, to).await;
         renamed.map_err(|e| of_mail(&e))
     }
@@ -134,7 +136,11 @@ impl Session {
     pub(crate) async fn find(&self, name: &str) -> Result<(InboxId, MailboxId), Fault> {
         let inbox = self.inbox()?;
         let mailbox = self.service.mailstore.mailbox_id(inbox, name).await;
-        Ok((inbox, mailbox.map_err(|e| of_mail(&e))?))
+        let mailbox = mailbox.map_err(|e| of_mail(&e))?;
+        if self.is_restricted() && !self.mailboxes().await?.iter().any(|entry| entry.id == Some(mailbox)) {
+            return Err(Fault::NoSuchMailbox);
+        }
+        Ok((inbox, mailbox))
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn flags_now((uid, flags, modseq): FlagsAt) -> FlagsNow {
 impl Session {
     pub(crate) async fn select(&mut self, name: &str, read_only: bool) -> Result<Selected, Fault> {
         self.selected = None;
+        let read_only = read_only || !self.may_change();
         let (inbox, mailbox) = self.find(name).await?;
         // Wake-ups are watched since login, so none between this and the next look is missed.
         let shared = self.service.mailstore.open_shared(inbox, mailbox).await;
@@ -75,6 +76,7 @@ impl Session {
         });
         Ok(Selected {
             id: mailbox,
+            read_only,
             uid_validity,
             uid_next: open.uid_next,
             highest_modseq: open.highest_modseq,

@@ -112,6 +112,8 @@ pub(super) struct Fetch {
     gone: bool,
     /// A transfer encoding was not known (RFC 3516 §4.3).
     unknown_cte: bool,
+    /// What is kept of some messages cannot be read.
+    unreadable: bool,
     /// The command is a SELECT, so that with NO no mailbox is selected.
     pub(super) selects: bool,
     done: Done,
@@ -129,6 +131,7 @@ impl Fetch {
             by_uid: true,
             gone: false,
             unknown_cte: false,
+            unreadable: false,
             selects: false,
             done,
         }
@@ -160,6 +163,9 @@ impl Fetch {
                 self,
             );
         }
+        if self.unreadable {
+            return Err(Fault::Internal.into());
+        }
         if self.unknown_cte {
             return Err(Fault::UnknownCte.into());
         }
@@ -180,6 +186,7 @@ impl Task for Fetch {
             Err(fault) => return self.fail(fault, session),
         };
         self.gone |= fetched.gone > 0;
+        self.unreadable |= fetched.unreadable;
         self.left = fetched.left;
         let enabled = session.enabled;
         let with_modseq = self.items.contains(&Item::ModSeq);
@@ -197,7 +204,9 @@ impl Task for Fetch {
             if let Some(flags) = &message.flags {
                 announce_keywords(out, view, flags);
             }
-            self.unknown_cte |= !write_fetched(out, view, &self.items, enabled, message);
+            let lacking = write_fetched(out, view, &self.items, enabled, message);
+            self.unknown_cte |= lacking.unknown_cte;
+            self.unreadable |= lacking.unreadable;
         }
         self.next(session)
     }

@@ -100,16 +100,18 @@ impl Task for Open {
             return Err(Refusal::WRONG_ANSWER);
         };
         let selected = result?;
-        let mut view = View::new(&selected, self.read_only);
+        let read_only = self.read_only || selected.read_only;
+        let mut view = View::new(&selected, read_only);
         if session.enabled.rev2 {
             view.forget_recent();
         }
         describe(session, &selected, &view, self.name.as_deref().unwrap_or_default());
         session.phase = Phase::Selected(view);
-        let (code, text) = if self.read_only {
-            ("READ-ONLY", "EXAMINE completed")
+        let code = if read_only { "READ-ONLY" } else { "READ-WRITE" };
+        let text = if self.read_only {
+            "EXAMINE completed"
         } else {
-            ("READ-WRITE", "SELECT completed")
+            "SELECT completed"
         };
         let done = Done::with_code(code.to_owned(), text);
         // Another UIDVALIDITY: nothing of what the client knows is here, as it learns from the code (RFC 7162 §3.2.5).

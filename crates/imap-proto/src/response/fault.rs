@@ -10,6 +10,7 @@ pub(crate) const fn code_and_text(fault: Fault) -> (&'static str, &'static str) 
         Fault::Unavailable => ("UNAVAILABLE", "Not possible at the moment, try later"),
         Fault::NoSuchMailbox => ("NONEXISTENT", "No such mailbox"),
         Fault::AlreadyExists => ("ALREADYEXISTS", "A mailbox of this name exists"),
+        Fault::NoPermission => ("NOPERM", "These credentials do not permit that"),
         Fault::Cannot => ("CANNOT", "That cannot be done"),
         Fault::HasChildren => ("HASCHILDREN", "The mailbox has children"),
         Fault::OverQuota => ("OVERQUOTA", "The inbox is full"),

@@ -13,32 +13,39 @@ use crate::output::Output;
 use crate::question::{Fetched, SectionData, Summarized};
 use crate::session::Enabled;
 use crate::view::View;
-use postroom_types::{InternalDate, MessageFlags, ModSeq, Piece, SeqNum, Uid, pieces_octets};
+use postroom_types::{Envelope, InternalDate, MessageFlags, ModSeq, Part, Piece, SeqNum, Uid, pieces_octets};
+
+/// What could not be told of a message: the command has to end with NO.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lacking {
+    /// A transfer encoding is not known (RFC 3516 §4.3).
+    pub(crate) unknown_cte: bool,
+    /// What is kept of the message cannot be read.
+    pub(crate) unreadable: bool,
+}
 
 /// Writes what was asked of one message, in the order it was asked. A message the client was not told of is left out.
-/// `false`: something is missing since its transfer encoding is not known; the command has to end with NO
-/// (RFC 3516 §4.3).
 pub(crate) fn write_fetched(
     out: &mut Output,
     view: &View,
     items: &[Item],
     enabled: Enabled,
     mut fetched: Fetched,
-) -> bool {
+) -> Lacking {
+    let mut lacking = Lacking::default();
     let Some(seq) = view.seq_of(fetched.uid) else {
-        return true;
+        return lacking;
     };
     begin(out.buffer(), seq);
-    let mut complete = true;
     let mut separator = b'(';
     for item in items {
         if matches!(item, Item::Section { index, .. } if is_unknown(&fetched, *index)) {
-            complete = false;
+            lacking.unknown_cte = true;
             continue;
         }
         out.buffer().push(separator);
         separator = b' ';
-        write_item(out, view, item, enabled, &mut fetched);
+        lacking.unreadable |= !write_item(out, view, item, enabled, &mut fetched);
     }
     let buffer = out.buffer();
     if let Some(flags) = fetched.flags.as_ref().filter(|_| fetched.flags_changed) {
@@ -66,7 +73,7 @@ pub(crate) fn write_fetched(
         write_number(buffer, fetched.uid.get().into());
     }
     out.line(")");
-    complete
+    lacking
 }
 
 /// `* n FETCH `.
@@ -80,7 +87,8 @@ fn is_unknown(fetched: &Fetched, index: usize) -> bool {
     matches!(fetched.sections.get(index), Some(SectionData::UnknownEncoding))
 }
 
-fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetched: &mut Fetched) {
+/// `false`: it cannot be read, and is told as empty.
+fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetched: &mut Fetched) -> bool {
     let utf8 = enabled.utf8_names();
     let summary = fetched.summary.as_deref();
     let buffer = out.buffer();
@@ -104,25 +112,21 @@ fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetc
         Item::ModSeq => write_modseq(buffer, fetched.modseq),
         Item::Envelope => {
             buffer.extend_from_slice(b"ENVELOPE ");
-            write_envelope(buffer, &summary.map(Summarized::envelope).unwrap_or_default(), utf8);
+            let envelope = summary.and_then(Summarized::envelope);
+            write_envelope(buffer, envelope.as_ref().unwrap_or(&Envelope::default()), utf8);
+            return summary.is_none() || envelope.is_some();
         }
         Item::Body => {
             buffer.extend_from_slice(b"BODY ");
-            write_structure(
-                buffer,
-                &summary.map(Summarized::root).unwrap_or_default(),
-                false,
-                enabled,
-            );
+            let root = summary.and_then(Summarized::root);
+            write_structure(buffer, root.as_ref().unwrap_or(&Part::default()), false, enabled);
+            return summary.is_none() || root.is_some();
         }
         Item::BodyStructure => {
             buffer.extend_from_slice(b"BODYSTRUCTURE ");
-            write_structure(
-                buffer,
-                &summary.map(Summarized::root).unwrap_or_default(),
-                true,
-                enabled,
-            );
+            let root = summary.and_then(Summarized::root);
+            write_structure(buffer, root.as_ref().unwrap_or(&Part::default()), true, enabled);
+            return summary.is_none() || root.is_some();
         }
         Item::EmailId => {
             buffer.extend_from_slice(b"EMAILID ");
@@ -149,6 +153,7 @@ fn write_item(out: &mut Output, view: &View, item: &Item, enabled: Enabled, fetc
             write_section(out, label, data);
         }
     }
+    true
 }
 
 fn write_own_flags(buffer: &mut Vec<u8>, view: &View, enabled: Enabled, uid: Uid, flags: &MessageFlags) {

@@ -144,6 +144,7 @@ impl Mailbox {
         self.highest_told = self.messages.keys().last().copied();
         Selected {
             id: MailboxId::from_bytes([1; 16]),
+            read_only: false,
             uid_validity: UidValidity::MIN,
             uid_next: Uid::new(self.next_uid).unwrap(),
             highest_modseq: ModSeq(self.modseq),

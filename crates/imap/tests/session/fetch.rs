@@ -1,6 +1,7 @@
 //! What FETCH can be asked for.
 
 use crate::client::{Client, World};
+use postroom_store::{CommitBuilder, scan_prefix};
 
 const PARTS: &str = "From: a@example.net\r\nSubject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
     --b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nfirst=20part=\r\n, read\r\n\
@@ -238,4 +239,42 @@ pub(crate) fn number_after(told: &str, mark: &str) -> u64 {
     rest[..end]
         .parse()
         .unwrap_or_else(|_| panic!("no number after {mark} in {told}"))
+}
+
+/// What is kept of one message is damaged: the others are told, that one as far as it can be, and the command fails.
+#[tokio::test]
+async fn one_that_cannot_be_read_hides_no_other() {
+    let (world, mut client) = with(PARTS).await;
+    for subject in ["second", "third"] {
+        let told = client
+            .append("INBOX", &format!("Subject: {subject}\r\n\r\ntext of the {subject}\r\n"))
+            .await;
+        assert!(told.contains("a OK"), "{told}");
+    }
+    client.ok("n NOOP").await;
+    let store = world.mailstore.store();
+    let metadata = [&b"m"[..], world.inbox.id.as_bytes(), b"d"].concat();
+    let (key, mut value) = scan_prefix(&**store, &metadata).collect().await.unwrap().remove(1);
+    let subject = value.windows(6).position(|window| window == b"second").unwrap();
+    value[subject..].fill(0xff);
+    let mut bent = CommitBuilder::new();
+    bent.put(key, value);
+    store.commit(bent.build()).await.unwrap();
+    for (items, of_third) in [
+        ("ENVELOPE", "third"),
+        ("BODYSTRUCTURE", "\"TEXT\" \"PLAIN\""),
+        ("PREVIEW", "text of the third"),
+        ("BODY.PEEK[1]", "text of the third"),
+        ("BODY.PEEK[HEADER.FIELDS (SUBJECT)]", "Subject: third"),
+    ] {
+        let told = client.say(&format!("f FETCH 1:3 (UID {items})")).await;
+        for part in ["* 1 FETCH (UID 1 ", "* 2 FETCH (UID 2 ", "* 3 FETCH (UID 3 ", of_third] {
+            assert!(told.to_uppercase().contains(&part.to_uppercase()), "{items}: {told}");
+        }
+        assert!(told.contains("\r\nf NO "), "{items}: {told}");
+    }
+    // What needs no summary is as ever.
+    let told = client.ok("f FETCH 2 (BODY.PEEK[])").await;
+    assert!(told.contains("text of the second"), "{told}");
+    client.ok("f FETCH 1,3 (ENVELOPE)").await;
 }

@@ -9,5 +9,6 @@ mod mailboxes;
 mod mirror;
 mod news;
 mod notify;
+mod rights;
 mod search;
 mod sync;
