@@ -269,7 +269,7 @@ fn check_indexes(found: &Found, faults: &mut Faults) {
     for (key, index) in &found.index {
         let matches = |row: &MessageRow| {
             row.message_id.is_some_and(|hash| key[..16] == hash)
-                && key[16..] == row.body_hash[..8]
+                && (key[16..] == row.body_hash[..8] || key[16..] == [0; 8] && row.is_named)
                 && row.thread_id == index.thread_id
                 && row.received_at == index.received_at
         };

@@ -3,17 +3,21 @@
 use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
+use crate::labels::{KnownPlacement, Placement, Told};
 use crate::once::OnceRow;
 use crate::relocate::{Mover, Movers, distances, distinct, pair_up, place_again};
 use crate::rows::MessageRow;
 use crate::{Copied, MailError, Mailstore, keys};
 use postroom_store::{CommitBuilder, Key, MAX_BULK_OCTETS, MAX_COMMIT_OPERATIONS, Value};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
+use std::collections::BTreeMap;
 
 /// Most messages of one COPY; their rows are bounded too.
 const MAX_MESSAGES: usize = 100_000;
 /// Messages read at once, after which it is seen whether their rows become too many.
 const READ_PIECE: usize = 2000;
+/// Most messages of which is told what labels they get or lose: more do not fit into a row of the feed.
+const MAX_TOLD: usize = 250;
 /// Most octets of the rows of one COPY; the rest of a bulk commit is for the others it writes.
 const MAX_ROW_OCTETS: usize = MAX_BULK_OCTETS - (1 << 20);
 
@@ -57,7 +61,10 @@ impl Mailstore {
             if sources.is_empty() {
                 return Ok(copied(Vec::new()));
             }
-            let (builder, uid_operation) = self.plan_copy(inbox, target, movers, &once, tried.len())?;
+            let Some(told) = self.told_of_copies(inbox, (source, target), &movers).await? else {
+                continue;
+            };
+            let (builder, uid_operation) = self.plan_copy(inbox, target, movers, told, (&once, tried.len()))?;
             match self.try_commit(builder.build()).await? {
                 Tried::Done(receipt) => {
                     return Ok(copied(pair_up(sources.into_iter(), receipt.numbers[uid_operation])));
@@ -89,6 +96,32 @@ impl Mailstore {
         Ok(Some(all))
     }
 
+    /// What becomes of the labels of messages that are copied; of many no more than there is room to tell of.
+    async fn told_of_copies(
+        &self,
+        inbox: InboxId,
+        (source, target): (MailboxId, MailboxId),
+        movers: &Movers,
+    ) -> Result<Option<Vec<(EmailId, Told)>>, MailError> {
+        let roles = self.inbox_row(inbox).await?;
+        let messages = movers.messages.iter().take(MAX_TOLD);
+        let messages = messages.map(|(id, row)| (*id, row.clone())).collect();
+        let Some(known) = self.known_around(inbox, source, &movers.rows(), messages).await? else {
+            return Ok(None);
+        };
+        let mut more: BTreeMap<EmailId, Vec<Placement>> = BTreeMap::new();
+        for mover in &movers.placements {
+            let placement = (target, mover.flags.flags.clone());
+            more.entry(mover.flags.email_id).or_default().push(placement);
+        }
+        let stays = |placed: &KnownPlacement| Some((placed.mailbox, placed.flags.flags.clone()));
+        let told = known.into_iter().map(|message| {
+            let more = more.get(&message.email_id).map_or(&[][..], Vec::as_slice);
+            (message.email_id, message.told(inbox, &roles, stays, more))
+        });
+        Ok(Some(told.collect()))
+    }
+
     /// The result of an earlier try whose outcome was unknown, if it was done.
     async fn copied_before(&self, once: &Key, tried: &[Vec<Uid>]) -> Result<Option<Vec<(Uid, Uid)>>, MailError> {
         if tried.is_empty() {
@@ -107,8 +140,8 @@ impl Mailstore {
         inbox: InboxId,
         target: MailboxId,
         movers: Movers,
-        once: &Key,
-        attempt: usize,
+        told: Vec<(EmailId, Told)>,
+        (once, attempt): (&Key, usize),
     ) -> Result<(CommitBuilder, usize), MailError> {
         let Movers {
             placements,
@@ -137,6 +170,9 @@ impl Mailstore {
             change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta);
         }
         change.count_mailbox(target, delta);
+        for (message, told) in told {
+            told.add(&mut change, message);
+        }
         OnceRow::add(&mut change, once, self.now(), uid_operation, attempt);
         let mut builder = change.finish();
         if builder.operations() > MAX_COMMIT_OPERATIONS {

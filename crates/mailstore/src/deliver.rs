@@ -9,6 +9,7 @@ mod write;
 
 use crate::attempts::{Attempts, Tried};
 use crate::keys;
+use crate::labels::Told;
 use crate::rows::{MessageRow, SummaryPlace, TextPlace};
 use crate::{MAX_PLACINGS, MAX_PREFIX_OCTETS, MAX_VERDICT_OCTETS, MailError, Mailstore, NewMessage, Placed, Placing};
 use bytes::Bytes;
@@ -43,9 +44,10 @@ enum Plan {
         uid_validity: UidValidity,
         home: MailboxId,
         thread_id: ThreadId,
+        /// No other message here has its Message-ID: the row that says so, of which there is one.
+        name: Option<IndexChange>,
+        /// Its Message-ID row otherwise.
         index: IndexChange,
-        /// No other message here has its Message-ID.
-        is_named: bool,
         /// The inbox is full already.
         over_quota: bool,
     },
@@ -57,6 +59,7 @@ enum Plan {
         row: Box<MessageRow>,
         email_id: EmailId,
         meta: Value,
+        told: Told,
     },
 }
 
@@ -74,7 +77,7 @@ struct Kept {
     text: bool,
 }
 
-/// What becomes of the Message-ID row.
+/// What becomes of a Message-ID row.
 enum IndexChange {
     /// There is no Message-ID, or an older message keeps the row.
     Keep,

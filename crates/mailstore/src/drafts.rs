@@ -13,6 +13,27 @@ use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, Uid};
 /// Copies of one draft that are looked at. A mail program leaves two for a moment; more are a mistake of somebody's.
 const MAX_COPIES: usize = 16;
 
+/// Rows of Drafts that one call looks at; those with `\Deleted` are not drafts, however many there are.
+const MAX_ROWS: usize = 2000;
+
+/// A part of the messages in Drafts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DraftRecords {
+    /// The messages.
+    pub drafts: Vec<DraftRecord>,
+    /// The last place that was looked at, beyond which there may be more; `None`: that was all.
+    pub next: Option<DraftPlace>,
+}
+
+/// A place in Drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DraftPlace {
+    /// Its UID.
+    pub uid: Uid,
+    /// When the message there was put there, milliseconds since 1970 UTC.
+    pub saved_at: i64,
+}
+
 /// A message in Drafts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DraftRecord {
@@ -35,8 +56,8 @@ impl Mailstore {
         crate::deliver::message_id_hash(message_id)
     }
 
-    /// Up to `limit` messages of Drafts beyond this one (or all), newest first unless `ascending`. Fewer than `limit` are
-    /// all that are left.
+    /// Up to `limit` messages of Drafts beyond this one (or all), newest first unless `ascending`. A call looks at a bounded
+    /// number of rows, so there may be none on a page that is not the last.
     ///
     /// # Errors
     /// [`MailError::NoSuchInbox`]; the store's own.
@@ -46,7 +67,7 @@ impl Mailstore {
         beyond: Option<Uid>,
         ascending: bool,
         limit: usize,
-    ) -> Result<Vec<DraftRecord>, MailError> {
+    ) -> Result<DraftRecords, MailError> {
         let mailbox = self.inbox_row(inbox).await?.id_of(Role::Drafts);
         let beyond = beyond.map(|uid| u64::from(uid.get()));
         let low = beyond.filter(|_| ascending).map_or(0, |uid| uid + 1);
@@ -60,15 +81,74 @@ impl Mailstore {
         if !ascending {
             rows = rows.reverse();
         }
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let Some((key, value)) = rows.next().await? else { break };
+        let (mut found, mut last, mut looked) = (Vec::new(), None, 0);
+        while found.len() < limit && looked < MAX_ROWS {
+            let Some((key, value)) = rows.next().await? else {
+                last = None;
+                break;
+            };
+            looked += 1;
             let row = FlagsRow::read(&value)?;
-            if let (Some(uid), false) = (keys::trailing_uid(&key), row.flags.system.contains(Flag::Deleted)) {
+            let Some(uid) = keys::trailing_uid(&key) else { continue };
+            if row.flags.system.contains(Flag::Deleted) {
+                last = Some((uid, row));
+            } else {
+                last = Some((uid, row.clone()));
                 found.push((uid, row));
             }
         }
-        self.draft_records(inbox, mailbox, found).await
+        let next = match last {
+            Some((uid, row)) => Some(DraftPlace {
+                uid,
+                saved_at: self.saved_at(inbox, &row).await?,
+            }),
+            None => None,
+        };
+        Ok(DraftRecords {
+            drafts: self.draft_records(inbox, mailbox, found).await?,
+            next,
+        })
+    }
+
+    /// Beyond which message of Drafts those begin that were saved at this time: then or later if `ascending`, then or
+    /// before if not. `None`: at the beginning of the list. Found by halving, since what was saved later has a higher UID.
+    ///
+    /// # Errors
+    /// [`MailError::NoSuchInbox`]; the store's own.
+    pub async fn drafts_since(&self, inbox: InboxId, at_ms: i64, ascending: bool) -> Result<Option<Uid>, MailError> {
+        let mailbox = self.inbox_row(inbox).await?.id_of(Role::Drafts);
+        // The first UID that was saved too late to be below `at_ms`: at it or after it, or after it alone.
+        let is_above = |saved_at: i64| if ascending { saved_at >= at_ms } else { saved_at > at_ms };
+        let (mut low, mut high) = (1, u64::from(u32::MAX) + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (from, to) = (keys::flags(inbox, mailbox, middle), keys::flags(inbox, mailbox, high));
+            let mut rows = scan(&*self.store, from, to).page_pairs(1);
+            match rows.next().await? {
+                None => high = middle,
+                Some((key, value)) => {
+                    let uid = keys::trailing_uid(&key).map_or(middle, |uid| u64::from(uid.get()));
+                    if is_above(self.saved_at(inbox, &FlagsRow::read(&value)?).await?) {
+                        high = middle;
+                    } else {
+                        low = uid + 1;
+                    }
+                }
+            }
+        }
+        let beyond = if ascending { low.checked_sub(1) } else { Some(low) };
+        Ok(beyond.and_then(|uid| Uid::new(u32::try_from(uid).ok()?)))
+    }
+
+    /// When the message of a row was saved; one that goes at this moment counts as the oldest.
+    async fn saved_at(&self, inbox: InboxId, row: &FlagsRow) -> Result<i64, MailError> {
+        match self.message_values(inbox, &[row.email_id]).await?.pop().flatten() {
+            Some(value) => Ok(saved_at(
+                row,
+                MessageRow::read(&value)?.record(row.email_id).received_at,
+            )),
+            None => Ok(0),
+        }
     }
 
     /// The drafts of this name, the one saved last first. A message without a Message-ID has its EMAILID for a name.

@@ -3,6 +3,7 @@
 use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta, signed};
+use crate::labels::{KnownPlacement, MessageRows, Told};
 use crate::rows::{FlagsRow, IndexRow, MessageRow};
 use crate::shared::Leaving;
 use crate::{MailError, Mailstore, PIECE, keys};
@@ -21,6 +22,8 @@ pub(crate) struct Removal {
     placements: Vec<(Uid, Value, FlagsRow)>,
     /// The Message-ID row if it names this message.
     pub(crate) index: Option<(Key, Value)>,
+    /// What becomes of its labels, if it stays elsewhere.
+    told: Option<Told>,
 }
 
 impl Removal {
@@ -91,7 +94,7 @@ impl Mailstore {
                 return Ok(removed);
             }
             let uids: BTreeSet<Uid> = rows.iter().map(|(uid, ..)| *uid).collect();
-            let Some(removals) = self.removals(inbox, rows).await? else {
+            let Some(removals) = self.removals(inbox, mailbox, rows).await? else {
                 continue;
             };
             self.keep_ghosts(inbox, mailbox, || Ok(leaving(&removals))).await?;
@@ -113,6 +116,7 @@ impl Mailstore {
     pub(crate) async fn removals(
         &self,
         inbox: InboxId,
+        mailbox: MailboxId,
         rows: Vec<(Uid, Value, FlagsRow)>,
     ) -> Result<Option<Vec<Removal>>, MailError> {
         let mut by_message: BTreeMap<EmailId, Vec<_>> = BTreeMap::new();
@@ -120,32 +124,62 @@ impl Mailstore {
             by_message.entry(row.2.email_id).or_default().push(row);
         }
         let ids: Vec<EmailId> = by_message.keys().copied().collect();
-        let values = self.message_values(inbox, &ids).await?;
+        let Some(messages) = self.message_rows(inbox, &ids).await? else {
+            return Ok(None);
+        };
         let mut removals = Vec::with_capacity(ids.len());
-        for ((email_id, placements), value) in by_message.into_iter().zip(values) {
-            let Some(old) = value else { return Ok(None) };
+        for ((email_id, placements), (old, row)) in by_message.into_iter().zip(messages.into_values()) {
             removals.push(Removal {
                 email_id,
-                row: MessageRow::read(&old)?,
+                row,
                 old,
                 placements,
                 index: None,
+                told: None,
             });
+        }
+        if !self.find_told(inbox, mailbox, &mut removals).await? {
+            return Ok(None);
         }
         self.find_index_rows(inbox, &mut removals).await?;
         Ok(Some(removals))
     }
 
-    async fn find_index_rows(&self, inbox: InboxId, removals: &mut [Removal]) -> Result<(), MailError> {
-        let index_key = |removal: &Removal| {
-            let hash = removal.row.message_id.as_ref()?;
-            Some(keys::message_id(inbox, hash, &removal.row.body_hash))
-        };
-        let with_keys: Vec<(usize, Key)> = removals
-            .iter()
-            .enumerate()
-            .filter_map(|(at, removal)| Some((at, index_key(removal)?)))
+    /// What becomes of the labels of those that stay elsewhere. `false`: something changed meanwhile.
+    async fn find_told(&self, inbox: InboxId, mailbox: MailboxId, removals: &mut [Removal]) -> Result<bool, MailError> {
+        let staying: Vec<&mut Removal> = removals
+            .iter_mut()
+            .filter(|removal| removal.octets_gone() == 0)
             .collect();
+        if staying.is_empty() {
+            return Ok(true);
+        }
+        let roles = self.inbox_row(inbox).await?;
+        let (mut messages, mut here) = (MessageRows::new(), Vec::new());
+        for removal in &staying {
+            messages.insert(removal.email_id, (removal.old.clone(), removal.row.clone()));
+            here.extend(removal.placements.iter().cloned());
+        }
+        here.sort_unstable_by_key(|(uid, ..)| *uid);
+        let Some(known) = self.known_around(inbox, mailbox, &here, messages).await? else {
+            return Ok(false);
+        };
+        let goes = |placed: &KnownPlacement| {
+            placed.mailbox == mailbox && here.binary_search_by_key(&placed.uid, |(uid, ..)| *uid).is_ok()
+        };
+        // Both are in the order of the messages.
+        for (removal, message) in staying.into_iter().zip(known) {
+            let then = |placed: &KnownPlacement| (!goes(placed)).then(|| (placed.mailbox, placed.flags.flags.clone()));
+            removal.told = Some(message.told(inbox, &roles, then, &[]));
+        }
+        Ok(true)
+    }
+
+    async fn find_index_rows(&self, inbox: InboxId, removals: &mut [Removal]) -> Result<(), MailError> {
+        let mut with_keys: Vec<(usize, Key)> = Vec::with_capacity(removals.len());
+        for (at, removal) in removals.iter().enumerate() {
+            with_keys.extend(removal.row.index_keys(inbox).map(|key| (at, key)));
+        }
         let keys: Vec<Key> = with_keys.iter().map(|(_, key)| key.clone()).collect();
         let values = self.store.get_many(&keys).await?;
         for ((at, key), value) in with_keys.into_iter().zip(values) {
@@ -183,6 +217,7 @@ pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, re
             mut row,
             placements,
             index,
+            told,
         } = removal;
         let size = row.size_octets();
         for (uid, value, flags) in placements {
@@ -197,6 +232,7 @@ pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, re
         match row.write() {
             Some(value) if !row.placements.is_empty() => {
                 change.builder.put(key, value);
+                told.unwrap_or_default().add(change, email_id);
                 continue;
             }
             _ => {}

@@ -6,13 +6,14 @@
 use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::labels::label_of;
+use crate::labels::{Known, KnownPlacement};
 use crate::once::OnceRow;
 use crate::relocate::distinct;
-use crate::rows::FlagsRow;
+use crate::rows::{FlagsRow, InboxRow};
 use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, Stored, keys};
 use postroom_store::{CommitBuilder, Value};
 use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, ModSeq, Uid};
+use std::collections::BTreeSet;
 
 /// Messages of one commit. Others wait while it is written, some 25 µs a message; and each sync of the disk is waited for.
 const COMMIT_PIECE: usize = 100;
@@ -34,6 +35,43 @@ pub(crate) struct Reflag {
     pub(crate) old: Value,
     pub(crate) old_row: FlagsRow,
     pub(crate) new_row: FlagsRow,
+}
+
+impl Reflag {
+    /// Whether labels are made of what changes.
+    fn may_relabel(&self) -> bool {
+        let (old, new) = (&self.old_row.flags, &self.new_row.flags);
+        let differs = |flag| old.system.contains(flag) != new.system.contains(flag);
+        let keywords = |flags: &MessageFlags| MessageFlags {
+            keywords: flags.keywords.clone(),
+            ..MessageFlags::default()
+        };
+        differs(Flag::Seen) || differs(Flag::Deleted) || !same(&keywords(old), &keywords(new))
+    }
+}
+
+/// Tells what changes of flags make of the labels of these messages, and asks that no placement is added meanwhile.
+pub(crate) fn tell_labels<'a>(
+    change: &mut Change,
+    inbox: InboxId,
+    roles: &InboxRow,
+    known: Vec<Known>,
+    reflag_of: impl Fn(&KnownPlacement) -> Option<&'a Reflag>,
+) {
+    for message in known {
+        let told = message.told(
+            inbox,
+            roles,
+            |placed| {
+                let flags = reflag_of(placed).map_or(&placed.flags.flags, |reflag| &reflag.new_row.flags);
+                Some((placed.mailbox, flags.clone()))
+            },
+            &[],
+        );
+        told.add(change, message.email_id);
+        let key = keys::message(inbox, message.email_id);
+        change.builder.require(key, message.value);
+    }
 }
 
 impl Mailstore {
@@ -104,8 +142,18 @@ impl Mailstore {
             if reflags.is_empty() {
                 return Ok(stored);
             }
+            let Some(known) = self.relabelled(inbox, mailbox, &reflags).await? else {
+                continue;
+            };
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             let modseq = change.modseq_operation();
+            if !known.is_empty() {
+                let roles = self.inbox_row(inbox).await?;
+                tell_labels(&mut change, inbox, &roles, known, |placed| {
+                    let found = reflags.binary_search_by_key(&placed.uid, |reflag| reflag.uid).ok();
+                    found.filter(|_| placed.mailbox == mailbox).map(|at| &reflags[at])
+                });
+            }
             reflag(&mut change, mailbox, &reflags);
             if let Some(once) = &once {
                 OnceRow::add(&mut change, once, self.now(), modseq, tried.len());
@@ -120,6 +168,28 @@ impl Mailstore {
                 Tried::Unknown => tried.push((stored, reflags)),
             }
         }
+    }
+
+    /// The messages whose labels may become others by this; `None` if something changed meanwhile.
+    async fn relabelled(
+        &self,
+        inbox: InboxId,
+        mailbox: MailboxId,
+        reflags: &[Reflag],
+    ) -> Result<Option<Vec<Known>>, MailError> {
+        let relabelling = reflags.iter().filter(|reflag| reflag.may_relabel());
+        let ids: BTreeSet<EmailId> = relabelling.map(|reflag| reflag.old_row.email_id).collect();
+        if ids.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(messages) = self.message_rows(inbox, &Vec::from_iter(ids)).await? else {
+            return Ok(None);
+        };
+        let here = reflags
+            .iter()
+            .map(|reflag| (reflag.uid, reflag.old.clone(), reflag.old_row.clone()));
+        let here: Vec<_> = here.collect();
+        self.known_around(inbox, mailbox, &here, messages).await
     }
 
     /// Whether the mailbox is still there, after a conflict.
@@ -168,38 +238,18 @@ pub(crate) fn plan(
     Ok(reflags)
 }
 
-/// Adds changed rows to a commit.
+/// Adds changed rows to a commit; what it makes of labels is told elsewhere.
 pub(crate) fn reflag(change: &mut Change, mailbox: MailboxId, reflags: &[Reflag]) {
     let mut delta = Delta::default();
     for reflag in reflags {
         change.put_flags(mailbox, reflag.uid, reflag.old.clone(), &reflag.new_row);
         delta.reflag(reflag.old_row.flags.system, reflag.new_row.flags.system);
-        tell_labels(change, reflag);
     }
     change.count_mailbox(mailbox, delta);
     change.tell(FeedEvent::Flags {
         mailbox,
         uids: reflags.iter().map(|reflag| reflag.uid).collect(),
     });
-}
-
-/// Tells what the change of flags is in the words of the API.
-fn tell_labels(change: &mut Change, reflag: &Reflag) {
-    let (old, new) = (&reflag.old_row.flags, &reflag.new_row.flags);
-    let message = reflag.old_row.email_id;
-    let is_unread = |flags: &MessageFlags| !flags.system.contains(Flag::Seen);
-    if is_unread(old) != is_unread(new) {
-        change.tell_label("unread", is_unread(new), message);
-    }
-    for (some, others, added) in [(new, old, true), (old, new, false)] {
-        for keyword in some
-            .keywords
-            .iter()
-            .filter(|keyword| !others.keywords.contains(keyword))
-        {
-            change.tell_label(label_of(keyword), added, message);
-        }
-    }
 }
 
 fn changed_flags(old: &MessageFlags, mode: FlagMode, flags: &MessageFlags) -> Result<MessageFlags, MailError> {

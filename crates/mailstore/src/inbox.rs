@@ -108,6 +108,21 @@ impl Mailstore {
         })
     }
 
+    /// Octets and messages of several inboxes together; those that are gone count nothing.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn total_usage(&self, inboxes: &[InboxId]) -> Result<(u64, u64), MailError> {
+        let keys: Vec<_> = inboxes.iter().map(|inbox| keys::inbox_counters(*inbox)).collect();
+        let (mut octets, mut messages) = (0u64, 0u64);
+        for value in self.store.get_many(&keys).await?.into_iter().flatten() {
+            let counters = counter_record(&value)?;
+            octets = octets.saturating_add(counters.0[inbox_lane::OCTETS]);
+            messages = messages.saturating_add(counters.0[inbox_lane::MESSAGES]);
+        }
+        Ok((octets, messages))
+    }
+
     /// Number of messages in the inbox.
     ///
     /// # Errors

@@ -16,7 +16,8 @@
 //! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id, date, size, time of saving |
 //! | `m` I `d` mailbox UID | `m` I `d` M `0000000000000007` | metadata row: ids, date, size, summary |
 //! | `m` I `e` email id | `m` I `e` E | message row: body, origin, placements; once-key of delivery, witness of the body |
-//! | `m` I `i` hash of Message-ID, hash of body | `m` I `i` `SHA-256("x@y")[..16]` `SHA-256(body)[..8]` | which message has that Message-ID and body |
+//! | `m` I `i` hash of Message-ID, zeros | `m` I `i` `SHA-256("x@y")[..16]` `0000000000000000` | which message is called by that Message-ID |
+//! | `m` I `i` hash of Message-ID, hash of body | `m` I `i` `SHA-256("x@y")[..16]` `SHA-256(body)[..8]` | which other message has that Message-ID and body |
 //! | `m` I `t` thread, email id | `m` I `t` T E | thread member |
 //! | `m` I `j` modseq | `m` I `j` `0000000000000102` | feed row |
 //! | `m` I `x` mailbox modseq | `m` I `x` M `0000000000000102` | UIDs that one commit expunged |
@@ -151,6 +152,13 @@ pub(crate) fn messages(inbox: InboxId) -> Key {
 pub(crate) fn message_ids(inbox: InboxId, message_id: &[u8; 16]) -> Key {
     let mut key = kind(inbox, b'i');
     key.extend(message_id);
+    key
+}
+
+/// Of a Message-ID there is one of these, so that of several messages that come at once one is called by it.
+pub(crate) fn message_name(inbox: InboxId, message_id: &[u8; 16]) -> Key {
+    let mut key = message_ids(inbox, message_id);
+    key.extend([0; 8]);
     key
 }
 

@@ -6,21 +6,25 @@
 
 mod change;
 mod commit;
+mod folder;
 mod known;
 mod name;
+mod told;
 mod update;
 
 pub use change::{LabelChange, LabelError};
-pub(crate) use known::Known;
+pub use folder::Folder;
+pub(crate) use known::{Known, KnownPlacement};
 pub use name::{is_reserved_keyword, is_server_label, is_system_label};
 pub use update::MAX_LABEL_CHANGE;
 
 use crate::rows::{InboxRow, Role};
 use crate::{MailError, Mailstore, MessageRecord, Origin};
-pub(crate) use name::label_of;
+use name::label_of;
 use postroom_message::Verdict;
 use postroom_types::{Flag, InboxId, MailboxId, MessageFlags};
 use std::collections::BTreeSet;
+pub(crate) use told::{MessageRows, Placement, Told};
 
 /// The labels of one message, or of several together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct Labels {
     pub unread: bool,
     /// It came without proof of who sent it.
     pub unauthenticated: bool,
+    /// A placement is `\Flagged`; no label says so.
+    pub flagged: bool,
+    /// It is in Archive and nowhere else, but for a copy in Sent; no label says so.
+    pub archived: bool,
     /// Labels of its owner's: keywords, decoded and in lower case.
     pub custom: BTreeSet<String>,
 }
@@ -71,6 +79,8 @@ impl Labels {
         self.blocked |= other.blocked;
         self.unread |= other.unread;
         self.unauthenticated |= other.unauthenticated;
+        self.flagged |= other.flagged;
+        self.archived |= other.archived;
         self.custom.extend(other.custom.iter().cloned());
     }
 
@@ -101,13 +111,18 @@ impl Labels {
         let is_home = |role: &Option<Role>| role.is_none_or(Role::is_home);
         let in_inbox = places.contains(&Some(Role::Inbox));
         let in_sent = places.contains(&Some(Role::Sent));
+        let mut homes = places.iter().filter(|role| is_home(role) && **role != Some(Role::Sent));
+        let archived = match homes.next() {
+            Some(first) => *first == Some(Role::Archive) && homes.all(|role| *role == Some(Role::Archive)),
+            None => false,
+        };
         if places.iter().any(is_home) {
             places.clear();
         }
         let draft = places.contains(&Some(Role::Drafts));
         let sent = !draft && (origin == Origin::Sent || origin == Origin::Imported && in_sent);
         let keywords = placements.clone().flat_map(|(_, flags)| &flags.keywords);
-        let is_seen = |(_, flags): (MailboxId, &MessageFlags)| flags.system.contains(Flag::Seen);
+        let has = |flag| placements.clone().any(|(_, flags)| flags.system.contains(flag));
         Self {
             received: !draft && (!sent || in_inbox),
             sent,
@@ -115,8 +130,10 @@ impl Labels {
             spam: places.contains(&Some(Role::Spam)),
             trash: places.contains(&Some(Role::Trash)),
             blocked: places.contains(&Some(Role::Blocked)),
-            unread: !draft && !placements.clone().any(is_seen),
+            unread: !draft && !has(Flag::Seen),
             unauthenticated: origin == Origin::Received && is_unauthenticated(verdict),
+            flagged: has(Flag::Flagged),
+            archived,
             custom: keywords.map(label_of).filter(|label| !is_system_label(label)).collect(),
         }
     }

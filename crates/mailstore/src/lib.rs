@@ -50,13 +50,13 @@ mod thread_list;
 mod tree;
 
 pub use content::Content;
-pub use drafts::DraftRecord;
+pub use drafts::{DraftPlace, DraftRecord, DraftRecords};
 pub use error::MailError;
 pub use event::{Cause, FeedEntry, FeedEvent, Marked};
 pub use find::Hit;
 pub use label_events::{LabelEvent, LabelEventPage, LabelPlace};
 pub use labels::{
-    LabelChange, LabelError, Labels, MAX_LABEL_CHANGE, is_reserved_keyword, is_server_label, is_system_label,
+    Folder, LabelChange, LabelError, Labels, MAX_LABEL_CHANGE, is_reserved_keyword, is_server_label, is_system_label,
 };
 pub use listing::{Include, ListQuery, Listed, MessagePage};
 pub use model::{

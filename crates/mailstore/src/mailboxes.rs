@@ -6,7 +6,7 @@
 use crate::FeedEvent;
 use crate::change::Change;
 use crate::keys::{self, inbox_lane};
-use crate::rows::{MailboxRow, write_number};
+use crate::rows::{MailboxRow, Role, write_number};
 use crate::tree::{MAX_LEVELS, MailboxName, Tree};
 use crate::{MailError, MailboxInfo, Mailstore, PIECE, attempts::Attempts, attempts::Tried};
 use postroom_store::{CommitBuilder, CounterRecord, Patch, PatchPlace, PatchSource};
@@ -27,6 +27,10 @@ impl Mailstore {
                 id,
                 name: name.to_owned(),
                 special_use: roles.role_of(id).map_or(row.special_use, |role| role.special_use()),
+                label: roles.role_of(id).and_then(|role| match role {
+                    Role::Drafts => Some("draft"),
+                    role => role.label(),
+                }),
                 subscribed: subscribed.contains(name),
                 uid_validity: row.uid_validity,
             })

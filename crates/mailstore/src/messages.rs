@@ -2,10 +2,10 @@
 
 use crate::attempts::{Attempts, Tried};
 use crate::change::Change;
-use crate::flags::{plan, reflag};
-use crate::rows::{IndexRow, MessageRow};
+use crate::flags::{Reflag, plan, reflag, tell_labels};
+use crate::rows::{FlagsRow, IndexRow, MessageRow};
 use crate::{FlagMode, MailError, Mailstore, MessageRecord, keys};
-use postroom_store::{CommitBuilder, prefix_end, scan, scan_prefix};
+use postroom_store::{CommitBuilder, Value, prefix_end, scan, scan_prefix};
 use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ThreadId, Uid};
 use std::collections::BTreeMap;
 
@@ -102,28 +102,34 @@ impl Mailstore {
         let mut attempts = Attempts::new();
         loop {
             attempts.next().await?;
-            self.inbox_row(inbox).await?;
-            let Some(old) = self.store.get(&keys::message(inbox, email_id)).await? else {
+            let roles = self.inbox_row(inbox).await?;
+            let Some(known) = self.known(inbox, &[email_id]).await?.pop().flatten() else {
                 return Ok(false);
             };
-            let mut by_mailbox: BTreeMap<MailboxId, Vec<Uid>> = BTreeMap::new();
-            for (mailbox, uid) in MessageRow::read(&old)?.record(email_id).placements {
-                by_mailbox.entry(mailbox).or_default().push(uid);
+            let mut by_mailbox: BTreeMap<MailboxId, Vec<(Uid, Value, FlagsRow)>> = BTreeMap::new();
+            for placed in &known.placements {
+                let row = (placed.uid, placed.value.clone(), placed.flags.clone());
+                by_mailbox.entry(placed.mailbox).or_default().push(row);
             }
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
-            let mut changed = false;
-            for (mailbox, uids) in by_mailbox {
-                let reflags = plan(&self.flags_rows(inbox, mailbox, &uids).await?, mode, flags)?;
-                if !reflags.is_empty() {
-                    reflag(&mut change, mailbox, &reflags);
-                    changed = true;
+            let mut reflags: BTreeMap<MailboxId, Vec<Reflag>> = BTreeMap::new();
+            for (mailbox, mut rows) in by_mailbox {
+                rows.sort_unstable_by_key(|(uid, ..)| *uid);
+                let planned = plan(&rows, mode, flags)?;
+                if !planned.is_empty() {
+                    reflag(&mut change, mailbox, &planned);
+                    reflags.insert(mailbox, planned);
                 }
             }
-            if !changed {
+            if reflags.is_empty() {
                 return Ok(true);
             }
-            // So that no placement is added meanwhile that keeps the old flags.
-            change.builder.require(keys::message(inbox, email_id), old);
+            tell_labels(&mut change, inbox, &roles, vec![known], |placed| {
+                reflags
+                    .get(&placed.mailbox)?
+                    .iter()
+                    .find(|reflag| reflag.uid == placed.uid)
+            });
             if let Tried::Done(_) = self.try_commit(change.finish().build()).await? {
                 return Ok(true);
             }

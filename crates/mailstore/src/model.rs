@@ -144,6 +144,8 @@ pub struct MailboxInfo {
     pub name: String,
     /// Its role.
     pub special_use: Option<SpecialUse>,
+    /// The label that stands for it: `spam`, `trash`, `blocked` or `draft`.
+    pub label: Option<&'static str>,
     /// Whether its name is subscribed.
     pub subscribed: bool,
     /// Its UIDVALIDITY.

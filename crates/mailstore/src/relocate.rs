@@ -4,6 +4,7 @@
 use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
+use crate::labels::{KnownPlacement, MessageRows};
 use crate::rows::{Arrival, FlagsRow, InboxRow, MessageRow, MetaRow};
 use crate::shared::Leaving;
 use crate::{Copied, MailError, Mailstore, PIECE, keys};
@@ -27,7 +28,19 @@ pub(crate) struct Mover {
 #[derive(Default)]
 pub(crate) struct Movers {
     pub(crate) placements: Vec<Mover>,
-    pub(crate) messages: BTreeMap<EmailId, (Value, MessageRow)>,
+    pub(crate) messages: MessageRows,
+}
+
+impl Movers {
+    /// The flags rows, as they are stored and as they read, but for their dates.
+    pub(crate) fn rows(&self) -> Vec<(Uid, Value, FlagsRow)> {
+        let row = |mover: &Mover| (mover.uid, mover.flags_value.clone(), mover.flags.clone());
+        self.placements.iter().map(row).collect()
+    }
+
+    fn has(&self, uid: Uid) -> bool {
+        self.placements.binary_search_by_key(&uid, |mover| mover.uid).is_ok()
+    }
 }
 
 impl Mailstore {
@@ -85,9 +98,28 @@ impl Mailstore {
             if movers.placements.is_empty() {
                 return Ok(done);
             }
+            let Some(known) = self
+                .known_around(inbox, source, &movers.rows(), movers.messages.clone())
+                .await?
+            else {
+                continue;
+            };
             self.keep_ghosts(inbox, source, || leaving(&movers)).await?;
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             let uid_operation = relocate(&mut change, inbox, source, target, &movers, roles);
+            let moves = |placed: &KnownPlacement| placed.mailbox == source && movers.has(placed.uid);
+            for message in known {
+                let told = message.told(
+                    inbox,
+                    roles,
+                    |placed| {
+                        let mailbox = if moves(placed) { target } else { placed.mailbox };
+                        Some((mailbox, placed.flags.flags.clone()))
+                    },
+                    &[],
+                );
+                told.add(&mut change, message.email_id);
+            }
             match self.try_commit(change.finish().build()).await? {
                 Tried::Done(receipt) => {
                     let last = receipt.numbers[uid_operation];
@@ -134,14 +166,8 @@ impl Mailstore {
         }
         let ids: BTreeSet<EmailId> = placements.iter().map(|mover| mover.flags.email_id).collect();
         let ids: Vec<EmailId> = ids.into_iter().collect();
-        let values = self.message_values(inbox, &ids).await?;
-        let mut messages = BTreeMap::new();
-        for (id, value) in ids.into_iter().zip(values) {
-            let Some(value) = value else { return Ok(None) };
-            let row = MessageRow::read(&value)?;
-            messages.insert(id, (value, row));
-        }
-        Ok(Some(Movers { placements, messages }))
+        let messages = self.message_rows(inbox, &ids).await?;
+        Ok(messages.map(|messages| Movers { placements, messages }))
     }
 
     /// After an unknown outcome: where the messages went, as their rows say.
@@ -260,11 +286,6 @@ fn relocate(
         let minus = (placements.len() - 1 - index) as u64;
         change.remove_placement(source, mover.uid, mover.flags_value.clone());
         change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta.clone());
-        for (mailbox, added) in [(source, false), (target, true)] {
-            if let Some(label) = roles.label_of(mailbox) {
-                change.tell_label(label, added, mover.flags.email_id);
-            }
-        }
     }
     let leaves: BTreeSet<(EmailId, u64)> = placements
         .iter()

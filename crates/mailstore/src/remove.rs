@@ -91,23 +91,18 @@ impl Mailstore {
 
     /// The Message-ID rows that name these messages, in their order.
     async fn index_rows(&self, inbox: InboxId, known: &[Known]) -> Result<Vec<Option<(Key, Value)>>, MailError> {
-        let key = |message: &Known| {
-            let hash = message.row.message_id.as_ref()?;
-            Some(keys::message_id(inbox, hash, &message.row.body_hash))
-        };
-        let with_keys: Vec<Option<Key>> = known.iter().map(key).collect();
-        let keys: Vec<Key> = with_keys.iter().flatten().cloned().collect();
-        let mut values = self.store.get_many(&keys).await?.into_iter();
-        let mut rows = Vec::with_capacity(known.len());
-        for (message, key) in known.iter().zip(with_keys) {
-            let row = match key {
-                None => None,
-                Some(key) => values.next().flatten().map(|value| (key, value)),
-            };
-            rows.push(match row {
-                Some((key, value)) if IndexRow::read(&value)?.email_id == message.email_id => Some((key, value)),
-                _ => None,
-            });
+        let mut with_keys: Vec<(usize, Key)> = Vec::with_capacity(known.len());
+        for (at, message) in known.iter().enumerate() {
+            with_keys.extend(message.row.index_keys(inbox).map(|key| (at, key)));
+        }
+        let keys: Vec<Key> = with_keys.iter().map(|(_, key)| key.clone()).collect();
+        let values = self.store.get_many(&keys).await?;
+        let mut rows = vec![None; known.len()];
+        for ((at, key), value) in with_keys.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            if IndexRow::read(&value)?.email_id == known[at].email_id {
+                rows[at] = Some((key, value));
+            }
         }
         Ok(rows)
     }

@@ -2,13 +2,14 @@
 //! messages that is shown stands.
 //!
 //! What always holds: of a thread the newest [`THREAD_MESSAGES`] messages are looked at, and its first one; a call looks
-//! at a bounded number of threads.
+//! at a bounded number of threads and of their messages, whatever the filters let through, and where it stopped the next
+//! one goes on. What costs most, summaries and counts, is read for threads alone that the labels let through.
 
-use crate::labels::Known;
+mod newest;
+
 use crate::listing::{Filter, Listed, MAX_LOOKS, Walk};
-use crate::rows::InboxRow;
-use crate::{Include, Labels, ListQuery, MailError, Mailstore, keys};
-use postroom_store::{prefix_end, scan, scan_prefix};
+use crate::{Include, Labels, ListQuery, MailError, Mailstore};
+use newest::Work;
 use postroom_types::{EmailId, InboxId, Summary, ThreadId};
 use std::collections::BTreeMap;
 
@@ -16,8 +17,6 @@ use std::collections::BTreeMap;
 pub const THREAD_MESSAGES: usize = 100;
 /// Most threads that one call looks at.
 const MAX_THREADS: usize = 400;
-/// Most messages of a thread that are counted.
-const MAX_COUNTED: usize = 20_000;
 
 /// A thread with those of its messages that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,14 +59,6 @@ pub struct ThreadMessages {
     pub next: Option<EmailId>,
 }
 
-/// The newest messages of a thread that are shown, oldest first.
-struct Newest {
-    shown: Vec<Known>,
-    hidden: usize,
-    /// There are more than were looked at.
-    is_long: bool,
-}
-
 impl Mailstore {
     /// Up to `limit` threads that match, beyond `cursor` (or from the beginning), the one with the newest message first
     /// unless the query says otherwise. Times are those of the newest message; a label has to be on any message, a text
@@ -85,8 +76,10 @@ impl Mailstore {
         let roles = self.inbox_row(inbox).await?;
         let filter = Filter::new(query);
         let mut walk = Walk::new(inbox, query, cursor);
+        // Where each thread stands that was met.
         let mut places: BTreeMap<ThreadId, Option<EmailId>> = BTreeMap::new();
         let mut page = ThreadPage::default();
+        let mut work = Work::default();
         // The message at which the last thread stands, or the last that was looked at.
         let mut last = cursor;
         while walk.looked() < MAX_LOOKS {
@@ -94,7 +87,7 @@ impl Mailstore {
                 return Ok(page);
             };
             for known in self.known_of(inbox, rows).await? {
-                if places.len() >= MAX_THREADS {
+                if places.len() >= MAX_THREADS || work.is_enough() {
                     page.next = last;
                     return Ok(page);
                 }
@@ -103,22 +96,43 @@ impl Mailstore {
                     continue;
                 }
                 let thread_id = known.row.thread_id;
-                if let Some(place) = places.get(&thread_id)
-                    && *place != Some(known.email_id)
-                {
+                let place = match places.get(&thread_id) {
+                    Some(place) => *place,
+                    None => {
+                        let place = self
+                            .place(inbox, &roles, thread_id, query.include, &mut work)
+                            .await?
+                            .map(|newest| newest.email_id);
+                        places.insert(thread_id, place);
+                        // New mail came while the list was read, at a place that was passed already: the thread would be
+                        // on no page.
+                        match place {
+                            Some(place) if walk.is_passed(place, known.email_id) => Some(known.email_id),
+                            place => place,
+                        }
+                    }
+                };
+                if place != Some(known.email_id) {
                     continue;
                 }
-                let newest = self.newest(inbox, &roles, thread_id, query.include).await?;
-                let place = newest.shown.last().map(|known| known.email_id);
-                places.insert(thread_id, place);
-                if place != Some(known.email_id) || !filter.takes_time(known.row.received_at) {
+                let newest = self.newest(inbox, &roles, thread_id, query.include, &mut work).await?;
+                places.insert(thread_id, newest.place());
+                // In a list that begins with the oldest it comes later, with the mail that came meanwhile.
+                let is_moved = query.ascending && newest.place() != Some(known.email_id);
+                let received_at = newest.shown.last().map(|known| known.row.received_at);
+                if is_moved || !received_at.is_some_and(|at| filter.takes_time(at)) {
                     continue;
                 }
-                let listed = self
-                    .thread_listed(inbox, &roles, thread_id, newest, query.include)
-                    .await?;
+                if !filter.takes_labels(&newest.labels(&roles)) {
+                    continue;
+                }
+                if page.threads.len() == limit && !filter.asks_texts() {
+                    page.next = before;
+                    return Ok(page);
+                }
+                let listed = self.thread_listed(inbox, &roles, thread_id, newest, &mut work).await?;
                 let summaries: Vec<&Summary> = listed.messages.iter().map(|message| &message.summary).collect();
-                if !filter.takes_labels(&listed.labels()) || !filter.takes_texts(&summaries) {
+                if !filter.takes_texts(&summaries) {
                     continue;
                 }
                 if page.threads.len() == limit {
@@ -151,11 +165,12 @@ impl Mailstore {
         include: Include,
     ) -> Result<Option<ThreadListed>, MailError> {
         let roles = self.inbox_row(inbox).await?;
-        let newest = self.newest(inbox, &roles, thread_id, include).await?;
-        if newest.shown.is_empty() {
+        let mut work = Work::default();
+        let newest = self.newest(inbox, &roles, thread_id, include, &mut work).await?;
+        if newest.place().is_none() {
             return Ok(None);
         }
-        let listed = self.thread_listed(inbox, &roles, thread_id, newest, include).await?;
+        let listed = self.thread_listed(inbox, &roles, thread_id, newest, &mut work).await?;
         Ok(Some(listed))
     }
 
@@ -190,84 +205,5 @@ impl Mailstore {
         shown.reverse();
         let messages = self.listed(inbox, &roles, shown).await?;
         Ok(ThreadMessages { messages, next })
-    }
-
-    async fn newest(
-        &self,
-        inbox: InboxId,
-        roles: &InboxRow,
-        thread_id: ThreadId,
-        include: Include,
-    ) -> Result<Newest, MailError> {
-        let mut ids = self.members_before(inbox, thread_id, None, THREAD_MESSAGES + 1).await?;
-        let is_long = ids.len() > THREAD_MESSAGES;
-        ids.truncate(THREAD_MESSAGES);
-        ids.reverse();
-        let known: Vec<Known> = self.known(inbox, &ids).await?.into_iter().flatten().collect();
-        let all = known.len();
-        let shown = known.into_iter().filter(|known| include.shows(&known.labels(roles)));
-        let shown: Vec<Known> = shown.collect();
-        Ok(Newest {
-            hidden: all - shown.len(),
-            shown,
-            is_long,
-        })
-    }
-
-    async fn thread_listed(
-        &self,
-        inbox: InboxId,
-        roles: &InboxRow,
-        thread_id: ThreadId,
-        newest: Newest,
-        include: Include,
-    ) -> Result<ThreadListed, MailError> {
-        let Newest {
-            mut shown,
-            hidden,
-            is_long,
-        } = newest;
-        let mut count = shown.len();
-        if is_long {
-            let mut members = scan_prefix(&*self.store, &keys::thread(inbox, thread_id)).page_pairs(1000);
-            let (mut all, mut first) = (0, None);
-            while all < MAX_COUNTED
-                && let Some((key, _)) = members.next().await?
-            {
-                first = first.or(keys::trailing_id(&key).map(EmailId::from_bytes));
-                all += 1;
-            }
-            count = all.saturating_sub(hidden).max(count);
-            if let Some(first) = first {
-                let known = self.known(inbox, &[first]).await?.into_iter().flatten();
-                let first = known.filter(|known| include.shows(&known.labels(roles)));
-                shown.splice(0..0, first);
-            }
-        }
-        Ok(ThreadListed {
-            thread_id,
-            messages: self.listed(inbox, roles, shown).await?,
-            count,
-        })
-    }
-
-    /// Messages of a thread before one (or the newest), newest first.
-    async fn members_before(
-        &self,
-        inbox: InboxId,
-        thread_id: ThreadId,
-        before: Option<EmailId>,
-        limit: usize,
-    ) -> Result<Vec<EmailId>, MailError> {
-        let prefix = keys::thread(inbox, thread_id);
-        let high = before.map_or_else(|| prefix_end(&prefix), |id| keys::thread_member(inbox, thread_id, id));
-        let mut rows = scan(&*self.store, prefix, high).reverse().page_pairs(limit);
-        let mut ids = Vec::new();
-        while ids.len() < limit
-            && let Some((key, _)) = rows.next().await?
-        {
-            ids.extend(keys::trailing_id(&key).map(EmailId::from_bytes));
-        }
-        Ok(ids)
     }
 }

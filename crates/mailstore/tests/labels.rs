@@ -2,13 +2,14 @@
 
 mod common;
 
-use common::{Fixture, keyword, message};
+use common::{Fixture, keyword, message, placing};
 use postroom_mailstore::{
-    FlagMode, LabelChange, Labels, MailError, MailboxRef, NewMessage, Origin, Placed, is_reserved_keyword,
+    FlagMode, LabelChange, LabelPlace, Labels, MailError, MailboxRef, NewMessage, Origin, Placed, is_reserved_keyword,
 };
 use postroom_types::{EmailId, Flag, Flags, MailboxId, MessageFlags, SpecialUse, Uid};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const SENT: MailboxRef = MailboxRef::Special(SpecialUse::Sent);
 
@@ -345,6 +346,9 @@ struct World {
     ids: Vec<EmailId>,
     boxes: Vec<MailboxId>,
     count: u32,
+    /// The labels of messages, as the events tell.
+    told: BTreeMap<EmailId, BTreeSet<String>>,
+    followed: Option<LabelPlace>,
 }
 
 impl World {
@@ -358,6 +362,8 @@ impl World {
             ids: Vec::new(),
             boxes,
             count: 0,
+            told: BTreeMap::new(),
+            followed: None,
         }
     }
 
@@ -457,6 +463,40 @@ impl World {
         }
     }
 
+    /// Who follows the label events knows the labels.
+    async fn follow(&mut self) {
+        let (store, inbox) = (&self.f.mail, self.f.inbox);
+        loop {
+            let page = store.label_events(inbox, self.followed, true, 100).await.unwrap();
+            let next = page.events.last().map(|event| event.place).or(page.next);
+            self.followed = next.or(self.followed);
+            for event in page.events {
+                // Of a message that is new its labels are known from the beginning.
+                let Some(labels) = self.told.get_mut(&event.message) else {
+                    continue;
+                };
+                let changes = match event.added {
+                    true => labels.insert(event.label.clone()),
+                    false => labels.remove(&event.label),
+                };
+                assert!(changes, "{event:?} of a message with {labels:?}");
+            }
+            if page.next.is_none() {
+                break;
+            }
+        }
+        for id in &self.ids {
+            let Some(record) = store.message(inbox, *id).await.unwrap() else {
+                self.told.remove(id);
+                continue;
+            };
+            let labels = store.labels(inbox, &[record]).await.unwrap().remove(0);
+            let names: BTreeSet<String> = labels.names().into_iter().collect();
+            let told = self.told.entry(*id).or_insert_with(|| names.clone());
+            assert_eq!(*told, names, "as the events tell, and as it is");
+        }
+    }
+
     /// The labels are what the mailboxes say, read in the other way round.
     async fn check(&self) {
         let (store, inbox) = (&self.f.mail, self.f.inbox);
@@ -506,6 +546,7 @@ async fn play(f: Fixture, ops: Vec<Op>) {
     for op in ops {
         world.apply(op).await;
         world.check().await;
+        world.follow().await;
     }
     world.f.assert_consistent().await;
 }
@@ -545,10 +586,12 @@ async fn names_are_told_apart() {
         f.mail.find_message_ids(f.inbox, "m1@x").await.unwrap(),
         [first.email_id, second.email_id]
     );
-    // What is sent bears the Message-ID of its draft.
-    f.deliver_to(&mail(2), MailboxRef::Special(SpecialUse::Drafts))
+    // What is sent bears the Message-ID of its draft, which is never called by it.
+    let draft = f
+        .deliver_to(&mail(2), MailboxRef::Special(SpecialUse::Drafts))
         .await
         .unwrap();
+    assert!(!record(draft.email_id).await.unwrap().unwrap().is_named);
     let sent = NewMessage {
         origin: Origin::Sent,
         ..message("Message-ID: <m2@x>\r\n\r\nas it was sent\r\n")
@@ -557,6 +600,85 @@ async fn names_are_told_apart() {
     assert!(record(sent.email_id).await.unwrap().unwrap().is_named);
     let nameless = f.deliver(&message("Subject: x\r\n\r\nx\r\n")).await;
     assert!(!record(nameless.email_id).await.unwrap().unwrap().is_named);
+}
+
+/// However many messages with one Message-ID come at once, one is called by it, and it is found by it.
+#[tokio::test]
+async fn names_are_given_once_in_a_race() {
+    for seed in 0..20 {
+        let f = Arc::new(Fixture::hostile(seed).await);
+        let race = (0..8).map(|number| {
+            let f = Arc::clone(&f);
+            tokio::spawn(async move {
+                let new = message(&format!(
+                    "Message-ID: <same@x>\r\nSubject: {number}\r\n\r\n{number}\r\n"
+                ));
+                // On a hostile store it may take a second call.
+                let placing = placing(f.inbox, MailboxRef::Inbox, &new);
+                loop {
+                    match f.mail.deliver(&new, vec![placing.clone()]).await {
+                        Ok(placed) => return placed[0].email_id,
+                        Err(MailError::Unavailable) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        });
+        let mut named = Vec::new();
+        for task in race.collect::<Vec<_>>() {
+            let id = task.await.unwrap();
+            if f.mail.message(f.inbox, id).await.unwrap().unwrap().is_named {
+                named.push(id);
+            }
+        }
+        assert_eq!(named.len(), 1, "{seed}: {named:?}");
+        assert_eq!(f.mail.find_message_id(f.inbox, "same@x").await.unwrap(), Some(named[0]));
+        assert_eq!(f.mail.find_message_ids(f.inbox, "same@x").await.unwrap().len(), 8);
+        f.mail.delete_message(f.inbox, named[0]).await.unwrap();
+        assert_eq!(f.mail.find_message_ids(f.inbox, "same@x").await.unwrap().len(), 7);
+        f.assert_consistent().await;
+    }
+}
+
+/// Labels are those of the whole message: what is done to one of two placements may change none, or others.
+#[tokio::test]
+async fn label_events_are_of_the_whole_message() {
+    let f = Fixture::new().await;
+    let placed = f.deliver(&mail(1)).await;
+    let (inbox, archive, trash) = (placed.mailbox, f.id("Archive").await, f.id("Trash").await);
+    let copy = f.mail.copy(f.inbox, inbox, &[placed.uid], archive).await.unwrap().pairs[0].1;
+    let mut seen = None;
+    let mut check = async |f: &Fixture, expected: &[&str]| {
+        let page = f.mail.label_events(f.inbox, seen, true, 100).await.unwrap();
+        let told: Vec<String> = page
+            .events
+            .iter()
+            .map(|event| format!("{}{}", if event.added { "+" } else { "-" }, event.label))
+            .collect();
+        seen = page.events.last().map(|event| event.place).or(seen);
+        assert_eq!(told, expected);
+    };
+    check(&f, &[]).await;
+    // One of two goes to Trash: the message is not there, since the other is not.
+    let moved = f
+        .mail
+        .move_messages(f.inbox, inbox, &[placed.uid], trash)
+        .await
+        .unwrap();
+    check(&f, &[]).await;
+    f.flag(archive, copy, FlagMode::Add, Flag::Seen).await;
+    check(&f, &["-unread"]).await;
+    // The other one too: it was read already.
+    f.flag(trash, moved.pairs[0].1, FlagMode::Add, Flag::Seen).await;
+    f.flag(archive, copy, FlagMode::Remove, Flag::Seen).await;
+    check(&f, &[]).await;
+    // What is marked as deleted does not count, and then it is gone.
+    f.flag(archive, copy, FlagMode::Add, Flag::Deleted).await;
+    check(&f, &["+trash"]).await;
+    f.mail.expunge(f.inbox, archive, &[copy], true).await.unwrap();
+    check(&f, &[]).await;
+    f.mail.copy(f.inbox, trash, &[moved.pairs[0].1], inbox).await.unwrap();
+    check(&f, &["-trash"]).await;
 }
 
 /// What is done to labels by any face is told, once, newest first or oldest first, page by page.

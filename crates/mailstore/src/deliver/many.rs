@@ -178,13 +178,13 @@ impl Mailstore {
             };
             placing.thread = ThreadChoice::Given(thread_id);
             let mut plan = self.plan(shared, placing).await?;
-            if let (Plan::New { is_named, .. }, Some(hash)) = (&mut plan, shared.message_id)
+            if let (Plan::New { name, .. }, Some(hash)) = (&mut plan, shared.message_id)
                 && batch.threads.contains_key(&hash)
             {
                 // The first one of the batch has the name.
-                *is_named = false;
+                *name = None;
             }
-            if let Plan::New { index, .. } = &mut plan
+            if let Plan::New { name: None, index, .. } = &mut plan
                 && let IndexChange::Put(key) | IndexChange::Replace(key, _) = index
                 && !batch.index_keys.insert(key.clone())
             {
@@ -217,7 +217,7 @@ impl Mailstore {
         if rows.is_empty() {
             return Err(MailError::NoSuchMessage);
         }
-        self.removals(inbox, rows).await
+        self.removals(inbox, mailbox, rows).await
     }
 
     /// The inbox may not be full before the last message comes; what goes makes room.
@@ -251,8 +251,8 @@ impl Mailstore {
             let Plan::New {
                 home,
                 thread_id,
+                name,
                 index,
-                is_named,
                 ..
             } = plan
             else {
@@ -269,10 +269,10 @@ impl Mailstore {
                 shared,
                 placing,
                 &place,
-                (*home, *thread_id, *is_named),
+                (*home, *thread_id, name.is_some()),
                 &mut tally,
             )?;
-            add_index(change, shared, placing, *thread_id, index);
+            add_index(change, shared, placing, *thread_id, name.as_ref().unwrap_or(index));
             let mut kept = Kept {
                 body: shared.message.shared_body.is_some(),
                 summary: false,
@@ -292,7 +292,7 @@ fn inherit_index(inbox: InboxId, shared: &[Shared<'_>], plans: &mut [Plan], remo
             let key = shared
                 .message_id
                 .map(|hash| keys::message_id(inbox, &hash, &shared.body_hash));
-            if let Plan::New { index, .. } = plan
+            if let Plan::New { name: None, index, .. } = plan
                 && let Some((old_key, _)) = &removal.index
                 && key.as_ref() == Some(old_key)
                 && let Some((key, old)) = removal.index.take()

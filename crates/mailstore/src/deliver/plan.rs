@@ -3,11 +3,12 @@
 use super::{IndexChange, Plan, Shared, message_id_hash, to_uid};
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
+use crate::labels::{KnownPlacement, MessageRows};
 use crate::model::Origin;
 use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, Placed, Placing, ThreadChoice};
-use postroom_store::{Value, scan_prefix};
-use postroom_types::{EmailId, InboxId, MailboxId, ThreadId, UidValidity};
+use postroom_store::{Key, Value, scan_prefix};
+use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ThreadId, UidValidity};
 
 /// What is read of an inbox to plan.
 struct Seen {
@@ -15,6 +16,14 @@ struct Seen {
     uid_validity: UidValidity,
     roles: InboxRow,
     over_quota: bool,
+}
+
+/// Rows under which a message may be known, with what they say.
+struct KnownBy {
+    /// That of the one message that is called by the Message-ID.
+    name: (Key, Option<Value>),
+    /// That of another, by its body besides.
+    body: (Key, Option<Value>),
 }
 
 /// A message that is there with the same Message-ID and body.
@@ -29,21 +38,12 @@ impl Mailstore {
         let inbox = placing.inbox;
         let roles = self.inbox_row(inbox).await?;
         let mailbox = roles.find(placing.mailbox).ok_or(MailError::NoSuchMailbox)?;
-        let index_key = shared
-            .message_id
-            .map(|hash| keys::message_id(inbox, &hash, &shared.body_hash));
-        let mut keys = vec![
+        let keys = [
             keys::inbox_counters(inbox),
             keys::mailbox(inbox, mailbox),
             keys::message(inbox, placing.email_id),
         ];
-        keys.extend(index_key.clone());
-        let mut values = self.store.get_many(&keys).await?;
-        let index_value = if index_key.is_some() {
-            values.pop().flatten()
-        } else {
-            None
-        };
+        let values = self.store.get_many(&keys).await?;
         if let Some(value) = &values[2] {
             return self
                 .there(inbox, &MessageRow::read(value)?, placing.email_id, None)
@@ -57,49 +57,76 @@ impl Mailstore {
             over_quota: counters.0[inbox_lane::OCTETS] >= roles.quota_octets,
             roles,
         };
-        let twin = match &index_value {
-            Some(value) => self.twin(shared, inbox, &IndexRow::read(value)?).await?,
+        let known = match &shared.message_id {
+            Some(hash) => Some(self.known_by(inbox, hash, &shared.body_hash).await?),
             None => None,
         };
+        let (mut twin, mut is_known) = (None, false);
+        if let Some(known) = &known {
+            for value in [&known.body.1, &known.name.1].into_iter().flatten() {
+                let namesake = self.namesake(shared, inbox, &IndexRow::read(value)?).await?;
+                is_known |= namesake.is_some();
+                twin = twin.or(namesake.filter(|(is_twin, _)| *is_twin).map(|(_, twin)| twin));
+            }
+        }
         let has_twin = twin.is_some();
         if let (Some(twin), Origin::Received) = (twin, shared.message.origin)
-            && let Some(plan) = self.plan_duplicate(inbox, &seen, twin).await?
+            && let Some(plan) = self.plan_duplicate(inbox, &seen, &placing.flags, twin).await?
         {
             return Ok(plan);
         }
-        let is_named = match &shared.message_id {
-            Some(hash) => !self.has_namesake(inbox, &seen.roles, hash).await?,
-            None => false,
-        };
-        let index = match (index_key, index_value) {
-            (None, _) => IndexChange::Keep,
-            (Some(key), None) => IndexChange::Put(key),
-            // A message that may have duplicates takes the row from one that may not, or no longer.
-            (Some(key), Some(old)) if has_duplicates(shared.message.origin) && !has_twin => {
-                IndexChange::Replace(key, old)
+        let (name, index) = match (known, &shared.message_id) {
+            (Some(KnownBy { name, body }), Some(hash)) => {
+                // What is sent bears the Message-ID of its draft: a draft is never called by it.
+                let is_draft = mailbox == seen.roles.id_of(Role::Drafts);
+                let is_free = !is_draft && !self.has_namesake(inbox, &seen.roles, hash).await?;
+                // A message that may have duplicates takes the row from one that may not, or no longer.
+                let takes = has_duplicates(shared.message.origin) && !has_twin;
+                let index = match body {
+                    (key, None) if takes || !is_known => IndexChange::Put(key),
+                    (key, Some(old)) if takes => IndexChange::Replace(key, old),
+                    _ => IndexChange::Keep,
+                };
+                let name = is_free.then_some(match name {
+                    (key, None) => IndexChange::Put(key),
+                    (key, Some(old)) => IndexChange::Replace(key, old),
+                });
+                (name, index)
             }
-            (Some(_), Some(_)) => IndexChange::Keep,
+            _ => (None, IndexChange::Keep),
         };
         Ok(Plan::New {
             mailbox,
             uid_validity: seen.uid_validity,
             home: home(&seen),
             thread_id: self.choose_thread(shared, placing).await?,
+            name,
             index,
-            is_named,
             over_quota: seen.over_quota,
         })
     }
 
-    /// Whether another message has this Message-ID. A draft does not count: what is sent bears the Message-ID of its draft.
+    /// The rows under which a message with this Message-ID and body may be known.
+    async fn known_by(&self, inbox: InboxId, hash: &[u8; 16], body: &[u8; 32]) -> Result<KnownBy, MailError> {
+        let keys = [keys::message_name(inbox, hash), keys::message_id(inbox, hash, body)];
+        let mut values = self.store.get_many(&keys).await?.into_iter();
+        let [name, body] = keys.map(|key| (key, values.next().flatten()));
+        Ok(KnownBy { name, body })
+    }
+
+    /// Whether another message has this Message-ID. A draft that is not called by it does not count.
     async fn has_namesake(&self, inbox: InboxId, roles: &InboxRow, hash: &[u8; 16]) -> Result<bool, MailError> {
+        let name = keys::message_name(inbox, hash);
         let prefix = keys::message_ids(inbox, hash);
         let mut rows = scan_prefix(&*self.store, &prefix).page_pairs(8);
-        while let Some((_, value)) = rows.next().await? {
+        while let Some((index_key, value)) = rows.next().await? {
             let key = keys::message(inbox, IndexRow::read(&value)?.email_id);
             let Some(value) = self.store.get(&key).await? else {
                 continue;
             };
+            if index_key == name {
+                return Ok(true);
+            }
             let drafts = roles.id_of(Role::Drafts);
             if MessageRow::read(&value)?
                 .placements
@@ -112,26 +139,35 @@ impl Mailstore {
         Ok(false)
     }
 
-    /// The message that has the same Message-ID and body, if that is lately received or sent.
-    async fn twin(&self, shared: &Shared<'_>, inbox: InboxId, index: &IndexRow) -> Result<Option<Twin>, MailError> {
+    /// The message that has the same Message-ID and body, and whether that is lately received or sent.
+    async fn namesake(
+        &self,
+        shared: &Shared<'_>,
+        inbox: InboxId,
+        index: &IndexRow,
+    ) -> Result<Option<(bool, Twin)>, MailError> {
         let age = shared.message.received_at.abs_diff(index.received_at);
-        if u128::from(age) > self.options.duplicate_window.as_millis() {
-            return Ok(None);
-        }
+        let is_recent = u128::from(age) <= self.options.duplicate_window.as_millis();
         let Some(old) = self.store.get(&keys::message(inbox, index.email_id)).await? else {
             return Ok(None);
         };
         let row = MessageRow::read(&old)?;
-        let is_twin = row.body_hash == shared.body_hash && has_duplicates(row.origin);
-        Ok(is_twin.then_some(Twin {
-            email_id: index.email_id,
-            old,
-            row,
-        }))
+        if row.body_hash != shared.body_hash {
+            return Ok(None);
+        }
+        let is_twin = is_recent && has_duplicates(row.origin);
+        let email_id = index.email_id;
+        Ok(Some((is_twin, Twin { email_id, old, row })))
     }
 
     /// What to do instead of storing a received message that is there. `None`: it is being removed.
-    async fn plan_duplicate(&self, inbox: InboxId, seen: &Seen, twin: Twin) -> Result<Option<Plan>, MailError> {
+    async fn plan_duplicate(
+        &self,
+        inbox: InboxId,
+        seen: &Seen,
+        flags: &MessageFlags,
+        twin: Twin,
+    ) -> Result<Option<Plan>, MailError> {
         let Twin { email_id, old, row } = twin;
         if row.origin == Origin::Received || row.placements.iter().any(|(mailbox, _)| *mailbox == seen.mailbox) {
             let there = self.there(inbox, &row, email_id, Some(seen.mailbox)).await?;
@@ -142,7 +178,17 @@ impl Mailstore {
         let Some(meta) = self.store.get(&keys::metadata(inbox, source, uid)).await? else {
             return Ok(None);
         };
+        let messages = MessageRows::from([(email_id, (old.clone(), row.clone()))]);
+        // If it was moved meanwhile its row is another one, and the commit is not done.
+        let known = self
+            .known_around(inbox, source, &[], messages)
+            .await?
+            .unwrap_or_default();
+        let stays = |placed: &KnownPlacement| Some((placed.mailbox, placed.flags.flags.clone()));
+        let comes = [(seen.mailbox, flags.clone())];
+        let told = known.first().map(|known| known.told(inbox, &seen.roles, stays, &comes));
         Ok(Some(Plan::Another {
+            told: told.unwrap_or_default(),
             mailbox: seen.mailbox,
             uid_validity: seen.uid_validity,
             old,

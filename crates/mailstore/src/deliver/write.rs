@@ -28,8 +28,8 @@ impl Mailstore {
                 mailbox,
                 home,
                 thread_id,
+                name,
                 index,
-                is_named,
                 ..
             } => {
                 let mut change = Change::begin(builder, placing.inbox, self.now());
@@ -47,10 +47,10 @@ impl Mailstore {
                     shared,
                     placing,
                     &place,
-                    (*home, *thread_id, *is_named),
+                    (*home, *thread_id, name.is_some()),
                     &mut tally,
                 )?;
-                add_index(&mut change, shared, placing, *thread_id, index);
+                add_index(&mut change, shared, placing, *thread_id, name.as_ref().unwrap_or(index));
                 add_blobs(&mut change, shared, placing, kept);
                 announce_received(&mut change, shared, placing, placing.email_id);
                 tally.count(&mut change, *mailbox);
@@ -62,6 +62,7 @@ impl Mailstore {
                 row,
                 email_id,
                 meta,
+                told,
                 ..
             } => {
                 let mut change = Change::begin(builder, placing.inbox, self.now());
@@ -80,6 +81,7 @@ impl Mailstore {
                 };
                 let mut tally = Tally::default();
                 add_placement(&mut change, placing, &place, *email_id, meta.clone(), &mut tally)?;
+                told.clone().add(&mut change, *email_id);
                 announce_received(&mut change, shared, placing, *email_id);
                 tally.count(&mut change, *mailbox);
                 Ok((change.finish(), operation))

@@ -25,6 +25,7 @@ pub enum LabelError {
 pub struct LabelChange {
     add: BTreeSet<String>,
     remove: BTreeSet<String>,
+    flagged: Option<bool>,
 }
 
 impl LabelChange {
@@ -36,13 +37,29 @@ impl LabelChange {
         let remove = folded(remove)?;
         let mut add = folded(add)?;
         add.retain(|label| !remove.contains(label));
-        Ok(Self { add, remove })
+        Ok(Self {
+            add,
+            remove,
+            flagged: None,
+        })
+    }
+
+    /// A change of what is `\Seen` and `\Flagged`; `None` leaves it.
+    #[must_use]
+    pub fn marks(seen: Option<bool>, flagged: Option<bool>) -> Self {
+        let unread = || BTreeSet::from(["unread".to_owned()]);
+        let (add, remove) = match seen {
+            None => (BTreeSet::new(), BTreeSet::new()),
+            Some(true) => (BTreeSet::new(), unread()),
+            Some(false) => (unread(), BTreeSet::new()),
+        };
+        Self { add, remove, flagged }
     }
 
     /// Whether it asks for nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.add.is_empty() && self.remove.is_empty()
+        self.add.is_empty() && self.remove.is_empty() && self.flagged.is_none()
     }
 
     /// The mailbox to go to.
@@ -65,6 +82,12 @@ impl LabelChange {
         }
         if self.remove.contains("unread") {
             new.system = new.system.with(Flag::Seen);
+        }
+        if let Some(flagged) = self.flagged {
+            new.system = match flagged {
+                true => new.system.with(Flag::Flagged),
+                false => new.system.without(Flag::Flagged),
+            };
         }
         new.keywords.retain(|keyword| !self.remove.contains(&label_of(keyword)));
         for label in self.add.iter().filter(|label| !super::is_system_label(label)) {

@@ -68,11 +68,8 @@ impl Relabeling {
         };
         for outcome in changing {
             relabeling.add(outcome)?;
-            let [gained, lost] = outcome.gained_and_lost(roles);
-            for (labels, added) in [(gained, true), (lost, false)] {
-                for label in labels {
-                    relabeling.change.tell_label(label, added, outcome.known.email_id);
-                }
+            for (label, added) in outcome.label_changes(roles) {
+                relabeling.change.tell_label(label, added, outcome.known.email_id);
             }
         }
         let Self { mut change, tally, .. } = relabeling;
@@ -90,7 +87,10 @@ impl Relabeling {
     fn add(&mut self, outcome: &Outcome) -> Result<(), MailError> {
         let known = &outcome.known;
         let mut new = NewRow {
-            row: known.row.clone(),
+            row: MessageRow {
+                home: outcome.home,
+                ..known.row.clone()
+            },
             value: None,
             patches: Vec::new(),
         };
@@ -99,6 +99,11 @@ impl Relabeling {
         new.row.placements = stays.map(|(was, _)| (was.mailbox, u64::from(was.uid.get()))).collect();
         for (was, (flags, to)) in placements {
             match to {
+                // What stays as it is counts for the labels too.
+                None if same(&was.flags.flags, flags) => {
+                    let key = keys::flags(self.inbox, was.mailbox, u64::from(was.uid.get()));
+                    self.change.builder.require(key, was.value.clone());
+                }
                 None => self.tally.reflag(was, flags),
                 Some(to) => self.relocate(was, flags, *to, &mut new)?,
             }
@@ -174,9 +179,6 @@ impl Tally {
     }
 
     fn reflag(&mut self, was: &KnownPlacement, flags: &MessageFlags) {
-        if same(&was.flags.flags, flags) {
-            return;
-        }
         let new_row = FlagsRow {
             flags: flags.clone(),
             ..was.flags.clone()

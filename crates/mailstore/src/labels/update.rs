@@ -5,7 +5,8 @@
 
 use super::change::{LabelChange, PLACES};
 use super::commit::Relabeling;
-use super::{Known, Labels};
+use super::folder::filed;
+use super::{Folder, Known, Labels};
 use crate::attempts::{Attempts, Tried};
 use crate::flags::{check_keywords, same};
 use crate::rows::{InboxRow, Role};
@@ -22,6 +23,15 @@ pub const MAX_LABEL_CHANGE: usize = 100;
 pub(super) struct Outcome {
     pub(super) known: Known,
     pub(super) placements: Vec<(MessageFlags, Option<MailboxId>)>,
+    /// Where it is at home then, if it moves.
+    pub(super) home: MailboxId,
+}
+
+/// What is to become of messages.
+#[derive(Clone, Copy)]
+enum Wish<'a> {
+    Labels(&'a LabelChange),
+    Folder(Folder, bool),
 }
 
 impl Outcome {
@@ -30,19 +40,9 @@ impl Outcome {
         placements.any(|(was, (flags, to))| to.is_some() || !same(&was.flags.flags, flags))
     }
 
-    /// The labels before.
-    fn labels_before(&self, roles: &InboxRow) -> Labels {
-        let placements = self.known.placements.iter();
-        let was = placements.map(|was| (was.mailbox, &was.flags.flags));
-        Labels::compute(roles, self.known.row.origin, &self.known.row.verdict, was)
-    }
-
-    /// The labels it gets, and those it loses.
-    pub(super) fn gained_and_lost(&self, roles: &InboxRow) -> [Vec<String>; 2] {
-        let (before, after) = (self.labels_before(roles), self.labels(roles));
-        let not_in =
-            |names: Vec<String>, other: &Labels| names.into_iter().filter(|name| !other.contains(name)).collect();
-        [not_in(after.names(), &before), not_in(before.names(), &after)]
+    /// The labels it gets, with `true`, and those it loses.
+    pub(super) fn label_changes(&self, roles: &InboxRow) -> Vec<(String, bool)> {
+        self.known.labels(roles).changes(&self.labels(roles))
     }
 
     fn labels(&self, roles: &InboxRow) -> Labels {
@@ -69,6 +69,31 @@ impl Mailstore {
         ids: &[EmailId],
         change: &LabelChange,
     ) -> Result<Vec<(EmailId, Labels)>, MailError> {
+        self.relabel(inbox, ids, Wish::Labels(change)).await
+    }
+
+    /// Puts messages into a folder, at most [`MAX_LABEL_CHANGE`], in one commit: each message with its labels afterwards, in
+    /// the order given; those that are gone are left out. What is in Trash or Drafts stays there, and what is only in Sent
+    /// unless `sent_too`; a message of the inbox's owner's that is put into the inbox goes to Sent.
+    ///
+    /// # Errors
+    /// Those of [`update_labels`](Self::update_labels).
+    pub async fn file(
+        &self,
+        inbox: InboxId,
+        ids: &[EmailId],
+        folder: Folder,
+        sent_too: bool,
+    ) -> Result<Vec<(EmailId, Labels)>, MailError> {
+        self.relabel(inbox, ids, Wish::Folder(folder, sent_too)).await
+    }
+
+    async fn relabel(
+        &self,
+        inbox: InboxId,
+        ids: &[EmailId],
+        wish: Wish<'_>,
+    ) -> Result<Vec<(EmailId, Labels)>, MailError> {
         let mut ids = ids.to_vec();
         let mut seen = BTreeSet::new();
         ids.retain(|id| seen.insert(*id));
@@ -80,8 +105,14 @@ impl Mailstore {
             attempts.next().await?;
             let roles = self.inbox_row(inbox).await?;
             let known = self.known(inbox, &ids).await?;
-            let outcomes = self.outcomes(inbox, &roles, known, change).await?;
-            let labels = outcomes
+            let outcomes = match wish {
+                Wish::Labels(change) => self.outcomes(inbox, &roles, known, change).await?,
+                Wish::Folder(folder, sent_too) => {
+                    let known = known.into_iter().flatten();
+                    known.map(|known| filed(&roles, known, folder, sent_too)).collect()
+                }
+            };
+            let labels: Vec<(EmailId, Labels)> = outcomes
                 .iter()
                 .map(|outcome| (outcome.known.email_id, outcome.labels(&roles)))
                 .collect();
@@ -139,7 +170,11 @@ impl Mailstore {
                 check_keywords(&flags)?;
                 placements.push((flags, to));
             }
-            outcomes.push(Outcome { known, placements });
+            outcomes.push(Outcome {
+                home: known.row.home,
+                known,
+                placements,
+            });
         }
         Ok(outcomes)
     }

@@ -93,6 +93,13 @@ impl<'a> Filter<'a> {
         self.query.labels.iter().all(|label| labels.contains(label))
     }
 
+    /// Whether summaries have to be asked.
+    pub(crate) fn asks_texts(&self) -> bool {
+        ![&self.from, &self.to, &self.subject]
+            .iter()
+            .all(|texts| texts.is_empty())
+    }
+
     pub(crate) fn takes_text(&self, summary: &Summary) -> bool {
         self.takes_texts(&[summary])
     }

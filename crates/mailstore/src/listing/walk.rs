@@ -13,6 +13,9 @@ const PAGES: (usize, usize) = (8, 500);
 
 /// See the module.
 pub(crate) struct Walk {
+    inbox: InboxId,
+    /// The bound at which it began.
+    start: Key,
     low: Key,
     high: Key,
     reverse: bool,
@@ -39,6 +42,8 @@ impl Walk {
             Some(key) => high = high.min(key),
         }
         Self {
+            inbox,
+            start: if query.ascending { low.clone() } else { high.clone() },
             is_done: low >= high,
             low,
             high,
@@ -57,6 +62,15 @@ impl Walk {
     /// Where to go on, unless the end was reached.
     pub(crate) fn position(&self) -> Option<EmailId> {
         if self.is_done { None } else { self.last }
+    }
+
+    /// Whether a message stands between the beginning of this walk and one that it gave out.
+    pub(crate) fn is_passed(&self, id: EmailId, given: EmailId) -> bool {
+        let key = keys::message(self.inbox, id);
+        match self.reverse {
+            true => id > given && key < self.start,
+            false => id < given && key >= self.start,
+        }
     }
 
     /// The next message rows, of which about `wanted` are needed; `None` at the end.

@@ -83,11 +83,6 @@ impl InboxRow {
         Some(Role::ALL[place])
     }
 
-    /// The label that stands for a mailbox, if one does.
-    pub(crate) fn label_of(&self, mailbox: MailboxId) -> Option<&'static str> {
-        self.role_of(mailbox)?.label()
-    }
-
     pub(crate) fn id_of(&self, role: Role) -> MailboxId {
         self.roles[role as usize - 1]
     }

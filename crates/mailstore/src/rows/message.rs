@@ -2,9 +2,9 @@
 
 use super::TextPlace;
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::{Content, MessageRecord, Origin};
-use postroom_store::MAX_VALUE_OCTETS;
-use postroom_types::{BlobId, EmailId, MailboxId, ThreadId, Uid};
+use crate::{Content, MessageRecord, Origin, keys};
+use postroom_store::{Key, MAX_VALUE_OCTETS};
+use postroom_types::{BlobId, EmailId, InboxId, MailboxId, ThreadId, Uid};
 
 /// Most placements of one message.
 pub(crate) const MAX_PLACEMENTS: usize = 100;
@@ -40,6 +40,16 @@ impl MessageRow {
     /// Where the UID of a placement stands in the value.
     pub(crate) const fn uid_offset(placement: usize) -> usize {
         2 + placement * 24 + 16
+    }
+
+    /// The rows of which one may name this message by its Message-ID.
+    pub(crate) fn index_keys(&self, inbox: InboxId) -> impl Iterator<Item = Key> {
+        let hash = self.message_id.as_ref();
+        let name = hash
+            .filter(|_| self.is_named)
+            .map(|hash| keys::message_name(inbox, hash));
+        let body = hash.map(|hash| keys::message_id(inbox, hash, &self.body_hash));
+        name.into_iter().chain(body)
     }
 
     pub(crate) fn size_octets(&self) -> u64 {
