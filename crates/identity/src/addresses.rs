@@ -2,6 +2,7 @@
 
 use crate::attempts::ATTEMPTS;
 use crate::create::claim;
+use crate::identities::kept_back;
 use crate::inboxes::row_of;
 use crate::keys;
 use crate::names::parse_username;
@@ -43,13 +44,18 @@ impl Identity {
                 if inbox.aliases.len() >= MAX_ALIASES {
                     return Err(IdentityError::TooMany("addresses"));
                 }
+                self.check_pod_of_domain(address.domain(), organization, inbox.pod)
+                    .await?;
                 self.hold_domain(&mut builder, address.domain(), organization).await?;
-                let tombstone = self.store.get(&keys::address(&address)).await?;
-                let own = AddressRow::Tombstone {
-                    organization: inbox.organization,
-                };
-                if let Some(value) = &tombstone
-                    && decode::<AddressRow>(value)? != own
+                let there = self.store.get(&keys::address(&address)).await?;
+                let own = [
+                    AddressRow::Tombstone {
+                        organization: inbox.organization,
+                    },
+                    kept_back(&inbox),
+                ];
+                if let Some(value) = &there
+                    && !own.contains(&decode::<AddressRow>(value)?)
                 {
                     return Err(IdentityError::AddressTaken);
                 }
@@ -59,7 +65,7 @@ impl Identity {
                     pod: inbox.pod,
                     canonical: false,
                 };
-                claim(&mut builder, &address, tombstone, &row);
+                claim(&mut builder, &address, there, &row);
                 inbox.aliases.push(address.clone());
             }
             if primary {
@@ -100,13 +106,17 @@ impl Identity {
             if inbox.primary == address {
                 inbox.primary = inbox.canonical.clone();
             }
-            let tombstone = AddressRow::Tombstone {
-                organization: inbox.organization,
+            let left = if self.is_handle_of(&address, &inbox) {
+                kept_back(&inbox)
+            } else {
+                AddressRow::Tombstone {
+                    organization: inbox.organization,
+                }
             };
             inbox.touch();
             let mut builder = CommitBuilder::new();
             builder.replace(keys::inbox(id), old, encode(&inbox));
-            builder.put(keys::address(&address), encode(&tombstone));
+            builder.put(keys::address(&address), encode(&left));
             sent = true;
             if self.commit_change(builder).await? {
                 return Ok(address);

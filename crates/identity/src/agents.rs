@@ -12,7 +12,7 @@ use crate::create::{address_row, claim};
 use crate::keys;
 use crate::names::parse_username;
 use crate::organizations::add_organization;
-use crate::record::{AgentState, InboxRecord, Organization, decode_id, encode, encode_id, now_ms};
+use crate::record::{AgentState, InboxRecord, Organization, Standing, decode_id, encode, encode_id, now_ms};
 use crate::{CreateInbox, CreateOutcome, Identity, IdentityError, KeyScope};
 use otp::{StoredOtp, new_code};
 use postroom_store::{CommitBuilder, Key, Value};
@@ -87,6 +87,10 @@ impl Identity {
                 match self.sign_up_again(organization, &address).await {
                     // It was deleted, or got another human, since the row was read.
                     Err(IdentityError::NoSuchOrganization) => {
+                        // While it may be had back, its human is its own.
+                        if self.standing(organization).await? == Standing::Deleted {
+                            return Err(IdentityError::HumanTaken);
+                        }
                         tokio::task::yield_now().await;
                         continue;
                     }

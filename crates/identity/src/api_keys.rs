@@ -27,8 +27,10 @@ pub use scope::{KeyScope, Principal};
 /// Most keys of one scope.
 pub(crate) const MAX_KEYS: usize = 64;
 const LIST_FORMAT: u8 = 1;
-/// How much of a key may be seen: its prefix and this many letters, 30 of its 160 bits.
+/// How much of a key may be seen: its prefix and this many letters, 30 of its 160 bits,
 const SHOWN_LETTERS: usize = 6;
+/// and this many of its last ones, 20 bits more.
+const LAST_LETTERS: usize = 4;
 
 /// A key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +47,14 @@ pub struct KeyRecord {
     pub inbox: Option<InboxId>,
     /// What its owner calls it.
     pub name: Option<String>,
+    /// What it is for, in its owner's words.
+    pub description: Option<String>,
     /// Its first letters.
     pub prefix: String,
+    /// Its last four letters; empty for keys made when they were not kept.
+    pub last4: String,
+    /// The key that made it, where that is known.
+    pub maker: Option<KeyId>,
     /// What it may do; `None`: everything within its scope.
     pub permissions: Option<Permissions>,
     /// Milliseconds since 1970.
@@ -88,7 +96,10 @@ impl From<&StoredKey> for KeyRecord {
             pod: key.pod,
             inbox: key.inbox,
             name: key.name.clone(),
+            description: key.description.clone(),
             prefix: key.shown.clone(),
+            last4: key.last.clone(),
+            maker: key.maker,
             permissions: key.permissions,
             created_at: key.created_at,
             updated_at: key.changed_at.unwrap_or(key.created_at),
@@ -119,6 +130,9 @@ impl StoredKey {
             inbox: scope.inbox(),
             name: wish.name.clone(),
             shown: secret.expose()[..prefix.len() + SHOWN_LETTERS].to_owned(),
+            last: secret.expose()[secret.expose().len() - LAST_LETTERS..].to_owned(),
+            description: wish.description.clone(),
+            maker: wish.maker,
             created_at: now_ms(),
             hash: hash_of(secret.expose()),
             permissions: wish.permissions,

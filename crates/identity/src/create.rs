@@ -144,6 +144,7 @@ impl Identity {
             let (owner, organization) = self.live_organization(request.organization).await?;
             let pod = request.pod.unwrap_or(organization.default_pod);
             self.pod(organization.id, pod).await?;
+            self.check_pod_of_domain(&domain, organization.id, pod).await?;
             let free = match self.place(request, &organization, pod, &domain, asked.as_ref()).await? {
                 None => continue,
                 Some(Place::Existed(inbox)) => return Ok(CreateOutcome::Existed(inbox)),
@@ -262,7 +263,7 @@ impl Identity {
         live.ok_or(IdentityError::NoSuchOrganization)
     }
 
-    async fn check_plan(&self, organization: OrganizationId) -> Result<(), IdentityError> {
+    pub(crate) async fn check_plan(&self, organization: OrganizationId) -> Result<(), IdentityError> {
         let value = self.store.get(&keys::organization_counters(organization)).await?;
         let counters = value.as_deref().and_then(CounterRecord::from_value);
         match counters.ok_or(IdentityError::NoSuchOrganization)?.0[LANE_ROOM] {

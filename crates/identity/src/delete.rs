@@ -16,13 +16,17 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuchInbox`].
     pub async fn delete_inbox(&self, id: InboxId) -> Result<(), IdentityError> {
+        self.delete_inbox_at(id, now_ms()).await
+    }
+
+    /// As [`delete_inbox`](Self::delete_inbox), as if at this time, in milliseconds since 1970.
+    pub(crate) async fn delete_inbox_at(&self, id: InboxId, deleted_at: i64) -> Result<(), IdentityError> {
         let mut sent = false;
         for _ in 0..ATTEMPTS {
             let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
             let Some((old, inbox)) = found.filter(|(_, inbox)| inbox.deleted_at.is_none()) else {
                 return if sent { Ok(()) } else { Err(IdentityError::NoSuchInbox) };
             };
-            let deleted_at = now_ms();
             let mut builder = CommitBuilder::new();
             let deleted = InboxRecord {
                 deleted_at: Some(deleted_at),
@@ -30,6 +34,7 @@ impl Identity {
             };
             builder.replace(keys::inbox(id), old, encode(&deleted));
             builder.delete(keys::password(id));
+            builder.delete(keys::signing_key(id));
             builder.delete(keys::listed_inbox(inbox.organization, id));
             for scope in [
                 KeyScope::Inbox(inbox.organization, id),
@@ -52,6 +57,7 @@ impl Identity {
             for address in inbox.addresses() {
                 builder.put(keys::address(address), encode(&tombstone));
             }
+            self.end_identity(&mut builder, &inbox);
             builder.put(keys::purge(deleted_at, id), encode_id(inbox.organization.as_bytes()));
             self.uncount(&mut builder, &inbox).await?;
             self.mailstore.remove_inbox(&mut builder, id);

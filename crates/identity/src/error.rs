@@ -1,8 +1,10 @@
 //! What goes wrong; who shows it chooses the words of its protocol.
 
+use crate::Namespace;
 use postroom_mailstore::MailError;
 use postroom_message::SignError;
 use postroom_store::StoreError;
+use postroom_types::RuleId;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,27 @@ pub enum IdentityError {
     /// Too many wrong codes: not even the right one counts until it has expired.
     #[error("too many wrong codes; a new one can be had when this one has expired")]
     TooManyAttempts,
+    /// The handle is somebody's, or kept back.
+    #[error("this handle is unavailable")]
+    HandleTaken(Namespace),
+    /// There is no such identity in this organization (any more).
+    #[error("no such identity")]
+    NoSuchIdentity,
+    /// Nothing lets this one find that one.
+    #[error("no such grant")]
+    NoSuchGrant,
+    /// Everybody in the organization finds it already.
+    #[error("everybody in the organization sees this identity already")]
+    RedundantGrant,
+    /// It finds it already.
+    #[error("it sees this identity already")]
+    AlreadyGranted,
+    /// The inbox has no such contact rule.
+    #[error("no such contact rule")]
+    NoSuchRule,
+    /// The inbox has this contact rule about the same address or domain.
+    #[error("there is a contact rule about this already")]
+    RuleExists(RuleId),
     /// There is no such entry on the list.
     #[error("no such entry")]
     NoSuchEntry,

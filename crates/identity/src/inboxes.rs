@@ -4,8 +4,9 @@ use crate::attempts::ATTEMPTS;
 use crate::create::check_display_name;
 use crate::keys;
 use crate::metadata::{self, Metadata};
-use crate::record::{InboxRecord, encode};
-use crate::{Identity, IdentityError, Resolution};
+use crate::parts;
+use crate::record::{InboxRecord, Standing, encode};
+use crate::{FilterMode, Identity, IdentityError, Resolution};
 use postroom_store::{CommitBuilder, MAX_VALUE_OCTETS, Value};
 use postroom_types::{EmailAddress, InboxId};
 
@@ -25,6 +26,10 @@ pub struct InboxChange {
     pub receive_paused: Option<bool>,
     /// Where a copy of each message it gets is sent on to; not to itself.
     pub forward_to: Option<Option<EmailAddress>>,
+    /// What becomes of mail from whom no contact rule names.
+    pub inbound_mode: Option<FilterMode>,
+    /// Whether it may write to whom no contact rule names.
+    pub outbound_mode: Option<FilterMode>,
     /// Messages it may send a day; `Some(None)` is the server's limit.
     pub daily_messages: Option<Option<u32>>,
     /// Addresses a day that it may write to for the first time; `Some(None)` is the server's limit.
@@ -81,6 +86,8 @@ impl Identity {
             if let Some(address) = &change.forward_to {
                 inbox.forward_to.clone_from(address);
             }
+            inbox.inbound_mode = change.inbound_mode.unwrap_or(inbox.inbound_mode);
+            inbox.outbound_mode = change.outbound_mode.unwrap_or(inbox.outbound_mode);
             inbox.daily_messages = change.daily_messages.unwrap_or(inbox.daily_messages);
             inbox.daily_new_recipients = change.daily_new_recipients.unwrap_or(inbox.daily_new_recipients);
             inbox.touch();
@@ -104,14 +111,15 @@ impl Identity {
         if change.metadata.is_none() && change.merge_metadata.is_none() {
             return Ok(());
         }
-        let (kept, parts) = self.metadata_and_parts(inbox.id).await?;
+        let first = keys::metadata(inbox.id);
+        let (kept, parts) = self.text_in_parts(&first).await?;
         let kept = change.metadata.clone().unwrap_or(kept);
         let text = match &change.merge_metadata {
             Some(Some(merge)) => metadata::merged(kept.as_deref(), merge)?,
             Some(None) => None,
             None => kept,
         };
-        metadata::put(builder, inbox.id, text.as_deref(), inbox.updated_at(), parts);
+        parts::put(builder, &first, text.as_deref(), inbox.updated_at(), parts);
         Ok(())
     }
 
@@ -126,7 +134,19 @@ impl Identity {
         }
     }
 
+    /// An inbox that neither was deleted itself nor with its organization.
     pub(crate) async fn live_inbox(&self, id: InboxId) -> Result<Option<InboxRecord>, IdentityError> {
+        let Some(inbox) = self.kept_inbox(id).await? else {
+            return Ok(None);
+        };
+        match self.standing(inbox.organization).await? {
+            Standing::Active | Standing::Suspended => Ok(Some(inbox)),
+            Standing::Deleted | Standing::Gone => Ok(None),
+        }
+    }
+
+    /// An inbox that was not deleted itself.
+    pub(crate) async fn kept_inbox(&self, id: InboxId) -> Result<Option<InboxRecord>, IdentityError> {
         let found = self.row::<InboxRecord>(&keys::inbox(id)).await?;
         Ok(found.map(|(_, inbox)| inbox).filter(|inbox| inbox.deleted_at.is_none()))
     }

@@ -19,6 +19,7 @@
 //! | `ih` SHA-256(key) | the API key's record |
 //! | `iw` scope-letter scope-id key-id | SHA-256 of the key, to list and revoke |
 //! | `ij` organization key-id | SHA-256 of the `am_` key of a pod or an inbox, and the pod |
+//! | `iE` organization key-id | SHA-256 of the `ak_` key of an inbox |
 //! | `ix` organization kind SHA-256(client id) | the inbox (kind `i`) or pod (kind `p`) that a client calls so |
 //! | `ie` SHA-256(address) | the organization of the agent that this human answers for |
 //! | `iv` organization | the code sent to the human of an agent, hashed |
@@ -27,11 +28,21 @@
 //! | `it` organization domain | the claim of an organization to a domain |
 //! | `id` domain | the domain: whose, its catch-all (`idexample.test`) |
 //! | `ik` domain 0 selector | a DKIM key; `r…` is RSA, `e…` Ed25519 (`ikexample.test\0r20261121a`) |
+//! | `ig` handle | who has it: an identity, or a tombstone (`igsales-bot`) |
+//! | `iI` identity | the identity |
+//! | `iN` organization identity | the identity's inbox; live identities only |
+//! | `iA` identity set identity | a grant: the second may find the first; sets that the first's row does not name do not count |
+//! | `iR` organization inbox rule | SHA-256 of what the contact rule is about |
+//! | `iT` inbox SHA-256(address or domain) | the contact rules about it |
+//! | `iS` inbox | signature: JSON, or how many parts its JSON has |
+//! | `iS` inbox part | a part of a long signature |
+//! | `iY` inbox | the key that its webhooks are signed with |
 //! | `iz` deleted-at-ms inbox | the organization; inboxes whose mail waits to be purged |
 
+use crate::Handle;
 use crate::lists::{EntryScope, List};
 use postroom_store::Key;
-use postroom_types::{Domain, EmailAddress, InboxId, KeyId, OrganizationId, PodId};
+use postroom_types::{Domain, EmailAddress, GrantId, IdentityId, InboxId, KeyId, OrganizationId, PodId, RuleId};
 use sha2::{Digest, Sha256};
 
 /// Live inboxes of an organization or pod.
@@ -134,6 +145,14 @@ pub(crate) fn agent_key(organization: OrganizationId, id: KeyId) -> Key {
     key(b"ij", &[organization.as_bytes(), id.as_bytes()])
 }
 
+pub(crate) fn inbox_keys(organization: OrganizationId) -> Key {
+    key(b"iE", &[organization.as_bytes()])
+}
+
+pub(crate) fn inbox_key(organization: OrganizationId, id: KeyId) -> Key {
+    key(b"iE", &[organization.as_bytes(), id.as_bytes()])
+}
+
 /// Client ids of an organization, of inboxes and pods.
 pub(crate) fn client_ids(organization: OrganizationId) -> Key {
     key(b"ix", &[organization.as_bytes()])
@@ -143,10 +162,6 @@ pub(crate) fn client_ids(organization: OrganizationId) -> Key {
 pub(crate) fn client_id(organization: OrganizationId, kind: u8, client_id: &str) -> Key {
     let hash = Sha256::digest(client_id.as_bytes());
     key(b"ix", &[organization.as_bytes(), &[kind], &hash])
-}
-
-pub(crate) fn metadata_part(id: InboxId, part: u8) -> Key {
-    key(b"im", &[id.as_bytes(), &[part]])
 }
 
 /// The address must be folded.
@@ -237,6 +252,70 @@ pub(crate) fn list_counts_of(organization: OrganizationId, scope: [u8; 16]) -> K
 
 pub(crate) fn list_counts(scope: &EntryScope) -> Key {
     list_counts_of(scope.organization(), scope.octets())
+}
+
+pub(crate) fn handle(handle: &Handle) -> Key {
+    key(b"ig", &[handle.as_str().as_bytes()])
+}
+
+pub(crate) fn identity(id: IdentityId) -> Key {
+    key(b"iI", &[id.as_bytes()])
+}
+
+pub(crate) fn identities(organization: OrganizationId) -> Key {
+    key(b"iN", &[organization.as_bytes()])
+}
+
+pub(crate) fn listed_identity(organization: OrganizationId, id: IdentityId) -> Key {
+    key(b"iN", &[organization.as_bytes(), id.as_bytes()])
+}
+
+pub(crate) fn grants_of(target: IdentityId) -> Key {
+    key(b"iA", &[target.as_bytes()])
+}
+
+pub(crate) fn grants(target: IdentityId, set: GrantId) -> Key {
+    key(b"iA", &[target.as_bytes(), set.as_bytes()])
+}
+
+pub(crate) fn grant(target: IdentityId, set: GrantId, viewer: IdentityId) -> Key {
+    key(b"iA", &[target.as_bytes(), set.as_bytes(), viewer.as_bytes()])
+}
+
+/// The rules of all inboxes of an organization.
+pub(crate) fn rules(organization: OrganizationId) -> Key {
+    key(b"iR", &[organization.as_bytes()])
+}
+
+pub(crate) fn rules_of(organization: OrganizationId, inbox: InboxId) -> Key {
+    key(b"iR", &[organization.as_bytes(), inbox.as_bytes()])
+}
+
+pub(crate) fn rule(organization: OrganizationId, inbox: InboxId, id: RuleId) -> Key {
+    key(b"iR", &[organization.as_bytes(), inbox.as_bytes(), id.as_bytes()])
+}
+
+/// Whose and which a key that [`rule`] made is.
+pub(crate) fn rule_of(key: &[u8]) -> Option<(InboxId, RuleId)> {
+    let (rest, rule) = key.split_last_chunk()?;
+    let inbox = last_id(rest)?;
+    Some((InboxId::from_bytes(inbox), RuleId::from_bytes(*rule)))
+}
+
+pub(crate) fn rule_targets(inbox: InboxId) -> Key {
+    key(b"iT", &[inbox.as_bytes()])
+}
+
+pub(crate) fn rule_target(inbox: InboxId, hash: &[u8; 32]) -> Key {
+    key(b"iT", &[inbox.as_bytes(), hash])
+}
+
+pub(crate) fn signature(inbox: InboxId) -> Key {
+    key(b"iS", &[inbox.as_bytes()])
+}
+
+pub(crate) fn signing_key(inbox: InboxId) -> Key {
+    key(b"iY", &[inbox.as_bytes()])
 }
 
 /// The id at the end of a key that ends with one.

@@ -1,7 +1,8 @@
-//! Organizations, pods, inboxes, names, passwords, API keys, and domains with their DKIM keys.
+//! Organizations, pods, inboxes, agents' identities, names, passwords, API keys, contact rules, and domains with their DKIM
+//! keys.
 //!
 //! What always holds:
-//! - One row per folded address: usernames, aliases and tombstones share one name space per domain, so no address is
+//! - One row per folded address: usernames, aliases, handles and tombstones share one name space per domain, so no address is
 //!   ever given out twice. It is put under `Absent` in the commit that makes its owner; nothing is checked first.
 //! - What is deleted is hidden from every face by the same commit; its addresses stay as tombstones for its organization.
 //! - Secrets are shown once, kept only as hashes and SCRAM keys, and never logged.
@@ -13,15 +14,19 @@ mod api_keys;
 mod attempts;
 mod bootstrap;
 mod client_id;
+mod contact_rules;
 mod create;
 mod credentials;
+mod default_domain;
 mod delete;
 mod dkim;
 mod dns;
 mod domains;
 mod error;
+mod handle;
 mod hashing;
 mod hosted;
+mod identities;
 mod inbox_list;
 mod inboxes;
 mod keys;
@@ -32,6 +37,7 @@ mod metadata;
 mod names;
 mod organizations;
 mod page;
+mod parts;
 mod permissions;
 mod place;
 mod pods;
@@ -40,39 +46,53 @@ mod record;
 mod resolve;
 mod scram;
 mod secrets;
+mod signature;
+mod signing_keys;
 mod successes;
 mod tenant_domains;
+mod visibility;
 
 pub use agents::{AgentLimits, HumanSet, SignUp, SignedUp};
 pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Principal};
 pub use bootstrap::Operator;
+pub use contact_rules::{
+    ContactRule, FilterMode, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RuleWish,
+};
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};
 pub use dkim::{DkimKeySummary, KeyStage};
 pub use dns::{DnsRecord, zone_file};
 pub use domains::DomainRecord;
 pub use error::IdentityError;
+pub use handle::Handle;
+pub use identities::{
+    AgentHandle, AgentIdentity, CreateIdentity, DomainChoice, IdentityChange, IdentityPage, Namespace,
+};
 pub use inbox_list::InboxPage;
 pub use inboxes::InboxChange;
 pub use limiter::LoginLimits;
 pub use lists::{Direction, EntryPage, EntryScope, List, ListEntry, ListType, Listed, ListsOver, Refusal};
-pub use login::{Login, LoginError, Purpose};
+pub use login::{Login, LoginError, LoginRights, Purpose};
 pub use metadata::Metadata;
-pub use organizations::{NewOrganization, OrganizationChange};
+pub use organizations::{NewOrganization, OrganizationChange, StorageUse};
 pub use page::PageOf;
 pub use permissions::{Permission, Permissions, UnknownPermission};
 pub use pods::PodWish;
-pub use record::{AgentState, CredentialEpoch, InboxRecord, KeyKind, Organization, Pod};
+pub use record::{AgentState, CredentialEpoch, InboxRecord, KeyKind, Organization, Pod, Standing};
 pub use resolve::Resolution;
-pub use secrets::random_seed;
+pub use secrets::{random_seed, random_token};
+pub use signature::{Signature, SignatureChange};
+pub use signing_keys::SigningKey;
 pub use tenant_domains::{
     CheckedRecord, DomainChange, DomainNames, DomainStatus, DomainWish, NoNames, RecordStatus, TenantDomain,
 };
+pub use visibility::AccessRow;
 
 use api_keys::Uses;
 use hashing::Hasher;
 use hosted::Hosted;
 use login::Logins;
+use organizations::Sums;
 use postroom_mailstore::Mailstore;
 use postroom_store::SharedStore;
 use postroom_types::{Domain, ScramParameters};
@@ -131,6 +151,7 @@ pub struct Identity {
     scram: OnceCell<Arc<ScramParameters>>,
     hosted: Hosted,
     uses: Uses,
+    sums: Sums,
 }
 
 impl Identity {
@@ -142,6 +163,7 @@ impl Identity {
             mailstore,
             hosted: Hosted::default(),
             uses: Uses::default(),
+            sums: Sums::default(),
             hasher: Hasher::new(options.hashing_permits),
             logins: Logins::new(options.login_limits.clone()),
             scram: OnceCell::new(),

@@ -8,10 +8,12 @@ use crate::record::{CredentialEpoch, InboxRecord, KeyKind, StoredKey};
 use crate::scram::StoredPassword;
 use crate::successes::{Fingerprint, Successes};
 use crate::{Identity, IdentityError, Permission, Permissions, keys};
+use postroom_mailstore::Mailstore;
 use postroom_store::{Key, StoreError};
-use postroom_types::{EmailAddress, Secret};
+use postroom_types::{EmailAddress, InboxId, Lsn, Secret};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,44 @@ impl Purpose {
     }
 }
 
+/// What a session that reads mail may do beyond that: everything with the inbox's password or a key without
+/// restrictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoginRights(Option<Permissions>);
+
+impl LoginRights {
+    /// What is needed to change anything: a mail client that may delete but not mark, say, would be of no use.
+    const CHANGES: [Permission; 5] = [
+        Permission::MessageUpdate,
+        Permission::MessageDelete,
+        Permission::DraftCreate,
+        Permission::DraftUpdate,
+        Permission::DraftDelete,
+    ];
+
+    /// Whether mail and mailboxes may be changed.
+    #[must_use]
+    pub fn may_change(self) -> bool {
+        Self::CHANGES.into_iter().all(|permission| self.has(permission))
+    }
+
+    /// Whether the mailbox is shown for which this label stands (`spam`, `trash`, `blocked`, `draft`).
+    #[must_use]
+    pub fn shows(self, label: &str) -> bool {
+        match label {
+            "spam" => self.has(Permission::LabelSpamRead),
+            "trash" => self.has(Permission::LabelTrashRead),
+            "blocked" => self.has(Permission::LabelBlockedRead),
+            "draft" => self.has(Permission::DraftRead),
+            _ => true,
+        }
+    }
+
+    fn has(self, permission: Permission) -> bool {
+        self.0.is_none_or(|permissions| permissions.contains(permission))
+    }
+}
+
 /// A session's right to be there.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -39,17 +79,20 @@ pub struct Login {
     pub inbox: InboxRecord,
     /// Which password counted then.
     pub epoch: CredentialEpoch,
+    /// What it may do.
+    pub rights: LoginRights,
     /// The row of the API key used instead of the password.
     api_key: Option<Key>,
     purpose: Purpose,
 }
 
 impl Login {
-    pub(crate) fn of(inbox: InboxRecord, api_key: Option<Key>, purpose: Purpose) -> Self {
+    pub(crate) fn of(inbox: InboxRecord, api_key: Option<&StoredKey>, purpose: Purpose) -> Self {
         Self {
             epoch: inbox.epoch,
             inbox,
-            api_key,
+            rights: LoginRights(api_key.and_then(|key| key.permissions)),
+            api_key: api_key.map(|key| keys::api_key(&key.hash)),
             purpose,
         }
     }
@@ -140,6 +183,12 @@ impl Identity {
         result
     }
 
+    /// Wakes whoever has to ask again whether a login still counts, and at every other change of the inbox.
+    #[must_use]
+    pub fn watch(&self, inbox: InboxId) -> watch::Receiver<Lsn> {
+        self.store.watch(Mailstore::topic(inbox))
+    }
+
     /// Whether what a session logged in with still counts. To be asked again whenever the inbox's topic wakes.
     ///
     /// # Errors
@@ -160,7 +209,10 @@ impl Identity {
             None => inbox.epoch == login.epoch,
             Some(row) => {
                 let key = self.row::<StoredKey>(row).await?;
-                key.is_some_and(|(_, key)| self.key_opens(&key, &inbox, login.purpose))
+                // One with other rights is another login.
+                key.is_some_and(|(_, key)| {
+                    LoginRights(key.permissions) == login.rights && self.key_opens(&key, &inbox, login.purpose)
+                })
             }
         };
         Ok(is_current.then_some(inbox))
@@ -278,7 +330,7 @@ impl Identity {
                     self.complete_key(&key.hash, password).await;
                 }
                 self.note_use(&key);
-                Ok(Login::of(inbox, Some(keys::api_key(&key.hash)), purpose))
+                Ok(Login::of(inbox, Some(&key), purpose))
             }
             _ => Err(LoginError::Wrong),
         }

@@ -1,13 +1,9 @@
-//! What an owner keeps with an inbox: JSON, which may be longer than a value of the store.
+//! What an owner keeps with an inbox: JSON, which may be longer than a value of the store ([`crate::parts`]).
 //!
-//! What always holds: it is written only in a commit that replaces the inbox's row, so of two writers at once the second
-//! reads again. The first row says how many parts follow and which change wrote them; a reader that finds parts of
-//! another change reads again.
+//! What always holds: it is written only in a commit that replaces the inbox's row.
 
-use crate::attempts::ATTEMPTS;
-use crate::record::{decode, encode};
 use crate::{Identity, IdentityError, keys};
-use postroom_store::{CommitBuilder, Key, StoreError, Value};
+use postroom_store::Key;
 use postroom_types::InboxId;
 use serde_json::Map;
 
@@ -17,13 +13,6 @@ const MAX_TEXT_OCTETS: usize = 3072;
 const MAX_NAMES: usize = 256;
 /// Longest name and longest text of one value, in characters.
 const MAX_CHARACTERS: usize = 256;
-
-/// Rows of this format hold their text whole; see [`decode`].
-const WHOLE: u8 = 1;
-/// Rows of this format: the change that wrote them (8 octets); in the first row the number of parts (1 octet), in the
-/// others a piece of the text.
-const PARTS: u8 = 2;
-const PART_OCTETS: usize = 4000;
 
 /// Names and values, as AgentMail knows metadata.
 pub type Metadata = Map<String, serde_json::Value>;
@@ -83,58 +72,13 @@ pub(crate) fn text_of(metadata: &Metadata) -> String {
     serde_json::Value::Object(metadata.clone()).to_string()
 }
 
-/// Adds the writing of metadata to a commit that holds the inbox's row. `written_at` differs for each change of it;
-/// `old_parts` are those to be replaced.
-pub(crate) fn put(builder: &mut CommitBuilder, id: InboxId, text: Option<&str>, written_at: i64, old_parts: u8) {
-    let first = keys::metadata(id);
-    let mut parts = 0;
-    match text {
-        None => {
-            builder.delete(first);
-        }
-        Some(text) => {
-            let whole = encode(&text);
-            if whole.len() <= PART_OCTETS {
-                builder.put(first, whole);
-            } else {
-                let head = [&[PARTS][..], &written_at.to_be_bytes()].concat();
-                for (part, piece) in (0..=u8::MAX).zip(text.as_bytes().chunks(PART_OCTETS)) {
-                    builder.put(keys::metadata_part(id, part), [&head, piece].concat());
-                    parts = part + 1;
-                }
-                builder.put(first, [&head[..], &[parts]].concat());
-            }
-        }
-    }
-    for part in parts..old_parts {
-        builder.delete(keys::metadata_part(id, part));
-    }
-}
-
-/// What a first row says.
-enum First {
-    Whole(String),
-    Parts { head: Vec<u8>, parts: u8 },
-}
-
-fn first(value: &Value) -> Result<First, StoreError> {
-    match value.as_slice() {
-        [WHOLE, ..] => Ok(First::Whole(decode(value)?)),
-        [PARTS, _, _, _, _, _, _, _, _, parts] => Ok(First::Parts {
-            head: value[..value.len() - 1].to_vec(),
-            parts: *parts,
-        }),
-        _ => Err(StoreError::Corrupt("an inbox's metadata".into())),
-    }
-}
-
 impl Identity {
     /// What its owner keeps with an inbox, as JSON.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn metadata(&self, id: InboxId) -> Result<Option<String>, IdentityError> {
-        Ok(self.metadata_and_parts(id).await?.0)
+        Ok(self.text_in_parts(&keys::metadata(id)).await?.0)
     }
 
     /// What its owner keeps with an inbox, as names and values; `None` if that is something else.
@@ -146,39 +90,9 @@ impl Identity {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// The same as text, with the number of rows beside the first one.
-    pub(crate) async fn metadata_and_parts(&self, id: InboxId) -> Result<(Option<String>, u8), IdentityError> {
-        for _ in 0..ATTEMPTS {
-            let Some(value) = self.store.get(&keys::metadata(id)).await? else {
-                return Ok((None, 0));
-            };
-            let (head, parts) = match first(&value)? {
-                First::Whole(text) => return Ok((Some(text), 0)),
-                First::Parts { head, parts } => (head, parts),
-            };
-            let rows: Vec<Key> = (0..parts).map(|part| keys::metadata_part(id, part)).collect();
-            let mut text = Vec::new();
-            let mut is_whole = true;
-            for row in self.store.get_many(&rows).await? {
-                match row.as_deref().and_then(|row| row.strip_prefix(head.as_slice())) {
-                    Some(piece) => text.extend_from_slice(piece),
-                    None => is_whole = false,
-                }
-            }
-            if is_whole {
-                let text = String::from_utf8(text).map_err(|_| StoreError::Corrupt("an inbox's metadata".into()))?;
-                return Ok((Some(text), parts));
-            }
-            tokio::task::yield_now().await;
-        }
-        Err(IdentityError::Busy)
-    }
-
     /// Every row that an inbox's metadata may have.
     pub(crate) async fn metadata_rows(&self, id: InboxId) -> Result<Vec<Key>, IdentityError> {
-        let (_, parts) = self.metadata_and_parts(id).await?;
-        let rows = (0..parts).map(|part| keys::metadata_part(id, part));
-        Ok(rows.chain([keys::metadata(id)]).collect())
+        self.rows_of_text(&keys::metadata(id)).await
     }
 }
 

@@ -1,4 +1,10 @@
-//! Organizations: made with a default pod and a key, listed, changed, deleted with all they have.
+//! Organizations: made with a default pod and a key, listed, changed.
+
+mod closing;
+mod storage;
+
+pub use storage::StorageUse;
+pub(crate) use storage::Sums;
 
 use crate::api_keys::add_key;
 use crate::attempts::ATTEMPTS;
@@ -6,7 +12,8 @@ use crate::keys::{self, LANE_DEBT, LANE_INBOXES, LANE_ROOM};
 use crate::record::{AgentState, Organization, Pod, StoredOperator, decode, encode, encode_id, now_ms};
 use crate::{Identity, IdentityError, KeyScope};
 use postroom_store::{CommitBuilder, CounterRecord, scan_prefix};
-use postroom_types::{OrganizationId, PodId, Secret};
+use postroom_types::{InboxId, OrganizationId, PodId, Secret};
+use std::collections::HashSet;
 
 /// The room of an organization without a limit; far from both ends of a counter lane.
 const UNLIMITED: u64 = 1 << 60;
@@ -29,6 +36,12 @@ pub struct OrganizationChange {
     pub name: Option<String>,
     /// A new limit of live inboxes; `Some(None)` takes the limit away. Inboxes above a lower limit stay.
     pub max_inboxes: Option<Option<u32>>,
+    /// A new limit of octets; `Some(None)` takes the limit away. What is above a lower limit stays.
+    pub max_octets: Option<Option<u64>>,
+    /// A new limit of messages sent a day; `Some(None)` takes the limit away.
+    pub daily_messages: Option<Option<u32>>,
+    /// Whether nothing of it leaves; what is so already stays as it is.
+    pub suspended: Option<bool>,
 }
 
 impl Identity {
@@ -101,6 +114,19 @@ impl Identity {
             .ok_or(IdentityError::NoSuchOrganization)
     }
 
+    /// The live inboxes of an organization, also of one that was deleted and can be had back.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn inbox_ids(&self, id: OrganizationId) -> Result<HashSet<InboxId>, IdentityError> {
+        let mut found = HashSet::new();
+        let mut rows = scan_prefix(&*self.store, &keys::inboxes(id));
+        while let Some((row, _)) = rows.next().await? {
+            found.extend(keys::last_id(&row).map(InboxId::from_bytes));
+        }
+        Ok(found)
+    }
+
     /// How many domains an organization has claimed, for one pod or all in all.
     ///
     /// # Errors
@@ -132,10 +158,17 @@ impl Identity {
                 changed.name.clone_from(name);
             }
             changed.max_inboxes = change.max_inboxes.unwrap_or(organization.max_inboxes);
+            changed.max_octets = change.max_octets.unwrap_or(organization.max_octets);
+            changed.daily_messages = change.daily_messages.unwrap_or(organization.daily_messages);
+            changed.suspended_at = match change.suspended {
+                None => organization.suspended_at,
+                Some(false) => None,
+                Some(true) => organization.suspended_at.or_else(|| Some(now_ms())),
+            };
             if changed == organization {
                 return Ok(changed);
             }
-            changed.changed_at = Some(now_ms());
+            changed.touch();
             let mut builder = CommitBuilder::new();
             builder.replace(keys::organization(id), old, encode(&changed));
             if changed.max_inboxes != organization.max_inboxes {
@@ -151,39 +184,7 @@ impl Identity {
         Err(IdentityError::Busy)
     }
 
-    /// Deletes an organization with its keys, pods and inboxes. Its keys stop with the first commit; a deletion that a
-    /// crash cuts short is finished by [`purge_deleted`](Self::purge_deleted).
-    ///
-    /// # Errors
-    /// [`IdentityError::NoSuchOrganization`], also for the operator's own.
-    pub async fn delete_organization(&self, id: OrganizationId) -> Result<(), IdentityError> {
-        self.refuse_operator(id).await?;
-        let mut sent = false;
-        for _ in 0..ATTEMPTS {
-            let Some((old, organization)) = self.row::<Organization>(&keys::organization(id)).await? else {
-                return Err(IdentityError::NoSuchOrganization);
-            };
-            if organization.deleted_at.is_some() {
-                if !sent {
-                    return Err(IdentityError::NoSuchOrganization);
-                }
-                return self.finish_organization(id).await;
-            }
-            let deleted = Organization {
-                deleted_at: Some(now_ms()),
-                ..organization
-            };
-            let mut builder = CommitBuilder::new();
-            builder.replace(keys::organization(id), old, encode(&deleted));
-            sent = true;
-            if self.commit_change(builder).await? {
-                return self.finish_organization(id).await;
-            }
-        }
-        Err(IdentityError::Busy)
-    }
-
-    async fn refuse_operator(&self, id: OrganizationId) -> Result<(), IdentityError> {
+    pub(crate) async fn refuse_operator(&self, id: OrganizationId) -> Result<(), IdentityError> {
         if self.operator_organization().await? == Some(id) {
             return Err(IdentityError::NoSuchOrganization);
         }
@@ -225,7 +226,12 @@ pub(crate) fn add_organization(
         created_at,
         agent,
         changed_at: None,
+        max_octets: None,
+        daily_messages: None,
+        suspended_at: None,
+        default_domain: None,
         deleted_at: None,
+        restorable: false,
     };
     builder.put_new(keys::organization(id), encode(&organization));
     builder.put(

@@ -64,7 +64,7 @@ impl Identity {
                 canonical,
                 ..
             } => *canonical && *organization == request.organization && within.is_none_or(|within| within == *pod),
-            AddressRow::Tombstone { .. } => false,
+            AddressRow::Handle { .. } | AddressRow::Tombstone { .. } => false,
         };
         let row = row
             .map(|value| Ok::<_, StoreError>((decode::<AddressRow>(&value)?, value)))

@@ -13,15 +13,15 @@ const PURGE_BUDGET: usize = 300;
 const DELETES_A_COMMIT: usize = 500;
 
 impl Identity {
-    /// Clears away the mail of inboxes deleted longer than `keep` ago, and finishes organizations whose deletion was cut
-    /// short. Returns how many inboxes were cleared. May be stopped and called again at any time.
+    /// Clears away inboxes and organizations deleted longer than `keep` ago, with their mail. Returns how many inboxes were
+    /// cleared. May be stopped and called again at any time.
     ///
     /// # Errors
     /// Those of the store; what was done stays done.
     pub async fn purge_deleted(&self, keep: Duration) -> Result<u64, IdentityError> {
-        self.finish_organizations().await?;
         let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
         let before = now_ms().saturating_sub(keep_ms).max(0).saturating_add(1);
+        self.finish_organizations(before).await?;
         let mut high = PURGES.to_vec();
         high.extend(before.to_be_bytes());
         let mut waiting = scan(&*self.store, PURGES.to_vec(), high);
@@ -36,6 +36,7 @@ impl Identity {
             gone.push(keys::inbox(inbox));
             gone.extend(self.all_key_rows(&KeyScope::Inbox(organization, inbox)).await?);
             gone.extend(self.list_rows_of_inbox(organization, inbox).await?);
+            gone.extend(self.agent_rows_of_inbox(organization, inbox).await?);
             // Last, since it is the reminder that there is something to do.
             gone.push(row);
             self.clear(gone).await?;
@@ -44,25 +45,31 @@ impl Identity {
         Ok(purged)
     }
 
-    async fn finish_organizations(&self) -> Result<(), IdentityError> {
+    /// Those deleted before a time, and those of which a part was cleared away before.
+    async fn finish_organizations(&self, before: i64) -> Result<(), IdentityError> {
         let mut rows = scan_prefix(&*self.store, keys::ORGANIZATIONS);
         while let Some((_, value)) = rows.next().await? {
             let organization: Organization = decode(&value)?;
-            if organization.deleted_at.is_some() {
-                self.finish_organization(organization.id).await?;
+            let Some(deleted_at) = organization.deleted_at else {
+                continue;
+            };
+            let is_due = !organization.restorable || deleted_at < before;
+            if is_due && self.give_up(organization.id).await? {
+                self.finish_organization(organization.id, deleted_at).await?;
             }
         }
         Ok(())
     }
 
-    /// Deletes the inboxes of a deleted organization, then its keys and pods, then its own row.
-    pub(crate) async fn finish_organization(&self, id: OrganizationId) -> Result<(), IdentityError> {
+    /// Deletes the inboxes of an organization deleted at this time, whose mail may go with that of inboxes deleted then;
+    /// then its keys and pods, then its own row.
+    async fn finish_organization(&self, id: OrganizationId, deleted_at: i64) -> Result<(), IdentityError> {
         let mut inboxes = scan_prefix(&*self.store, &keys::inboxes(id));
         while let Some((row, _)) = inboxes.next().await? {
             let Some(inbox) = keys::last_id(&row).map(InboxId::from_bytes) else {
                 continue;
             };
-            match self.delete_inbox(inbox).await {
+            match self.delete_inbox_at(inbox, deleted_at).await {
                 Ok(()) | Err(IdentityError::NoSuchInbox) => {}
                 Err(error) => return Err(error),
             }

@@ -4,12 +4,13 @@ mod forms;
 mod key;
 
 use postroom_store::{StoreError, Value};
-use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
+use postroom_types::{Domain, EmailAddress, InboxId, OrganizationId, PodId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use forms::{address, addresses, text};
-pub(crate) use forms::{optional_address, optional_text};
+use crate::{AgentHandle, FilterMode};
+use forms::{address, addresses};
+pub(crate) use forms::{optional_address, optional_text, text};
 pub use key::KeyKind;
 pub(crate) use key::StoredKey;
 
@@ -36,17 +37,67 @@ pub struct Organization {
     /// When it was changed last; older rows have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) changed_at: Option<i64>,
-    /// Set once it is deleted; what it had is being cleared away.
+    /// Most octets that its inboxes hold together; `None` is without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_octets: Option<u64>,
+    /// Most messages that its inboxes send a day together; `None` is without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_messages: Option<u32>,
+    /// Since when nothing of it leaves, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<i64>,
+    /// The domain of addresses that name none; `None` is the server's.
+    #[serde(with = "optional_text", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_domain: Option<Domain>,
+    /// Set once it is deleted: no face shows it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deleted_at: Option<i64>,
+    /// Deleted, but with everything it had: it can be had back. Without it, what a deleted one had is being cleared away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) restorable: bool,
 }
 
 impl Organization {
+    /// When it was deleted, in milliseconds since 1970.
+    #[must_use]
+    pub const fn deleted_at(&self) -> Option<i64> {
+        self.deleted_at
+    }
+
+    /// What it may do now.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match (self.deleted_at, self.restorable, self.suspended_at) {
+            (Some(_), true, _) => Standing::Deleted,
+            (Some(_), false, _) => Standing::Gone,
+            (None, _, Some(_)) => Standing::Suspended,
+            (None, _, None) => Standing::Active,
+        }
+    }
+
+    /// Notes that it changes now.
+    pub(crate) fn touch(&mut self) {
+        self.changed_at = Some(now_ms().max(self.updated_at() + 1));
+    }
+
     /// When it was changed last, in milliseconds since 1970.
     #[must_use]
     pub fn updated_at(&self) -> i64 {
         self.changed_at.unwrap_or(self.created_at)
     }
+}
+
+/// What an organization may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything.
+    Active,
+    /// Nothing of it leaves: no mail, no webhook. It takes mail, and may be read.
+    Suspended,
+    /// Nothing, and nobody sees it; the operator can have it back.
+    Deleted,
+    /// Nothing: it is not there any more.
+    Gone,
 }
 
 /// What an organization is that an agent made by signing up.
@@ -136,6 +187,18 @@ pub struct InboxRecord {
     /// Addresses a day that it may write to for the first time; `None` is the server's limit, 0 is without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_new_recipients: Option<u32>,
+    /// The identity that it is the inbox of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentHandle>,
+    /// What becomes of mail from whom no contact rule names.
+    #[serde(default, skip_serializing_if = "FilterMode::is_default")]
+    pub inbound_mode: FilterMode,
+    /// Whether it may write to whom no contact rule names.
+    #[serde(default, skip_serializing_if = "FilterMode::is_default")]
+    pub outbound_mode: FilterMode,
+    /// How many contact rules it has.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) rules: u32,
     /// Which password is the valid one.
     #[serde(default)]
     pub epoch: CredentialEpoch,
@@ -198,6 +261,13 @@ pub(crate) enum AddressRow {
         pod: PodId,
         canonical: bool,
     },
+    /// Nobody; it is kept back since an inbox elsewhere has it as its agent's handle.
+    Handle {
+        #[serde(with = "text")]
+        inbox: InboxId,
+        #[serde(with = "text")]
+        organization: OrganizationId,
+    },
     /// Nobody any more, but only this organization may have it again: mail for its former owner would follow.
     Tombstone {
         #[serde(with = "text")]
@@ -212,6 +282,11 @@ pub(crate) struct StoredOperator {
     pub(crate) organization: OrganizationId,
     #[serde(with = "text")]
     pub(crate) postmaster: InboxId,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 pub(crate) fn encode<T: Serialize>(record: &T) -> Value {
@@ -261,6 +336,8 @@ mod tests {
         assert_eq!((inbox.daily_messages, inbox.daily_new_recipients), (None, None));
         assert!(inbox.forward_to.is_none());
         assert!(inbox.updated_at() == 7 && inbox.client_id.is_none());
+        assert!(inbox.agent.is_none() && inbox.rules == 0);
+        assert_eq!((inbox.inbound_mode, inbox.outbound_mode), Default::default());
         let pod = format!(
             "\u{1}{{\"id\":\"{id}\",\"organization\":\"{id}\",\"name\":\"P\",\"slug\":\"p\",\"created_at\":7}}"
         );

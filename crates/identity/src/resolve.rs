@@ -38,8 +38,9 @@ impl Identity {
         } else {
             match self.row::<AddressRow>(&keys::address(&base)).await? {
                 Some((_, AddressRow::Inbox { inbox, .. })) => self.live_inbox(inbox).await?,
-                // Mail for somebody who was here once is not for whoever catches the rest.
-                Some((_, AddressRow::Tombstone { .. })) => None,
+                // Mail for somebody who was here once, or is here under another address, is not for whoever catches the
+                // rest.
+                Some((_, AddressRow::Handle { .. } | AddressRow::Tombstone { .. })) => None,
                 None => self.catch_all(&base).await?,
             }
         };
@@ -74,7 +75,7 @@ impl Identity {
             Some((_, AddressRow::Inbox { inbox, canonical, .. })) => {
                 Ok(self.live_inbox(inbox).await?.map(|inbox| (inbox, canonical)))
             }
-            Some((_, AddressRow::Tombstone { .. })) | None => Ok(None),
+            Some((_, AddressRow::Handle { .. } | AddressRow::Tombstone { .. })) | None => Ok(None),
         }
     }
 }

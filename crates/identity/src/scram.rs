@@ -152,8 +152,7 @@ impl Identity {
         if let Some(key) = &candidate.api_key {
             self.note_use(key);
         }
-        let row = candidate.api_key.map(|key| keys::api_key(&key.hash));
-        Ok((Login::of(inbox, row, purpose), signature))
+        Ok((Login::of(inbox, candidate.api_key.as_ref(), purpose), signature))
     }
 
     /// Nobody's inbox is looked for as well, among the rows of an id that is none.

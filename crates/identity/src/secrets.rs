@@ -18,6 +18,12 @@ pub(crate) fn random_secret(prefix: &str) -> Secret<String> {
     Secret::new(text)
 }
 
+/// A random text of 160 bits that allows something once it is sent back.
+#[must_use]
+pub fn random_token() -> Secret<String> {
+    random_secret("")
+}
+
 /// Random bytes.
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -290,7 +290,8 @@ impl Identity {
                 }
                 found => found.is_some() || self.is_configured(domain),
             };
-            if !is_others {
+            // Others were shown the same keys, and may have published them.
+            if !is_others && !self.is_claimed_by_others(organization, domain).await? {
                 let mut rows = scan_prefix(&*self.store, &keys::dkim_keys(domain));
                 while let Some((key, _)) = rows.next().await? {
                     builder.delete(key);
@@ -312,6 +313,36 @@ impl Identity {
             Some(domain) => self.is_configured(&domain) || self.hosted.over(&domain).is_some_and(open),
             None => false,
         }
+    }
+
+    /// Refuses a domain for addresses of a pod if it was brought for another one.
+    pub(crate) async fn check_pod_of_domain(
+        &self,
+        domain: &Domain,
+        organization: OrganizationId,
+        pod: PodId,
+    ) -> Result<(), IdentityError> {
+        if self.is_configured(domain) {
+            return Ok(());
+        }
+        let Some((over, _)) = self.hosted.over(domain) else {
+            return Ok(());
+        };
+        match self.row::<Claim>(&keys::claim(organization, &over)).await? {
+            Some((_, claim)) if claim.pod.is_some_and(|own| own != pod) => Err(IdentityError::DomainNotAvailable),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether another organization claims the domain as well.
+    async fn is_claimed_by_others(&self, organization: OrganizationId, domain: &Domain) -> Result<bool, IdentityError> {
+        let mut rows = scan_prefix(&*self.store, keys::CLAIMS);
+        while let Some((key, _)) = rows.next().await? {
+            if keys::claim_of(&key).is_some_and(|(other, claimed)| other != organization && claimed == *domain) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn claim(&self, organization: OrganizationId, domain: &Domain) -> Result<(Value, Claim), IdentityError> {

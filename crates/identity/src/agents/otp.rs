@@ -59,10 +59,10 @@ impl Identity {
             return Ok(());
         }
         let stored = self.count_try(organization).await?;
-        if !self.hasher.verify(code, stored.hash).await? {
+        if !self.hasher.verify(code, stored.hash.clone()).await? {
             return Err(WRONG);
         }
-        self.lift_limits(organization).await
+        self.lift_limits(organization, &stored).await
     }
 
     async fn is_verified(&self, organization: OrganizationId) -> Result<bool, IdentityError> {
@@ -94,12 +94,18 @@ impl Identity {
         Err(IdentityError::Busy)
     }
 
-    async fn lift_limits(&self, id: OrganizationId) -> Result<(), IdentityError> {
+    async fn lift_limits(&self, id: OrganizationId, shown: &StoredOtp) -> Result<(), IdentityError> {
+        let otp_key = keys::otp(id);
         for _ in 0..ATTEMPTS {
             let (old, mut organization) = self.live_organization(id).await?;
             let agent = organization.agent.as_mut().ok_or(IdentityError::NoSuchOrganization)?;
             if agent.verified {
                 return Ok(());
+            }
+            // The code of a human who has been replaced meanwhile says nothing of the new one.
+            let (otp, stored) = self.row::<StoredOtp>(&otp_key).await?.ok_or(WRONG)?;
+            if stored.hash != shown.hash {
+                return Err(WRONG);
             }
             agent.verified = true;
             organization.max_inboxes = None;
@@ -111,7 +117,8 @@ impl Identity {
             let mut builder = CommitBuilder::new();
             builder.replace(keys::organization(id), old, encode(&organization));
             builder.replace(counters_key, value, with_limit(counters, None).to_value());
-            builder.delete(keys::otp(id));
+            builder.require(otp_key.clone(), otp);
+            builder.delete(otp_key.clone());
             if self.commit_change(builder).await? {
                 tracing::info!(organization = %id, "agent verified");
                 return Ok(());

@@ -95,6 +95,9 @@ impl Identity {
             if scope.kind().is_within_agents() {
                 builder.delete(keys::agent_key(scope.organization(), id));
             }
+            if let KeyScope::Inbox(organization, _) = scope {
+                builder.delete(keys::inbox_key(*organization, id));
+            }
             if let Some(inbox) = scope.inbox() {
                 builder.wake(*inbox.as_bytes());
             }

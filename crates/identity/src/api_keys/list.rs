@@ -80,6 +80,55 @@ impl Identity {
         Ok(KeyPage { keys, next })
     }
 
+    /// A `tk_` key of an organization, or an `ak_` key of one of its inboxes.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchKey`].
+    pub async fn tenant_key(&self, organization: OrganizationId, id: KeyId) -> Result<KeyRecord, IdentityError> {
+        let own = keys::listed_api_key(KeyScope::Tenant(organization).listed(), id);
+        let rows = self.store.get_many(&[own, keys::inbox_key(organization, id)]).await?;
+        let found = rows.iter().flatten().next().ok_or(IdentityError::NoSuchKey)?;
+        let found = self.records([listed_hash(found)?]).await?;
+        found.into_iter().next().ok_or(IdentityError::NoSuchKey)
+    }
+
+    /// The `tk_` keys of an organization and the `ak_` keys of its inboxes, by age.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tenant_keys(
+        &self,
+        organization: OrganizationId,
+        page: &PageOf<KeyId>,
+    ) -> Result<KeyPage, IdentityError> {
+        let mut rows = self.key_rows(KeyScope::Tenant(organization).listed()).await?;
+        let (low, high) = page.range(&keys::inbox_keys(organization), KeyId::as_bytes);
+        let mut within = scan(&*self.store, low, high).page_pairs((page.limit + 1).clamp(16, 256));
+        if !page.ascending {
+            within = within.reverse();
+        }
+        for _ in 0..=page.limit {
+            let Some((row, value)) = within.next().await? else {
+                break;
+            };
+            rows.push((row, listed_hash(&value)?));
+        }
+        let named = rows.into_iter().filter_map(|(row, hash)| {
+            let id = keys::last_id(&row).map(KeyId::from_bytes)?;
+            page.is_beyond(&id).then_some((id, hash))
+        });
+        let mut found: Vec<(KeyId, [u8; 32])> = named.collect();
+        found.sort_by_key(|(id, _)| *id);
+        if !page.ascending {
+            found.reverse();
+        }
+        let more = found.len() > page.limit;
+        found.truncate(page.limit);
+        let next = found.last().map(|(id, _)| *id).filter(|_| more);
+        let keys = self.records(found.into_iter().map(|(_, hash)| hash)).await?;
+        Ok(KeyPage { keys, next })
+    }
+
     /// One more than a page of the keys of an organization's pods and inboxes, or of those of one pod; and the last key
     /// looked at, if there may be others after it.
     async fn keys_within(
@@ -133,9 +182,12 @@ impl Identity {
     pub(crate) async fn all_key_rows(&self, scope: &KeyScope) -> Result<Vec<Key>, IdentityError> {
         let mut all = Vec::new();
         for (listed, hash) in self.key_rows(scope.listed()).await? {
+            let id = keys::last_id(&listed).map(KeyId::from_bytes);
             if scope.kind().is_within_agents() {
-                let id = keys::last_id(&listed).map(KeyId::from_bytes);
                 all.extend(id.map(|id| keys::agent_key(scope.organization(), id)));
+            }
+            if let KeyScope::Inbox(organization, _) = scope {
+                all.extend(id.map(|id| keys::inbox_key(*organization, id)));
             }
             all.extend([listed, keys::api_key(&hash)]);
         }

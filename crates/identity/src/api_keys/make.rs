@@ -2,17 +2,25 @@
 
 use super::{MAX_KEYS, NewKey, encode_hash, encode_hash_and_pod};
 use crate::attempts::ATTEMPTS;
+use crate::identities::check_description;
 use crate::organizations::check_name;
 use crate::record::{InboxRecord, KeyKind, Organization, StoredKey, decode, encode, now_ms};
 use crate::{Identity, IdentityError, KeyScope, Permissions, Principal, keys};
-use postroom_store::{CommitBuilder, Key, Value};
-use postroom_types::ScramParameters;
+use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, Value};
+use postroom_types::{InboxId, KeyId, OrganizationId, ScramParameters};
+
+/// What a key's row grows by when the key is used and changed.
+const LATER_OCTETS: usize = 128;
 
 /// What a new key is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyWish {
     /// What its owner calls it.
     pub name: Option<String>,
+    /// What it is for, in its owner's words; at most 1,000 characters.
+    pub description: Option<String>,
+    /// The key that makes it, where that is known.
+    pub maker: Option<KeyId>,
     /// What it may do; `None`: everything within its scope.
     pub permissions: Option<Permissions>,
     /// When it stops, in milliseconds since 1970; `None`: with its maker.
@@ -57,8 +65,22 @@ impl Identity {
         self.insert_key(scope, &wish).await
     }
 
+    /// Makes an `ak_` key of an inbox, for somebody with a key of its whole organization.
+    ///
+    /// # Errors
+    /// Those of [`create_key`](Self::create_key).
+    pub async fn create_agent_key(
+        &self,
+        organization: OrganizationId,
+        inbox: InboxId,
+        wish: &KeyWish,
+    ) -> Result<NewKey, IdentityError> {
+        self.insert_key(&KeyScope::Inbox(organization, inbox), wish).await
+    }
+
     async fn insert_key(&self, scope: &KeyScope, wish: &KeyWish) -> Result<NewKey, IdentityError> {
         wish.name.as_deref().map_or(Ok(()), check_name)?;
+        wish.description.as_deref().map_or(Ok(()), check_description)?;
         if self.key_rows(scope.listed()).await?.len() >= MAX_KEYS {
             return Err(IdentityError::TooMany("keys"));
         }
@@ -73,7 +95,12 @@ impl Identity {
             })?;
             let mut builder = CommitBuilder::new();
             builder.require(scope.owner(), owner);
-            let ((once_key, _), new) = add_wished(&mut builder, self.scram().await?, scope, wish);
+            let ((once_key, row), new) = add_wished(&mut builder, self.scram().await?, scope, wish);
+            if row.len() + LATER_OCTETS > MAX_VALUE_OCTETS {
+                return Err(IdentityError::Invalid(
+                    "its name and its description are too long together",
+                ));
+            }
             if self.commit_new(builder, &once_key).await?.is_none() {
                 return Ok(new);
             }
@@ -114,6 +141,9 @@ fn add_wished(
             keys::agent_key(*organization, stored.id),
             encode_hash_and_pod(&stored.hash, *pod),
         );
+    }
+    if let KeyScope::Inbox(organization, _) = scope {
+        builder.put(keys::inbox_key(*organization, stored.id), encode_hash(&stored.hash));
     }
     (row, new)
 }

@@ -6,7 +6,7 @@ use crate::keys::{self, LANE_INBOXES, LANE_ROOM};
 use crate::place::{Free, Memory};
 use crate::record::{AddressRow, InboxRecord, encode, encode_id, now_ms};
 use crate::scram::StoredPassword;
-use crate::{CredentialEpoch, Identity, KeyScope, metadata};
+use crate::{CredentialEpoch, FilterMode, Identity, KeyScope, metadata, parts};
 use postroom_store::{CommitBuilder, Value};
 use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId, ScramParameters, Secret};
 
@@ -26,6 +26,10 @@ impl InboxRecord {
             forward_to: None,
             daily_messages: None,
             daily_new_recipients: None,
+            agent: None,
+            inbound_mode: FilterMode::default(),
+            outbound_mode: FilterMode::default(),
+            rules: 0,
             epoch: CredentialEpoch::default(),
             client_id: None,
             created_at: now_ms(),
@@ -54,7 +58,7 @@ impl InboxRecord {
 
 impl Identity {
     /// Adds an inbox with everything it needs to a commit; returns its key, which it has if it has a password.
-    pub(super) fn add_inbox(
+    pub(crate) fn add_inbox(
         &self,
         builder: &mut CommitBuilder,
         parameters: &ScramParameters,
@@ -113,7 +117,7 @@ pub(crate) fn add_credentials(
 pub(super) fn add_metadata(builder: &mut CommitBuilder, inbox: &InboxRecord, request: &CreateInbox) {
     if let Some(given) = request.metadata.as_ref().filter(|given| !given.is_empty()) {
         let text = metadata::text_of(given);
-        metadata::put(builder, inbox.id, Some(&text), inbox.updated_at(), 0);
+        parts::put(builder, &keys::metadata(inbox.id), Some(&text), inbox.updated_at(), 0);
     }
 }
 

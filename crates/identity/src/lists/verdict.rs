@@ -4,10 +4,12 @@
 //! an allow list. Within a scope an address goes before its domain, and a block before an admission.
 
 use super::entry::{Direction, EntryScope, List, ListType, Listed, count_of};
+use crate::contact_rules::ContactsOver;
 use crate::keys;
-use crate::{Identity, IdentityError};
+use crate::record::{InboxRecord, decode};
+use crate::{FilterMode, Identity, IdentityError};
 use postroom_store::{Key, Value};
-use postroom_types::EmailAddress;
+use postroom_types::{EmailAddress, RuleId};
 use std::fmt;
 
 /// Addresses looked up together.
@@ -18,19 +20,28 @@ const ADDRESSES_A_READ: usize = 32;
 pub struct ListsOver {
     /// With their counters, the narrowest first.
     scopes: Vec<(EntryScope, Option<Value>)>,
+    /// The contact rules and modes of the inbox.
+    contacts: Option<ContactsOver>,
 }
 
 impl ListsOver {
-    /// Whether any list is about this mail.
+    /// Whether any list or contact rule may be about this mail.
     #[must_use]
     pub fn has(&self, direction: Direction) -> bool {
-        self.scopes_with(direction).next().is_some()
+        self.contacts_with(direction).is_some() || self.scopes_with(direction).next().is_some()
     }
 
-    /// Whether an allow list is about this mail.
+    /// Whether an allow list is about this mail, or the inbox admits only whom its rules name.
     #[must_use]
     pub fn admits_only_listed(&self, direction: Direction) -> bool {
-        self.scopes_with(direction).any(|(_, has_allow_list)| has_allow_list)
+        let is_whitelist = |contacts: &ContactsOver| contacts.mode(direction.into()) == FilterMode::Whitelist;
+        self.contacts_with(direction).is_some_and(is_whitelist)
+            || self.scopes_with(direction).any(|(_, has_allow_list)| has_allow_list)
+    }
+
+    /// The contact rules and the mode, if they may bar anybody.
+    fn contacts_with(&self, direction: Direction) -> Option<&ContactsOver> {
+        self.contacts.as_ref().filter(|contacts| contacts.has(direction.into()))
     }
 
     /// The scopes with entries for this mail, and whether their allow lists have some.
@@ -50,21 +61,30 @@ impl ListsOver {
     }
 }
 
-/// An address that a list bars.
+/// An address that a list or a contact rule bars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// It.
     pub address: EmailAddress,
-    /// Whether it is barred by a block list, and not for want of being on an allow list.
+    /// Whether it is barred by a block list or rule, and not for want of being admitted.
     pub blocked: bool,
     /// Whose list: of the inbox, its pod, or its organization.
     pub scope: &'static str,
+    /// Whether contact rules bar it, not a list.
+    pub by_rules: bool,
+    /// The contact rule that bars it.
+    pub rule: Option<RuleId>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scope = self.scope;
-        if self.blocked {
+        if self.by_rules {
+            f.write_str(match self.blocked {
+                true => "a contact rule blocks it",
+                false => "no contact rule allows it, and others are barred",
+            })
+        } else if self.blocked {
             write!(f, "on the block list of the {scope}")
         } else {
             write!(f, "not on the allow list of the {scope}")
@@ -116,14 +136,20 @@ impl Identity {
     /// Those of the store.
     pub async fn lists_over(&self, scope: &EntryScope) -> Result<ListsOver, IdentityError> {
         let scopes = scope.upward();
-        let keys: Vec<Key> = scopes.iter().map(keys::list_counts).collect();
-        let counters = self.store.get_many(&keys).await?;
+        let mut keys: Vec<Key> = scopes.iter().map(keys::list_counts).collect();
+        if let EntryScope::Inbox(.., inbox) = scope {
+            keys.push(keys::inbox(*inbox));
+        }
+        let mut rows = self.store.get_many(&keys).await?;
+        let inbox = (rows.len() > scopes.len()).then(|| rows.pop()).flatten().flatten();
+        let inbox = inbox.as_deref().map(decode::<InboxRecord>).transpose()?;
         Ok(ListsOver {
-            scopes: scopes.into_iter().zip(counters).collect(),
+            scopes: scopes.into_iter().zip(rows).collect(),
+            contacts: inbox.as_ref().map(ContactsOver::from),
         })
     }
 
-    /// The first of these addresses that the lists bar. Reads nothing if no list is about this mail.
+    /// The first of these addresses that the contact rules or the lists bar. Reads nothing if none is about this mail.
     ///
     /// # Errors
     /// Those of the store.
@@ -133,6 +159,16 @@ impl Identity {
         direction: Direction,
         addresses: &[EmailAddress],
     ) -> Result<Option<Refusal>, IdentityError> {
+        if let Some(contacts) = lists.contacts_with(direction) {
+            for addresses in addresses.chunks(ADDRESSES_A_READ) {
+                let refusal = self
+                    .contact_verdict(contacts, direction.into(), addresses, true)
+                    .await?;
+                if refusal.is_some() {
+                    return Ok(refusal);
+                }
+            }
+        }
         let scopes: Vec<(EntryScope, bool)> = lists.scopes_with(direction).collect();
         if scopes.is_empty() {
             return Ok(None);
@@ -167,11 +203,35 @@ impl Identity {
                         address: address.clone(),
                         blocked: says == Says::Blocked,
                         scope,
+                        by_rules: false,
+                        rule: None,
                     }));
                 }
             }
         }
         Ok(None)
+    }
+}
+
+impl Identity {
+    /// Whether a contact rule bars this sender of the envelope. The mode says nothing of it: mail that somebody sends
+    /// through another's server has that one's.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn bars_envelope(
+        &self,
+        lists: &ListsOver,
+        sender: &EmailAddress,
+    ) -> Result<Option<Refusal>, IdentityError> {
+        let direction = Direction::Receive;
+        match lists.contacts_with(direction) {
+            Some(contacts) => {
+                self.contact_verdict(contacts, direction.into(), std::slice::from_ref(sender), false)
+                    .await
+            }
+            None => Ok(None),
+        }
     }
 }
 

@@ -64,6 +64,14 @@ pub(crate) struct StoredKey {
     pub(crate) inbox: Option<InboxId>,
     pub(crate) name: Option<String>,
     pub(crate) shown: String,
+    /// Its last letters; older rows have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) last: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    /// The key that made it, where that is known.
+    #[serde(with = "optional_text", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) maker: Option<KeyId>,
     pub(crate) created_at: i64,
     /// SHA-256 of the key, compared in constant time.
     pub(crate) hash: [u8; 32],

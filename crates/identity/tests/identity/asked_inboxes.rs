@@ -201,6 +201,7 @@ async fn pods_by_client_id() {
         assert_eq!(identity.pods(id).await.unwrap(), [new.default_pod]);
         assert_ne!(identity.create_pod_with(id, &wish).await.unwrap().id, pod.id);
         identity.delete_organization(id).await.unwrap();
+        identity.purge_deleted(std::time::Duration::ZERO).await.unwrap();
         assert!(scan_prefix(&*store, b"ix").collect().await.unwrap().is_empty());
     }
 }

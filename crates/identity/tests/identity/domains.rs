@@ -118,6 +118,7 @@ async fn a_domain_of_one_organization_is_closed_to_others_and_goes_with_it() {
     made(identity.create_inbox(&wish(own)).await.unwrap());
 
     identity.delete_organization(own).await.unwrap();
+    identity.purge_deleted(std::time::Duration::ZERO).await.unwrap();
     assert!(!identity.is_local(&private));
     let gone = identity.add_domain(&private, Some(own)).await;
     assert!(matches!(gone, Err(IdentityError::NoSuchOrganization)), "{gone:?}");

@@ -322,8 +322,8 @@ async fn the_plan_counts_live_inboxes() {
     assert!(matches!(again, Ok(CreateOutcome::Existed(_))));
     let limit = async |limit| {
         let change = OrganizationChange {
-            name: None,
             max_inboxes: Some(limit),
+            ..OrganizationChange::default()
         };
         identity.update_organization(id, &change).await.unwrap();
     };

@@ -109,6 +109,7 @@ async fn no_key_makes_a_stronger_one(steps: &[Step]) -> Result<(), TestCaseError
             name: None,
             permissions: step.permissions,
             expires_at: step.expires_in.map(|ms| now_ms() + ms),
+            ..KeyWish::default()
         };
         let Ok(key) = identity.create_key_with(&maker, &scopes[step.scope], &wish).await else {
             continue;

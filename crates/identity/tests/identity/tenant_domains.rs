@@ -111,8 +111,59 @@ async fn who_has_a_domain_next_does_not_reach_who_had_it() {
         }
     }
     identity.delete_organization(second).await.unwrap();
+    identity.purge_deleted(Duration::ZERO).await.unwrap();
     assert!(!identity.is_local(&new_test()));
     assert_eq!(identity.domain_count(second, None).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_domain_of_a_pod_is_for_its_inboxes() {
+    let identity = identity().await;
+    let own = tenant(&identity, "A").await.organization;
+    let wish = PodWish {
+        name: Some("p".into()),
+        client_id: None,
+    };
+    let pod = identity.create_pod_with(own.id, &wish).await.unwrap().id;
+    let wish = DomainWish {
+        domain: new_test(),
+        pod: Some(pod),
+        feedback: true,
+        inbound: true,
+        subdomains: true,
+    };
+    identity.create_domain(own.id, &wish).await.unwrap();
+    let mut zone = Zone::default();
+    zone.publish(&identity, own.id, &new_test()).await;
+    identity.verify_domain(own.id, &new_test(), &zone).await.unwrap();
+    for domain in ["new.test", "below.new.test"] {
+        let mut wish = wanted(own.id, Some("scout"));
+        wish.domain = Some(domain.into());
+        for (of, is_its) in [(None, false), (Some(own.default_pod), false), (Some(pod), true)] {
+            wish.pod = of;
+            let answer = identity.create_inbox(&wish).await;
+            let refused = matches!(answer, Err(IdentityError::DomainNotAvailable));
+            assert_eq!(refused, !is_its, "{domain} for {of:?}: {answer:?}");
+        }
+    }
+    let outside = create(&identity, own.id, "outside").await.inbox;
+    let answer = identity.add_address(outside.id, "alias@new.test", false).await;
+    assert!(matches!(answer, Err(IdentityError::DomainNotAvailable)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_claim_that_is_given_up_leaves_the_keys_others_published() {
+    let identity = identity().await;
+    let (first, second) = (tenant(&identity, "A").await, tenant(&identity, "B").await);
+    let (first, second) = (first.organization.id, second.organization.id);
+    let mut zone = Zone::default();
+    claim(&identity, first).await;
+    zone.publish(&identity, first, &new_test()).await;
+    claim(&identity, second).await;
+    identity.domain_records(second, &new_test()).await.unwrap();
+    identity.delete_domain(second, &new_test()).await.unwrap();
+    identity.verify_domain(first, &new_test(), &zone).await.unwrap();
+    assert_eq!(status(&identity, first).await, DomainStatus::Verified);
 }
 
 #[tokio::test]
@@ -147,5 +198,6 @@ async fn lists_go_with_what_they_are_for() {
     let again = identity.add_list_entry(&in_inbox, &name, None).await;
     assert!(matches!(again, Err(IdentityError::NoSuchInbox)), "{again:?}");
     identity.delete_organization(own).await.unwrap();
+    identity.purge_deleted(Duration::ZERO).await.unwrap();
     assert!(!is_there(&in_organization).await);
 }
