@@ -1,0 +1,190 @@
+//! The messages of a file, whatever its format.
+
+use crate::{ArchiveError, MboxEntry, MboxReader};
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::ops::ControlFlow;
+use zip::ZipArchive;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Messages one after the other.
+    Mbox,
+    /// One message.
+    Eml,
+    /// An archive of the other two, by the names of its entries; what else is in it is passed over.
+    Zip,
+}
+
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Largest message; larger ones are passed over.
+    pub message_octets: usize,
+    /// Most octets of all entries of an archive together, unpacked.
+    pub unpacked_octets: u64,
+    /// Most entries of an archive.
+    pub entries: usize,
+}
+
+/// What is next in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A message, as it stands there.
+    Message(Vec<u8>),
+    /// A message that is larger than wanted.
+    TooLarge,
+}
+
+/// Reads the messages of a file in their order, until `take` breaks off. The same file gives the same messages in the same
+/// order each time.
+///
+/// # Errors
+/// [`ArchiveError`]; what came before it was taken.
+pub fn read_messages(
+    file: impl Read + Seek,
+    format: Format,
+    bounds: Bounds,
+    mut take: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), ArchiveError> {
+    match format {
+        Format::Mbox => read_mbox(BufReader::new(file), bounds, &mut take).map(|_| ()),
+        Format::Eml => read_eml(file, bounds, &mut take).map(|_| ()),
+        Format::Zip => read_zip(file, bounds, &mut take),
+    }
+}
+
+fn read_mbox(
+    file: impl BufRead,
+    bounds: Bounds,
+    take: &mut impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, ArchiveError> {
+    let mut reader = MboxReader::new(file, bounds.message_octets);
+    while let Some(entry) = reader.next()? {
+        let entry = match entry {
+            MboxEntry::Message { content, .. } => Entry::Message(content),
+            MboxEntry::TooLarge => Entry::TooLarge,
+        };
+        if take(entry).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn read_eml(
+    file: impl Read,
+    bounds: Bounds,
+    take: &mut impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, ArchiveError> {
+    let mut content = Vec::new();
+    let most = bounds.message_octets as u64;
+    file.take(most + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > most {
+        return Ok(take(Entry::TooLarge));
+    }
+    if !begins_with_a_field(&content) {
+        return Err(ArchiveError::Format("eml"));
+    }
+    Ok(take(Entry::Message(content)))
+}
+
+/// A message begins with a field (RFC 5322 §2.2): printable octets, then a colon.
+fn begins_with_a_field(content: &[u8]) -> bool {
+    let name = content
+        .iter()
+        .take_while(|octet| octet.is_ascii_graphic() && **octet != b':')
+        .count();
+    name > 0 && content[name..].trim_ascii_start().starts_with(b":")
+}
+
+fn read_zip(
+    file: impl Read + Seek,
+    bounds: Bounds,
+    take: &mut impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), ArchiveError> {
+    let mut archive = ZipArchive::new(BufReader::new(file))?;
+    if archive.len() > bounds.entries {
+        return Err(ArchiveError::TooManyEntries(bounds.entries));
+    }
+    // Before the first message is taken, so that an archive is taken or refused.
+    let mut wanted = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        if entry.encrypted() {
+            return Err(ArchiveError::Encrypted);
+        }
+        if leads_out(entry.name()) {
+            return Err(ArchiveError::UnsafeName);
+        }
+        wanted.extend(
+            format_of(entry.name())
+                .filter(|_| entry.is_file())
+                .map(|format| (index, format)),
+        );
+    }
+    let mut left = bounds.unpacked_octets;
+    for (index, format) in wanted {
+        // What an entry says of its size is not to be trusted: what comes out of it counts.
+        let mut entry = Counted {
+            inner: archive.by_index(index)?,
+            left: &mut left,
+        };
+        let read = match format {
+            Format::Mbox => read_mbox(BufReader::new(&mut entry), bounds, take),
+            Format::Eml | Format::Zip => read_eml(&mut entry, bounds, take),
+        };
+        match read {
+            // One file that is no message does not keep the others.
+            Err(ArchiveError::Format(_)) => {}
+            Err(ArchiveError::Io(error)) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                return Err(ArchiveError::TooLarge(bounds.unpacked_octets));
+            }
+            Err(error) => return Err(error),
+            Ok(ControlFlow::Break(())) => return Ok(()),
+            Ok(ControlFlow::Continue(())) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name, used as a path on any system, would lead out of the archive. It is not used so; but who makes such names
+/// means no good.
+fn leads_out(name: &str) -> bool {
+    let is_absolute = name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':');
+    is_absolute || name.contains('\0') || name.split(['/', '\\']).any(|part| part == "..")
+}
+
+/// By the end of its name; files that some systems put beside others, and folders of them, are none.
+fn format_of(name: &str) -> Option<Format> {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    if file.starts_with('.') || folder.split('/').any(|part| part == "__MACOSX") {
+        return None;
+    }
+    let (_, extension) = file.rsplit_once('.')?;
+    match extension.to_ascii_lowercase().as_str() {
+        "eml" => Some(Format::Eml),
+        "mbox" => Some(Format::Mbox),
+        _ => None,
+    }
+}
+
+/// Counts what comes out of an entry against what may come out of all.
+struct Counted<'a, R> {
+    inner: R,
+    left: &'a mut u64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        *self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or(std::io::ErrorKind::FileTooLarge)?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::*;
+use proptest::prelude::*;
+use std::io::{Cursor, Write};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+const BOUNDS: Bounds = Bounds {
+    message_octets: 1000,
+    unpacked_octets: 10_000,
+    entries: 10,
+};
+
+fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn all(file: &[u8], format: Format) -> Result<Vec<String>, ArchiveError> {
+    let mut found = Vec::new();
+    read_messages(Cursor::new(file), format, BOUNDS, |entry| {
+        found.push(match entry {
+            Entry::Message(content) => String::from_utf8_lossy(&content).into_owned(),
+            Entry::TooLarge => "too large".into(),
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+#[test]
+fn messages_of_each_format() {
+    let mbox = b"From a 1970 00:00\nA: b\n\nc\n\nFrom a 1970 00:00\nD: e\n\n";
+    assert_eq!(all(mbox, Format::Mbox).unwrap(), ["A: b\n\nc\n", "D: e\n"]);
+    assert_eq!(all(b"A: b\r\n\r\nc", Format::Eml).unwrap(), ["A: b\r\n\r\nc"]);
+    assert_eq!(
+        all(&[b"A:".as_slice(), &[b'x'; 2000]].concat(), Format::Eml).unwrap(),
+        ["too large"]
+    );
+    let zip = zipped(&[
+        ("one.eml", b"A: 1\n\n"),
+        ("in/two.EML", b"A: 2\n\n"),
+        ("in/all.mbox", mbox),
+        ("readme.txt", b"not mail"),
+        ("no.eml", b"\x00no mail"),
+        ("__MACOSX/one.eml", b"A: 3\n\n"),
+        ("in/.hidden.eml", b"A: 4\n\n"),
+    ]);
+    assert_eq!(
+        all(&zip, Format::Zip).unwrap(),
+        ["A: 1\n\n", "A: 2\n\n", "A: b\n\nc\n", "D: e\n"]
+    );
+}
+
+#[test]
+fn taking_may_end() {
+    let mut count = 0;
+    let mbox = b"From a 1970 00:00\nA: b\n\nFrom a 1970 00:00\nA: b\n\n";
+    read_messages(Cursor::new(mbox), Format::Mbox, BOUNDS, |_| {
+        count += 1;
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn archives_that_are_refused() {
+    assert!(matches!(
+        all(b"A: b\n\n", Format::Zip),
+        Err(ArchiveError::Format("zip"))
+    ));
+    assert!(matches!(
+        all(b"A: b\n\n", Format::Mbox),
+        Err(ArchiveError::Format("mbox"))
+    ));
+    assert!(matches!(all(b"\n\nno", Format::Eml), Err(ArchiveError::Format("eml"))));
+    for name in [
+        "../up.eml",
+        "/etc/up.eml",
+        "a/../../up.eml",
+        "a\\..\\up.eml",
+        "C:up.eml",
+    ] {
+        // The writer mends such names, so the octets are put in afterwards.
+        let plain = "x".repeat(name.len());
+        let file = zipped(&[(plain.as_str(), b"A: b\n\n")]);
+        let file = replaced(&file, plain.as_bytes(), name.as_bytes());
+        assert!(
+            matches!(all(&file, Format::Zip), Err(ArchiveError::UnsafeName)),
+            "{name}"
+        );
+    }
+    let entries: Vec<String> = (0..11).map(|number| format!("{number}.eml")).collect();
+    let entries: Vec<(&str, &[u8])> = entries.iter().map(|name| (name.as_str(), &b"A: b\n\n"[..])).collect();
+    assert!(matches!(
+        all(&zipped(&entries), Format::Zip),
+        Err(ArchiveError::TooManyEntries(10))
+    ));
+}
+
+#[test]
+fn what_grows_is_not_unpacked() {
+    // A message that is too large is not read to its end, so one alone is no harm; a great mbox is.
+    let large = vec![b'x'; 5_000_000];
+    let eml = zipped(&[("a.eml", &[b"A: b\n\n", large.as_slice()].concat())]);
+    assert!(eml.len() < 10_000);
+    assert_eq!(all(&eml, Format::Zip).unwrap(), ["too large"]);
+    let mbox = zipped(&[("a.mbox", &[b"From \nA: b\n\n", large.as_slice()].concat())]);
+    assert!(matches!(all(&mbox, Format::Zip), Err(ArchiveError::TooLarge(10_000))));
+}
+
+#[test]
+fn encrypted_archives_are_told_apart() {
+    let mut file = zipped(&[("a.eml", b"A: b\n\n")]);
+    // Bit 0 of the flags, in the local header and in the directory (APPNOTE 4.4.4).
+    file[6] |= 1;
+    let directory = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    file[directory + 8] |= 1;
+    assert!(matches!(all(&file, Format::Zip), Err(ArchiveError::Encrypted)));
+}
+
+fn replaced(file: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    while let Some(at) = file.windows(old.len()).position(|window| window == old) {
+        file[at..at + new.len()].copy_from_slice(new);
+    }
+    file
+}
+
+proptest! {
+    #[test]
+    fn damage_is_an_error_and_no_panic(at in 0..400usize, octet: u8) {
+        let mut file = zipped(&[("one.eml", b"A: 1\n\nbody"), ("all.mbox", b"From \nA: b\n\n")]);
+        let length = file.len();
+        file[at % length] = octet;
+        let _ = all(&file, Format::Zip);
+    }
+}

@@ -1,0 +1,354 @@
+//! Imports from the upload to the inbox, with crashes in between, on a store in memory.
+
+use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxRecord, OrganizationChange};
+use postroom_imports::{Format, ImportError, Imports, Job, JobId, JobWish, Options, Status};
+use postroom_intake::Intake;
+use postroom_mailstore::{Mailstore, Origin};
+use postroom_queue::Queue;
+use postroom_store::{MemoryStore, SharedStore};
+use postroom_types::{Domain, EmailAddress, EmailId, InboxId};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+struct World {
+    store: SharedStore,
+    identity: Arc<Identity>,
+    mailstore: Arc<Mailstore>,
+    intake: Arc<Intake>,
+    imports: Imports,
+    folder: PathBuf,
+    scout: InboxRecord,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+async fn world(store: SharedStore, quota_octets: u64) -> World {
+    let mailstore = Arc::new(Mailstore::new(
+        Arc::clone(&store),
+        postroom_mailstore::Options::default(),
+    ));
+    let domain = Domain::parse("example.test").unwrap();
+    let options = postroom_identity::Options {
+        quota_octets,
+        ..postroom_identity::Options::new(domain.clone())
+    };
+    let identity = Arc::new(Identity::new(Arc::clone(&store), Arc::clone(&mailstore), options));
+    identity.bootstrap().await.unwrap();
+    let queue = postroom_queue::Options::new("mail.example.test".into(), domain);
+    let queue = Arc::new(Queue::new(Arc::clone(&store), queue));
+    let intake = Arc::new(Intake::new(
+        Arc::clone(&mailstore),
+        Arc::clone(&identity),
+        queue,
+        postroom_intake::Options {
+            max_message_octets: 10_000,
+            ..postroom_intake::Options::default()
+        },
+    ));
+    let made = identity.create_organization("Example", None).await.unwrap();
+    let request = CreateInbox {
+        username: Some("scout".into()),
+        ..CreateInbox::new(made.organization.id)
+    };
+    let Ok(CreateOutcome::Created { inbox, .. }) = identity.create_inbox(&request).await else {
+        panic!("the name is free");
+    };
+    let folder = std::env::temp_dir().join(format!("postroom-imports-{}", EmailId::new()));
+    World {
+        imports: imports(&store, &identity, &intake, &folder),
+        store,
+        identity,
+        mailstore,
+        intake,
+        folder,
+        scout: *inbox,
+    }
+}
+
+fn imports(store: &SharedStore, identity: &Arc<Identity>, intake: &Arc<Intake>, folder: &std::path::Path) -> Imports {
+    let options = Options {
+        max_file_octets: 1_000_000,
+        ..Options::new(folder.to_path_buf())
+    };
+    Imports::new(Arc::clone(store), Arc::clone(identity), Arc::clone(intake), options)
+}
+
+fn wish(format: Format) -> JobWish {
+    JobWish {
+        format,
+        original_addresses: Some(vec![EmailAddress::parse("Old@elsewhere.test").unwrap()]),
+        mark_as_read: true,
+    }
+}
+
+fn letter(number: usize) -> String {
+    format!(
+        "From: a@example.net\nDate: Thu, 1 Jan 2015 00:00:{:02} +0000\nMessage-ID: <{number}@example.net>\nSubject: {number}\n\nFrom {number}\n",
+        number % 60
+    )
+}
+
+fn mbox(letters: impl Iterator<Item = String>) -> Vec<u8> {
+    letters
+        .map(|letter| {
+            format!(
+                "From a Thu Jan  1 00:00:00 2015\n{}\n",
+                letter.replace("\nFrom ", "\n>From ")
+            )
+        })
+        .collect::<String>()
+        .into_bytes()
+}
+
+impl World {
+    async fn uploaded(&self, wish: &JobWish, file: &[u8]) -> JobId {
+        let (job, ticket) = self.imports.create(self.scout.id, wish).await.unwrap();
+        let mut upload = self.imports.upload(job.id, ticket.token.expose()).await.unwrap();
+        for piece in file.chunks(1000) {
+            upload.write(piece).await.unwrap();
+        }
+        self.imports.uploaded(job.id, upload).await.unwrap();
+        job.id
+    }
+
+    async fn done(&self, wish: &JobWish, file: &[u8]) -> Job {
+        let id = self.uploaded(wish, file).await;
+        self.imports.start(self.scout.id, id).await.unwrap();
+        self.work().await;
+        self.imports.get(self.scout.id, id).await.unwrap()
+    }
+
+    async fn work(&self) {
+        while self.imports.turn(&CancellationToken::new()).await.unwrap() {}
+    }
+
+    async fn files(&self) -> usize {
+        std::fs::read_dir(&self.folder).map_or(0, Iterator::count)
+    }
+
+    async fn subjects(&self) -> Vec<String> {
+        let faults = self.mailstore.check_consistency(self.scout.id).await.unwrap();
+        assert_eq!(faults, Vec::<String>::new());
+        let mut found = Vec::new();
+        for message in self.mailstore.messages(self.scout.id, None, 1000).await.unwrap() {
+            assert_eq!(message.origin, Origin::Imported);
+            let text = self
+                .mailstore
+                .read(&message.content, 0..u64::MAX)
+                .await
+                .unwrap()
+                .unwrap();
+            let text = String::from_utf8(text.to_vec()).unwrap();
+            assert!(!text.replace("\r\n", "").contains('\n'), "{text:?}");
+            found.push(
+                text.split("Subject: ")
+                    .nth(1)
+                    .unwrap()
+                    .split('\r')
+                    .next()
+                    .unwrap()
+                    .to_owned(),
+            );
+        }
+        found.reverse();
+        found
+    }
+}
+
+#[tokio::test]
+async fn a_file_comes_in_once_in_its_order() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let mut letters: Vec<String> = (0..70).map(letter).collect();
+    letters.push(letters[3].clone());
+    letters.push(letter(70).replace("a@example.net", "old@elsewhere.test"));
+    letters.push(format!("Subject: large\n\n{}\n", "x".repeat(20_000)));
+    letters.push("Subject: nul\n\n\0\n".into());
+    let file = mbox(letters.into_iter());
+    let job = world.done(&wish(Format::Auto), &file).await;
+    let counts = (
+        job.processed,
+        job.imported,
+        job.duplicates,
+        job.failed,
+        job.unsafe_messages,
+    );
+    assert_eq!(
+        (job.status, counts),
+        (Status::Completed, (74, 71, 1, 1, 1)),
+        "{:?}",
+        job.error
+    );
+    assert!(job.started_at.is_some() && job.finished_at.is_some() && job.upload_octets == Some(file.len() as u64));
+    let expected: Vec<String> = (0..71).map(|number| number.to_string()).collect();
+    assert_eq!(world.subjects().await, expected);
+    assert_eq!(world.files().await, 0);
+    // Its date, its flags, and where it goes.
+    let messages = world.mailstore.messages(world.scout.id, None, 1000).await.unwrap();
+    assert_eq!(messages.last().unwrap().received_at, 1_420_070_400_000);
+    let mailboxes = world.mailstore.mailboxes(world.scout.id).await.unwrap();
+    let in_mailbox = async |name: &str| {
+        let mailbox = mailboxes.iter().find(|mailbox| mailbox.name == name).unwrap();
+        let status = world.mailstore.status(world.scout.id, mailbox.id).await.unwrap();
+        (status.messages, status.unseen)
+    };
+    assert_eq!((in_mailbox("INBOX").await, in_mailbox("Sent").await), ((70, 0), (1, 0)));
+    // The same file again adds nothing.
+    let again = world.done(&wish(Format::Mbox), &file).await;
+    assert_eq!((again.imported, again.duplicates), (0, 72));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_in_the_middle_imports_nothing_twice() {
+    for seed in 0..6 {
+        let world = world(MemoryStore::hostile(seed), 1 << 30).await;
+        let id = world.uploaded(&wish(Format::Mbox), &mbox((0..60).map(letter))).await;
+        world.imports.start(world.scout.id, id).await.unwrap();
+        let mut rounds = 0;
+        loop {
+            // A worker that is dropped wherever it is, and another that begins where the store says.
+            let worker = imports(&world.store, &world.identity, &world.intake, &world.folder);
+            let patience = Duration::from_millis(3 + 7 * (rounds + seed) % 40);
+            let none = CancellationToken::new();
+            if let Ok(Ok(false)) = tokio::time::timeout(patience, worker.turn(&none)).await {
+                break;
+            }
+            rounds += 1;
+            if rounds > 40 {
+                world.work().await;
+                break;
+            }
+        }
+        let job = world.imports.get(world.scout.id, id).await.unwrap();
+        assert_eq!(
+            (job.status, job.processed, job.imported),
+            (Status::Completed, 60, 60),
+            "seed {seed}"
+        );
+        let expected: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+        assert_eq!(world.subjects().await, expected, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_fails_and_a_full_inbox_ends_it() {
+    let world = world(MemoryStore::new(), 2000).await;
+    for (format, file) in [
+        (Format::Mbox, &b"no mbox"[..]),
+        (Format::Zip, b"no zip"),
+        (Format::Eml, b"\n\n"),
+        (Format::Auto, b"PK\x03\x04 no zip"),
+    ] {
+        let job = world.done(&wish(format), file).await;
+        assert_eq!((job.status, job.processed), (Status::Failed, 0), "{format:?}");
+        assert!(job.error.is_some());
+    }
+    let full = world.done(&wish(Format::Mbox), &mbox((0..60).map(letter))).await;
+    assert_eq!(full.status, Status::Failed);
+    assert!(full.imported > 5 && full.imported < 60 && full.processed == full.imported);
+    assert!(full.error.unwrap().starts_with("mail_import_quota_exceeded"));
+    assert_eq!(world.files().await, 0);
+}
+
+#[tokio::test]
+async fn who_may_do_what_and_when() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let (imports, inbox) = (&world.imports, world.scout.id);
+    let (job, ticket) = imports.create(inbox, &wish(Format::Auto)).await.unwrap();
+    for wrong in ["", "wrong"] {
+        assert!(matches!(
+            imports.upload(job.id, wrong).await,
+            Err(ImportError::NotAllowed)
+        ));
+    }
+    assert!(matches!(imports.start(inbox, job.id).await, Err(ImportError::State(_))));
+    let stranger = InboxId::new();
+    assert!(matches!(
+        imports.get(stranger, job.id).await,
+        Err(ImportError::NoSuchJob)
+    ));
+    assert!(matches!(
+        imports.cancel(stranger, job.id).await,
+        Err(ImportError::NoSuchJob)
+    ));
+    // A new ticket ends the one before it.
+    let renewed = imports.renew_upload(inbox, job.id).await.unwrap();
+    assert!(imports.upload(job.id, ticket.token.expose()).await.is_err());
+    let mut upload = imports.upload(job.id, renewed.token.expose()).await.unwrap();
+    assert!(matches!(
+        upload.write(&[0; 1_000_001]).await,
+        Err(ImportError::TooLarge(1_000_000))
+    ));
+    upload.give_up().await;
+    assert_eq!(world.files().await, 0);
+    let cancelled = imports.cancel(inbox, job.id).await.unwrap();
+    assert_eq!(cancelled.status, Status::Cancelled);
+    assert!(matches!(
+        imports.cancel(inbox, job.id).await,
+        Err(ImportError::State(_))
+    ));
+    assert!(matches!(
+        imports.upload(job.id, renewed.token.expose()).await,
+        Err(ImportError::NotAllowed)
+    ));
+
+    for _ in 0..5 {
+        imports.create(inbox, &wish(Format::Auto)).await.unwrap();
+    }
+    assert!(matches!(
+        imports.create(inbox, &wish(Format::Auto)).await,
+        Err(ImportError::TooMany)
+    ));
+    let first = imports.list(inbox, None, 4).await.unwrap();
+    let last = first.jobs.last().unwrap().id;
+    let second = imports.list(inbox, Some(last), 4).await.unwrap();
+    assert_eq!(
+        (first.jobs.len(), first.more, second.jobs.len(), second.more),
+        (4, true, 2, false)
+    );
+    assert_eq!(second.jobs[1].id, job.id);
+}
+
+#[tokio::test]
+async fn a_cancelled_job_goes_no_further_and_a_hidden_inbox_waits() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let inbox = world.scout.id;
+    let queued = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(inbox, queued).await.unwrap();
+    world.imports.cancel(inbox, queued).await.unwrap();
+    world.work().await;
+    assert!(world.subjects().await.is_empty() && world.files().await == 0);
+
+    let job = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(inbox, job).await.unwrap();
+    let organization = world.scout.organization;
+    world.identity.delete_organization(organization).await.unwrap();
+    world.work().await;
+    assert_eq!(world.files().await, 1);
+    world.identity.restore_organization(organization).await.unwrap();
+    let suspended = OrganizationChange {
+        suspended: Some(true),
+        ..OrganizationChange::default()
+    };
+    world
+        .identity
+        .update_organization(organization, &suspended)
+        .await
+        .unwrap();
+    world.work().await;
+    assert_eq!(world.subjects().await.len(), 5);
+    let waits = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(inbox, waits).await.unwrap();
+    world.identity.delete_inbox(inbox).await.unwrap();
+    world.work().await;
+    assert_eq!(world.files().await, 0);
+    assert!(matches!(
+        world.imports.get(inbox, waits).await,
+        Err(ImportError::NoSuchJob)
+    ));
+}
