@@ -51,7 +51,7 @@ impl Line {
             if self.groups.is_empty() {
                 // What is held back of the last job may be in the next one.
                 self.job = None;
-                let Some(mut job) = self.turn.next_job().await? else {
+                let Some(mut job) = standing::next_job(delivery, &mut self.turn).await? else {
                     return Ok(None);
                 };
                 self.barred = standing::barred(&delivery.identity, job.sender).await;

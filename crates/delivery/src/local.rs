@@ -8,7 +8,7 @@ use postroom_queue::{Contact, Job, Outcome, QueueError, Reason, Turn};
 /// Works on a destination until nothing is due there, or the server goes down.
 pub(crate) async fn serve(delivery: &Delivery, mut turn: Turn) {
     while !delivery.shutdown.is_cancelled() {
-        let worked = match turn.next_job().await {
+        let worked = match standing::next_job(delivery, &mut turn).await {
             Ok(Some(job)) => deliver(delivery, job).await,
             Ok(None) => return,
             Err(error) => Err(error),

@@ -1,8 +1,39 @@
 //! Whether the inbox that a queued message comes from may still send.
 
-use postroom_identity::{Identity, IdentityError};
-use postroom_queue::{Outcome, Reason};
+use crate::delivery::Delivery;
+use postroom_identity::{Identity, IdentityError, Standing};
+use postroom_queue::{Job, Outcome, QueueError, Reason, Turn};
 use postroom_types::InboxId;
+use std::time::Duration;
+
+/// How long mail of a suspended organization is left alone at a time. Whoever lets the organization go on lets its mail
+/// go at once; this is for when that is cut short.
+const HELD_BACK: Duration = Duration::from_secs(60 * 60);
+
+/// The next message of a turn that may be tried, or comes to something without a try; what belongs to a suspended
+/// organization is held back.
+///
+/// # Errors
+/// Those of the queue; the work stays.
+pub(crate) async fn next_job(delivery: &Delivery, turn: &mut Turn) -> Result<Option<Job>, QueueError> {
+    loop {
+        let Some(job) = turn.next_job().await? else {
+            return Ok(None);
+        };
+        if !is_suspended(&delivery.identity, job.sender).await {
+            return Ok(Some(job));
+        }
+        let why = "the organization of the sender is suspended";
+        delivery.queue.hold_back(&job, HELD_BACK, why).await?;
+    }
+}
+
+/// Whether nothing of the sender's organization may leave. If that cannot be told, the message waits for its try.
+async fn is_suspended(identity: &Identity, sender: Option<InboxId>) -> bool {
+    let Some(sender) = sender else { return false };
+    let standing = async { identity.standing(identity.inbox(sender).await?.organization).await };
+    matches!(standing.await, Ok(Standing::Suspended))
+}
 
 /// What a message comes to without a try. `None`: it may be tried. Notices and mail that only passes have no inbox.
 pub(crate) async fn barred(identity: &Identity, sender: Option<InboxId>) -> Option<Outcome> {

@@ -6,7 +6,7 @@ use crate::{Draft, DraftError};
 use bytes::Bytes;
 use postroom_identity::InboxRecord;
 use postroom_mailstore::{NewMessage, Origin, ThreadChoice};
-use postroom_message::{attachments, compose, forward_attachments, html_text, plain_text, summarize};
+use postroom_message::{attachments, compose, forward_attachments, html_text, leaf, plain_text, summarize};
 use postroom_types::{EmailId, Summary};
 use std::sync::Arc;
 
@@ -16,6 +16,18 @@ pub fn texts(content: &[u8], summary: &Summary) -> (Option<String>, Option<Strin
     let as_given = |text: String| text_as_given(&text);
     let plain = plain_text(content, &summary.root).map(as_given);
     (plain, html_text(content, &summary.root).map(as_given))
+}
+
+/// Whether there is a text in HTML.
+#[must_use]
+pub fn has_html(summary: &Summary) -> bool {
+    let attached: Vec<usize> = attachments(&summary.root).iter().map(|file| file.index).collect();
+    let mut leaves = (0..).map_while(|index| leaf(&summary.root, index).map(|part| (index, part)));
+    leaves.any(|(index, part)| {
+        !attached.contains(&index)
+            && part.media_type.eq_ignore_ascii_case(b"text")
+            && part.subtype.eq_ignore_ascii_case(b"html")
+    })
 }
 
 /// Without what writing a message puts into a text: CRLF line ends, and one at the end.

@@ -5,6 +5,7 @@ use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 use postroom_message::ComposeError;
 use postroom_store::StoreError;
+use postroom_types::EmailId;
 
 /// Why something was not done with a draft.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,12 @@ pub enum DraftError {
     /// It is being sent at this moment.
     #[error("the draft is being sent")]
     BeingSent,
+    /// It is another version than the one that was meant.
+    #[error("the draft was changed meanwhile")]
+    Stale,
+    /// The draft that the maker calls so was sent already.
+    #[error("the draft was sent already, as message {0}")]
+    AlreadySent(EmailId),
     /// The request breaks a rule; the text says which.
     #[error("{0}")]
     Invalid(String),

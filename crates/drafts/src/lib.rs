@@ -11,6 +11,7 @@
 
 mod answering;
 mod claims;
+mod client_id;
 mod content;
 mod error;
 mod id;
@@ -26,17 +27,19 @@ mod schedule;
 mod send;
 mod source;
 mod tidy;
+mod version;
 mod write;
 
 pub use answering::{Audience, audience};
-pub use content::{in_reply_to, text_as_given, texts};
+pub use content::{has_html, in_reply_to, text_as_given, texts};
 pub use error::DraftError;
 pub use id::DraftId;
 pub use labels::label_keywords;
 pub use letter::{Context, Letter, Written};
 pub use mailboxes::{of as mailboxes_of, one_line};
 pub use model::{
-    Draft, DraftChange, DraftPage, GivenLetter, NewDraft, NewKind, Place, Scope, SendStatus, Sending, Wanted,
+    Draft, DraftChange, DraftPage, GivenContext, GivenLetter, NewDraft, NewKind, Passing, Place, Scope, SendStatus,
+    Sending, Wanted,
 };
 pub use source::Source;
 

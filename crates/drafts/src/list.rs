@@ -1,10 +1,13 @@
 //! Lists of drafts, of one inbox or of many.
 //!
 //! What always holds: of a list no more is held than a page of it, whatever there is; an inbox with nothing in Drafts
-//! costs two reads.
+//! costs two reads, and one with many a bounded number: where there is more to look through, the page ends before it.
+
+mod candidates;
 
 use crate::read::Found;
 use crate::{Draft, DraftError, DraftId, DraftPage, Drafts, Place, Scope, Wanted};
+use candidates::{Candidates, Taken, place};
 use postroom_mailstore::{DraftRecord, MailError};
 use postroom_types::{InboxId, OrganizationId, PodId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,23 +18,10 @@ const INBOXES: usize = 500;
 const PIECE: usize = 100;
 /// Drafts looked at for one page of those that have some labels.
 const LOOKED_AT: usize = 200;
+/// Times that a page looks at the drafts of one inbox.
+const MAX_LOOKS: usize = 8;
 /// What a draft is called that is to go by itself.
 const SCHEDULED: &str = "scheduled";
-
-/// The drafts that may be on a page, the first ones.
-struct Candidates<'a> {
-    wanted: &'a Wanted,
-    most: usize,
-    /// By the place, or by what is left to the end of all places: so that the first are the first here.
-    found: BTreeMap<Rank, DraftRecord>,
-}
-
-/// Places in the order of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Up(Place),
-    Down(std::cmp::Reverse<Place>),
-}
 
 impl Drafts {
     /// A page of a list.
@@ -50,20 +40,27 @@ impl Drafts {
             // One more says whether that was all.
             most: most + 1,
             found: BTreeMap::new(),
+            end: None,
         };
         match wanted.scope {
             Scope::Inbox(inbox) => self.gather(inbox, &mut candidates).await?,
             Scope::Pod(organization, pod) => self.gather_all(organization, Some(pod), &mut candidates).await?,
             Scope::Organization(organization) => self.gather_all(organization, None, &mut candidates).await?,
         }
+        let end = candidates.end;
         let mut records: Vec<(InboxId, DraftRecord)> = candidates
             .found
             .into_iter()
+            .filter(|(rank, _)| end.is_none_or(|end| *rank <= end))
             .map(|(rank, record)| (rank.place().inbox, record))
             .collect();
-        let mut more = records.len() > most;
+        let is_full = records.len() > most;
         records.truncate(most);
-        let mut last = records.last().map(|(inbox, record)| place(*inbox, record));
+        let last = records.last().map(|(inbox, record)| place(*inbox, record));
+        let (mut more, mut last) = match end {
+            Some(end) if !is_full => (true, Some(end.place())),
+            _ => (is_full, last),
+        };
         let mut drafts = Vec::new();
         for draft in self.load_all(records).await? {
             if drafts.len() == limit {
@@ -163,24 +160,44 @@ impl Drafts {
             .after
             .filter(|after| after.inbox == inbox)
             .map(|after| after.uid);
-        loop {
-            let records = match self.mailstore.drafts(inbox, beyond, ascending, PIECE).await {
-                Ok(records) => records,
+        let mut last = None;
+        for look in 0..MAX_LOOKS {
+            let page = match self.mailstore.drafts(inbox, beyond, ascending, PIECE).await {
+                Ok(page) => page,
                 Err(MailError::NoSuchInbox(_)) => return Err(DraftError::NotFound),
                 Err(error) => return Err(error.into()),
             };
-            let Some(last) = records.last() else { return Ok(()) };
-            beyond = Some(last.uid);
-            let all = records.len() < PIECE;
-            for record in records {
-                if !candidates.take(inbox, record) {
-                    return Ok(());
+            let mut is_before = true;
+            for record in page.drafts {
+                match candidates.take(inbox, record) {
+                    Taken::Kept => is_before = false,
+                    Taken::Before => {}
+                    Taken::Behind => return Ok(()),
                 }
             }
-            if all {
-                return Ok(());
+            let Some(next) = page.next else { return Ok(()) };
+            beyond = Some(next.uid);
+            last = Some(next);
+            if look == 0
+                && is_before
+                && let Some(start) = candidates.start()
+                && let Some(found) = self.mailstore.drafts_since(inbox, start, ascending).await?
+            {
+                beyond = Some(if ascending {
+                    found.max(next.uid)
+                } else {
+                    found.min(next.uid)
+                });
             }
         }
+        if let Some(last) = last {
+            candidates.end_at(Place {
+                at: last.saved_at,
+                inbox,
+                uid: last.uid,
+            });
+        }
+        Ok(())
     }
 
     /// The drafts, in their order. Of several copies only the one saved last is one.
@@ -210,52 +227,6 @@ impl Drafts {
     async fn is_newest(&self, draft: &Draft) -> Result<bool, DraftError> {
         let copies = self.mailstore.drafts_named(draft.inbox, &draft.id.0).await?;
         Ok(copies.iter().all(|copy| copy.uid <= draft.record.uid))
-    }
-}
-
-impl Candidates<'_> {
-    /// Takes in a draft if it may be on the page. `false`: no later one of this inbox may be either.
-    fn take(&mut self, inbox: InboxId, record: DraftRecord) -> bool {
-        let (wanted, at) = (self.wanted, record.saved_at);
-        let early = |bound: Option<i64>| bound.is_some_and(|bound| at < bound);
-        let late = wanted.before.is_some_and(|before| at >= before);
-        if early(wanted.since) {
-            return wanted.ascending;
-        }
-        if late {
-            return !wanted.ascending;
-        }
-        let rank = |place| match wanted.ascending {
-            true => Rank::Up(place),
-            false => Rank::Down(std::cmp::Reverse(place)),
-        };
-        let own = rank(place(inbox, &record));
-        // Of its own inbox what comes before was left out by its UID.
-        let is_before = |after: Place| after.inbox != inbox && own <= rank(after);
-        if wanted.after.is_some_and(is_before) {
-            return true;
-        }
-        self.found.insert(own, record);
-        if self.found.len() <= self.most {
-            return true;
-        }
-        self.found.pop_last().is_none_or(|(dropped, _)| dropped != own)
-    }
-}
-
-impl Rank {
-    const fn place(self) -> Place {
-        match self {
-            Self::Up(place) | Self::Down(std::cmp::Reverse(place)) => place,
-        }
-    }
-}
-
-fn place(inbox: InboxId, record: &DraftRecord) -> Place {
-    Place {
-        at: record.saved_at,
-        inbox,
-        uid: record.uid,
     }
 }
 

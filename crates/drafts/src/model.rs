@@ -3,7 +3,8 @@
 use crate::{DraftId, Letter};
 use postroom_mailstore::{Content, DraftRecord};
 use postroom_message::{Mailbox, OutgoingAttachment};
-use postroom_types::{EmailId, InboxId, OrganizationId, PodId, Summary, Uid};
+use postroom_types::{EmailId, InboxId, OrganizationId, PodId, Summary, ThreadId, Uid};
+use serde::{Deserialize, Serialize};
 
 /// A draft as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,14 @@ pub struct Draft {
     pub labels: Vec<String>,
     /// What its maker calls it.
     pub client_id: Option<String>,
+    /// What the request said that made it, if that has to be known.
+    pub request: Option<String>,
     /// The Message-ID of the message that it passes on, without angle brackets.
     pub forward_of: Option<String>,
+    /// The message that it passes on, whether that is still there or not, and how.
+    pub passes_on: Option<(EmailId, Passing)>,
+    /// The thread that it will join, if that is known.
+    pub thread: Option<ThreadId>,
     /// Whether it answers all that a message went to.
     pub reply_all: bool,
     /// When it is to go, milliseconds since 1970 UTC.
@@ -39,6 +46,12 @@ impl Draft {
     #[must_use]
     pub const fn email_id(&self) -> EmailId {
         self.record.message.email_id
+    }
+
+    /// Counts the versions of the message: a later one has a higher number, and no two have the same.
+    #[must_use]
+    pub const fn generation(&self) -> Uid {
+        self.record.uid
     }
 
     /// Where its bytes are.
@@ -72,6 +85,45 @@ pub struct NewDraft {
     pub send_at: Option<i64>,
     /// What its maker calls it: the same again is the same draft.
     pub client_id: Option<String>,
+    /// What the request says, as a hash of it, to tell whether the same again is the same request.
+    pub request: Option<String>,
+    /// How it passes a message on, if it does.
+    pub passing: Passing,
+    /// What it answers, beside what its kind says.
+    pub context: GivenContext,
+}
+
+/// How a draft passes a message on. The default is below its text, with its files, in its thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passing {
+    /// As a file, whole.
+    #[serde(default)]
+    pub wrapped: bool,
+    /// Without its files.
+    #[serde(default)]
+    pub without_files: bool,
+    /// In a thread of its own.
+    #[serde(default)]
+    pub new_thread: bool,
+}
+
+/// What a draft answers, as far as it is given; `None` leaves what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenContext {
+    /// In-Reply-To, without angle brackets; `Some(None)` takes it away.
+    pub in_reply_to: Option<Option<String>>,
+    /// References, oldest first, without angle brackets.
+    pub references: Option<Vec<String>>,
+    /// The thread that the message joins; `Some(None)`: that of what it answers, else a new one.
+    pub thread: Option<Option<ThreadId>>,
+}
+
+impl GivenContext {
+    /// Whether it says anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a draft is for.
@@ -163,6 +215,10 @@ pub struct DraftChange {
     pub remove_labels: Vec<String>,
     /// When it is to go; `Some(None)`: not by itself.
     pub send_at: Option<Option<i64>>,
+    /// What it answers.
+    pub context: GivenContext,
+    /// The version that is to be changed; any, if it is not given.
+    pub generation: Option<Uid>,
 }
 
 /// Where drafts are listed.
@@ -224,4 +280,6 @@ pub struct Sending {
     pub remove_labels: Vec<String>,
     /// So that a request that is repeated is done once.
     pub idempotency: Option<postroom_intake::Idempotency>,
+    /// The version that is to be sent; any, if it is not given.
+    pub generation: Option<Uid>,
 }

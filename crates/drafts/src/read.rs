@@ -1,7 +1,7 @@
 //! Finding drafts, and what they answer or pass on.
 
 use crate::content::id_of;
-use crate::row::{DraftRow, Stored, row_key};
+use crate::row::{DraftRow, How, Stored, row_key};
 use crate::{Draft, DraftError, DraftId, Drafts, SendStatus, Source};
 use bytes::Bytes;
 use postroom_mailstore::{DraftRecord, MailError};
@@ -28,6 +28,22 @@ impl Drafts {
     /// [`DraftError::NotFound`]; those of the store.
     pub async fn get(&self, inbox: InboxId, id: DraftId) -> Result<Draft, DraftError> {
         Ok(self.found(inbox, id).await?.draft)
+    }
+
+    /// Whether this node is sending it at the moment.
+    #[must_use]
+    pub fn is_being_sent(&self, inbox: InboxId, id: DraftId) -> bool {
+        self.claims.holds(inbox, id)
+    }
+
+    /// The message that a draft went out as, if that was within the last day.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn sent_as(&self, inbox: InboxId, id: DraftId) -> Result<Option<EmailId>, DraftError> {
+        let stored = self.stored(inbox, id).await?;
+        let sent_as = stored.and_then(|stored| stored.row.sent_as(self.now_ms()));
+        Ok(sent_as.map(|sent_as| sent_as.message))
     }
 
     /// The bytes of a draft's message.
@@ -83,7 +99,8 @@ impl Drafts {
             Err(error) => return Err(error.into()),
         };
         if records.is_empty() {
-            records = self.mailstore.drafts(inbox, None, false, MAX_LOOKED_THROUGH).await?;
+            let page = self.mailstore.drafts(inbox, None, false, MAX_LOOKED_THROUGH).await?;
+            records = page.drafts;
         }
         let found = self.load(inbox, records).await?;
         let found = found.into_iter().find(|found| found.draft.id == id);
@@ -154,14 +171,22 @@ impl Drafts {
             None => SendStatus::Scheduled,
         });
         let refers = row.and_then(|row| row.refers.as_ref());
+        let answers = refers.is_some_and(|refers| refers.how != How::Forward);
         Draft {
             id,
             inbox,
             labels: labels.into_iter().collect(),
             client_id: row.and_then(|row| row.client_id.clone()),
+            request: row.and_then(|row| row.request.clone()),
             forward_of: refers
                 .filter(|_| row.is_some_and(DraftRow::is_forward))
                 .map(|refers| refers.message_id.clone().unwrap_or_else(|| refers.to.to_string())),
+            passes_on: refers
+                .filter(|refers| refers.how == How::Forward)
+                .map(|refers| (refers.to, refers.passing)),
+            thread: row
+                .and_then(|row| row.thread)
+                .or_else(|| answers.then_some(record.message.thread_id)),
             reply_all: row.is_some_and(DraftRow::is_reply_all),
             send_at: row.and_then(|row| row.send_at),
             send_status,

@@ -2,19 +2,23 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `dr` inbox, draft | what the message does not say: [`DraftRow`] |
+//! | `dr` inbox, draft | what the message does not say, and for a day what the draft was sent as: [`DraftRow`] |
 //! | `dc` inbox, half a SHA-256 of the client's name for it | the draft of that name |
 //! | `dw` milliseconds since 1970, inbox, draft | the draft is to be looked at then: to be sent, or to be cleared away |
 //!
 //! Values are a format byte, then JSON or an id.
 
-use crate::{DraftError, DraftId};
+use crate::{DraftError, DraftId, Passing};
 use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, StoreError, Value};
-use postroom_types::{EmailId, InboxId};
+use postroom_types::{EmailId, InboxId, ThreadId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 const FORMAT: u8 = 1;
+/// Left free in the row of a draft that is written, so that what becomes of it fits too.
+const SPARE_OCTETS: usize = 1536;
+/// Longest reason kept, in characters: less than is left free, however it is escaped.
+const MAX_REASON_CHARS: usize = 200;
 /// The first octets of the rows of drafts.
 pub(crate) const ROWS: &[u8] = b"dr";
 /// The first octets of the rows that say when.
@@ -78,17 +82,42 @@ pub(crate) struct DraftRow {
     pub(crate) labels: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
+    /// A hash of the request that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refers: Option<Refers>,
+    /// The thread that it is to join, whatever it answers.
+    #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub(crate) thread: Option<ThreadId>,
     /// Milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) send_at: Option<i64>,
     /// Why it was not sent when it was time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
-    /// The message that was sent; it is to be expunged.
+    /// Not to be tried before, although it is time; milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_at: Option<i64>,
+    /// The version of the draft that was sent; it is to be expunged.
     #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub(crate) sent: Option<EmailId>,
+    /// What went out, as long as who repeats the making of the draft is told so. A newer version under the same name may
+    /// be a draft meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sent_as: Option<SentAs>,
+    /// The version that was sent is expunged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cleared: bool,
+}
+
+/// The message that a draft went out as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SentAs {
+    #[serde(with = "text")]
+    pub(crate) message: EmailId,
+    /// Remembered until then, milliseconds since 1970.
+    pub(crate) until: i64,
 }
 
 /// The message that a draft answers or passes on.
@@ -99,6 +128,13 @@ pub(crate) struct Refers {
     /// Its Message-ID, which is known still when it is gone.
     pub(crate) message_id: Option<String>,
     pub(crate) how: How,
+    /// Of a message that is passed on.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(crate) passing: Passing,
+}
+
+fn is_usual(passing: &Passing) -> bool {
+    *passing == Passing::default()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,19 +152,84 @@ impl DraftRow {
             created_at,
             labels: Vec::new(),
             client_id: None,
+            request: None,
             refers: None,
+            thread: None,
             send_at: None,
             failed: None,
+            retry_at: None,
             sent: None,
+            sent_as: None,
+            cleared: false,
         }
+    }
+
+    /// A row of the same name for another version, after the one that this row is of was sent. What has to be remembered
+    /// stays.
+    pub(crate) fn renewed(&self, version: EmailId, created_at: i64) -> Self {
+        Self {
+            client_id: self.client_id.clone(),
+            sent_as: self.sent_as,
+            ..Self::new(version, created_at)
+        }
+    }
+
+    /// The row of a version that was sent. What belonged to the draft is of no use any more, so this one fits always.
+    pub(crate) fn sent(&self, version: EmailId, sent_as: SentAs) -> Self {
+        Self {
+            sent: Some(version),
+            sent_as: Some(sent_as),
+            ..self.renewed(version, self.created_at)
+        }
+    }
+
+    /// What is left of the row when there is no draft any more; `None`: nothing.
+    pub(crate) fn remembered(&self, now_ms: i64) -> Option<Self> {
+        self.sent_as(now_ms).map(|sent_as| Self {
+            cleared: true,
+            ..self.sent(self.sent.unwrap_or(self.version), sent_as)
+        })
+    }
+
+    /// What it went out as, if that is still known.
+    pub(crate) fn sent_as(&self, now_ms: i64) -> Option<SentAs> {
+        self.sent_as.filter(|sent_as| sent_as.until > now_ms)
+    }
+
+    /// The row of a draft that was refused. Of a row that an older server filled up, the labels go first: the message has
+    /// them too, unless a mail program took them from it.
+    pub(crate) fn refused(&self, reason: &str) -> Result<Self, DraftError> {
+        let row = |reason: String| Self {
+            failed: Some(reason),
+            ..self.clone()
+        };
+        let full = row(reason.chars().take(MAX_REASON_CHARS).collect());
+        if full.write().is_ok() {
+            return Ok(full);
+        }
+        let short = Self {
+            labels: Vec::new(),
+            ..full
+        };
+        short.write()?;
+        Ok(short)
     }
 
     /// When it is to be looked at.
     pub(crate) fn due_at(&self) -> Option<i64> {
-        match self.sent {
-            Some(_) => Some(0),
-            None => self.send_at.filter(|_| self.failed.is_none()),
+        match (self.sent, self.sent_as) {
+            (Some(_), Some(sent_as)) if self.cleared => Some(sent_as.until),
+            (Some(_), _) => Some(0),
+            (None, _) => {
+                let at = self.send_at.filter(|_| self.failed.is_none())?;
+                Some(self.retry_at.map_or(at, |retry| at.max(retry)))
+            }
         }
+    }
+
+    /// Whether a version was sent whose message may still be in Drafts.
+    pub(crate) fn is_to_be_cleared(&self) -> bool {
+        self.sent.is_some() && !self.cleared
     }
 
     pub(crate) fn is_forward(&self) -> bool {
@@ -144,14 +245,30 @@ impl DraftRow {
         serde_json::from_slice(json).map_err(|_| corrupt())
     }
 
+    /// That a draft with this row may be written: what becomes of it later has to fit as well.
+    pub(crate) fn check_room(&self) -> Result<(), DraftError> {
+        match self.write()?.len() <= MAX_VALUE_OCTETS - SPARE_OCTETS {
+            true => Ok(()),
+            false => Err(too_long()),
+        }
+    }
+
+    pub(crate) fn is_longer_than(&self, stored: &Stored) -> bool {
+        self.write().map_or(true, |value| value.len() > stored.value.len())
+    }
+
     pub(crate) fn write(&self) -> Result<Value, DraftError> {
         let mut value = vec![FORMAT];
         serde_json::to_writer(&mut value, self).map_err(|_| DraftError::from(corrupt()))?;
         if value.len() > MAX_VALUE_OCTETS {
-            return Err(DraftError::Invalid("the labels of a draft are too long".into()));
+            return Err(too_long());
         }
         Ok(value)
     }
+}
+
+fn too_long() -> DraftError {
+    DraftError::Invalid("the labels of a draft are too long".into())
 }
 
 /// A row as it is stored and as it reads.
@@ -239,58 +356,4 @@ mod optional_text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_read_as_they_were_written() {
-        let bare = DraftRow::new(EmailId::new(), 1);
-        let full = DraftRow {
-            labels: vec!["zwei wörter".into()],
-            client_id: Some("mine".into()),
-            refers: Some(Refers {
-                to: EmailId::new(),
-                message_id: None,
-                how: How::Forward,
-            }),
-            send_at: Some(7),
-            failed: Some("why".into()),
-            sent: Some(EmailId::new()),
-            ..bare.clone()
-        };
-        for row in [bare, full] {
-            assert_eq!(DraftRow::read(&row.write().unwrap()).unwrap(), row);
-        }
-        for bad in [&b""[..], b"\x01", b"\x02{}", b"\x01{}", b"\x01[]"] {
-            assert!(DraftRow::read(bad).is_err(), "{bad:?}");
-        }
-        let long = DraftRow {
-            labels: vec!["x".repeat(5000)],
-            ..DraftRow::new(EmailId::new(), 1)
-        };
-        assert!(matches!(long.write(), Err(DraftError::Invalid(_))));
-    }
-
-    /// A row of the first version, as it lies in stores.
-    #[test]
-    fn the_first_format_stays_readable() {
-        let value = b"\x01{\"version\":\"01890a5d-ac96-774b-bcce-b302099a8057\",\"created_at\":5,\"labels\":[\"a\"],\
-            \"refers\":{\"to\":\"01890a5d-ac96-774b-bcce-b302099a8057\",\"message_id\":\"q@x\",\"how\":\"ReplyAll\"},\"send_at\":9}";
-        let row = DraftRow::read(value).unwrap();
-        assert_eq!(
-            (row.created_at, row.send_at, row.due_at(), row.is_reply_all()),
-            (5, Some(9), Some(9), true)
-        );
-        assert_eq!(row.labels, ["a"]);
-    }
-
-    #[test]
-    fn keys_tell_what_they_are_of() {
-        let (inbox, id) = (InboxId::from_bytes([1; 16]), DraftId([2; 16]));
-        let key = when_key(1_700_000_000_000, inbox, id);
-        assert_eq!((when(&key), named(&key)), (Some(1_700_000_000_000), Some((inbox, id))));
-        assert_eq!(named(&row_key(inbox, id)), Some((inbox, id)));
-        assert!(when_key(1, inbox, id) < when_key(256, inbox, id) && when_key(-5, inbox, id).starts_with(WHEN));
-        assert_eq!(read_id(&id_value(id)).unwrap(), id);
-    }
-}
+mod tests;

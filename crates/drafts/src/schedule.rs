@@ -3,7 +3,7 @@
 //! What always holds: what is due is found in the store, so a start finds what a crash left; what is remembered here is
 //! only what need not be tried again at once.
 
-use crate::row::{self, Stored, WHEN, empty_value, named, when, when_key};
+use crate::row::{self, DraftRow, Stored, WHEN, empty_value, named, when, when_key};
 use crate::{DraftError, DraftId, Drafts, Sending};
 use postroom_identity::IdentityError;
 use postroom_intake::SubmitError;
@@ -22,8 +22,11 @@ const AGAIN_MS: i64 = 15_000;
 const MISSING_MS: i64 = 60_000;
 /// Pause between two rounds of clearing away.
 const TIDY_EVERY_MS: i64 = 600_000;
-/// Longest reason kept, in characters.
-const MAX_REASON_CHARS: usize = 200;
+/// Least pause before what a limit of the day refused is tried again.
+const LIMITED_MS: i64 = 60_000;
+/// So long after its time a draft that limits refuse is given up.
+const GIVE_UP_MS: i64 = 7 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
 
 /// What is remembered between two looks.
 #[derive(Default)]
@@ -146,13 +149,16 @@ impl Drafts {
         let record = match self.identity.inbox(inbox).await {
             Ok(record) => record,
             Err(IdentityError::NoSuchInbox) => {
-                self.forget(inbox, id, |row| row.send_at == Some(at)).await?;
+                // What is hidden only for a while goes when it is there again.
+                if self.identity.is_hidden(inbox).await? {
+                    return Ok(Next::Later);
+                }
+                self.erase(inbox, id, |row| row.due_at() == Some(at)).await?;
                 return Ok(Next::Done);
             }
             Err(error) => return Err(error.into()),
         };
-        let is_due =
-            |row: Option<&row::DraftRow>| row.is_some_and(|row| row.due_at() == Some(at) && row.sent.is_none());
+        let is_due = |row: Option<&DraftRow>| row.is_some_and(|row| row.due_at() == Some(at) && row.sent.is_none());
         match self.send_if(&record, id, &Sending::default(), is_due).await {
             Ok(submitted) => {
                 tracing::info!(msg = %submitted.id, %inbox, draft = %id, "sent a draft at its time");
@@ -164,6 +170,9 @@ impl Drafts {
                 _ => Ok(Next::Done),
             },
             Err(error) if passes(&error) => Err(error),
+            Err(DraftError::Submit(SubmitError::DailyLimit { retry_after })) => {
+                self.put_off(inbox, id, at, retry_after).await
+            }
             Err(error) => {
                 tracing::warn!(%inbox, draft = %id, reason = %error, "a draft was not sent at its time");
                 self.fail(inbox, id, at, &error).await
@@ -173,14 +182,42 @@ impl Drafts {
 
     /// Notes that a draft was refused; it is not tried again by itself.
     async fn fail(&self, inbox: InboxId, id: DraftId, at: i64, error: &DraftError) -> Result<Next, DraftError> {
+        self.note(inbox, id, at, |row| row.refused(&error.to_string())).await
+    }
+
+    /// Puts off a draft that the limits of the day refused: another day has others. One that is refused for many days is
+    /// refused for good.
+    async fn put_off(&self, inbox: InboxId, id: DraftId, at: i64, retry_after: Duration) -> Result<Next, DraftError> {
+        let pause = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
+        let again = self.now_ms().saturating_add(pause.clamp(LIMITED_MS, DAY_MS));
+        tracing::info!(%inbox, draft = %id, retry_after_seconds = retry_after.as_secs(), "a draft is put off: daily limit");
+        self.note(inbox, id, at, |row| match row.send_at {
+            Some(time) if again - time > GIVE_UP_MS => {
+                row.refused(&SubmitError::DailyLimit { retry_after }.to_string())
+            }
+            _ => Ok(DraftRow {
+                retry_at: Some(again),
+                ..row.clone()
+            }),
+        })
+        .await
+    }
+
+    /// Notes in the row of a draft that is due what came of it.
+    async fn note(
+        &self,
+        inbox: InboxId,
+        id: DraftId,
+        at: i64,
+        noted: impl Fn(&DraftRow) -> Result<DraftRow, DraftError>,
+    ) -> Result<Next, DraftError> {
         let Some(stored) = self.stored(inbox, id).await? else {
             return Ok(Next::Done);
         };
         if stored.row.due_at() != Some(at) || stored.row.sent.is_some() {
             return Ok(Next::Done);
         }
-        let mut row = stored.row.clone();
-        row.failed = Some(error.to_string().chars().take(MAX_REASON_CHARS).collect());
+        let row = noted(&stored.row)?;
         let mut builder = CommitBuilder::new();
         row::put(&mut builder, (inbox, id), Some(&stored), &row)?;
         Ok(if self.commit(builder).await? {
@@ -234,13 +271,22 @@ fn passes(error: &DraftError) -> bool {
         DraftError::Unavailable => true,
         DraftError::Mail(error) => mail(error),
         DraftError::Identity(error) => identity(error),
-        DraftError::Submit(SubmitError::Unavailable | SubmitError::Full | SubmitError::Queue(_)) => true,
+        // What is due while nothing may leave goes when it may again.
+        DraftError::Submit(
+            SubmitError::Unavailable
+            | SubmitError::Full
+            | SubmitError::Queue(_)
+            | SubmitError::Suspended
+            | SubmitError::StorageLimit,
+        ) => true,
         DraftError::Submit(SubmitError::Mail(error)) => mail(error),
         DraftError::Submit(SubmitError::Identity(error)) => identity(error),
         DraftError::Submit(_)
         | DraftError::NotFound
         | DraftError::NoSuchSource
         | DraftError::BeingSent
+        | DraftError::Stale
+        | DraftError::AlreadySent(_)
         | DraftError::Invalid(_)
         | DraftError::Compose(_) => false,
     }

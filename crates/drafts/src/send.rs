@@ -4,18 +4,22 @@ use crate::labels::{flags_of, relabelled};
 use crate::letter::auto_submitted;
 use crate::mailboxes::of;
 use crate::read::{Found, LOOKS};
-use crate::row::{self, DraftRow, How, Refers};
-use crate::{Context, Draft, DraftError, DraftId, Drafts, Letter, Sending, Written, content};
+use crate::row::{self, DraftRow, How, Refers, SentAs};
+use crate::version::check_generation;
+use crate::{Context, Draft, DraftError, DraftId, Drafts, Letter, Passing, Sending, Written, content};
 use bytes::Bytes;
 use postroom_identity::InboxRecord;
 use postroom_intake::{Alongside, Submission, SubmitError, Submitted, Via};
 use postroom_mailstore::{MailError, ThreadChoice};
 use postroom_message::{fields, remove_fields};
 use postroom_store::CommitBuilder;
-use postroom_types::{EmailId, InboxId, ReversePath, Uid};
+use postroom_types::{EmailId, InboxId, ReversePath, ThreadId, Uid};
 
 /// Fields by which mail programs note things to themselves.
 const PRIVATE_FIELDS: [&str; 3] = ["X-Identity-Key", "X-Account-Key", "FCC"];
+
+/// How long it is known that a draft was sent: as long as a client may repeat the request that made it.
+const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Drafts {
     /// Sends a draft. On return it is taken, durably, and the draft is gone.
@@ -23,7 +27,8 @@ impl Drafts {
     /// What a mail program saves as a newer version while this one is being taken stays as a draft.
     ///
     /// # Errors
-    /// [`DraftError::NotFound`], [`DraftError::BeingSent`], [`DraftError::NoSuchSource`], [`DraftError::Invalid`],
+    /// [`DraftError::NotFound`], [`DraftError::Stale`], [`DraftError::BeingSent`], [`DraftError::NoSuchSource`],
+    /// [`DraftError::Invalid`],
     /// [`DraftError::Compose`], [`DraftError::Submit`]: the draft is as it was. [`DraftError::Unavailable`]; those of the
     /// store.
     pub async fn send(&self, inbox: &InboxRecord, id: DraftId, how: &Sending) -> Result<Submitted, DraftError> {
@@ -41,8 +46,15 @@ impl Drafts {
         let _claim = self.claims.take(inbox.id, id).ok_or(DraftError::BeingSent)?;
         for _ in 0..LOOKS {
             let found = self.found(inbox.id, id).await?;
-            if !wanted(found.stored.as_ref().map(|stored| &stored.row)) {
+            let row = found.stored.as_ref().map(|stored| &stored.row);
+            if !wanted(row) {
                 return Err(DraftError::NotFound);
+            }
+            check_generation(&found.draft, how.generation)?;
+            if row.is_some_and(DraftRow::is_to_be_cleared) {
+                // While its row says so, the version that was sent is none; sending another would let it be one again.
+                self.finish(inbox.id, id).await?;
+                continue;
             }
             let (written, alongside) = self.outgoing(inbox, &found, how).await?;
             let submission = Submission {
@@ -72,13 +84,15 @@ impl Drafts {
         Err(DraftError::Unavailable)
     }
 
-    /// Clears away a version that was sent, and its row.
+    /// Clears away a version that was sent, and of its row what need not be known any more.
     pub(crate) async fn finish(&self, inbox: InboxId, id: DraftId) -> Result<(), DraftError> {
         let Some(stored) = self.stored(inbox, id).await? else {
             return Ok(());
         };
         let Some(sent) = stored.row.sent else { return Ok(()) };
-        self.expunge_version(inbox, sent).await?;
+        if !stored.row.cleared {
+            self.expunge_version(inbox, sent).await?;
+        }
         self.forget(inbox, id, |row| row.sent == Some(sent)).await
     }
 
@@ -111,22 +125,32 @@ impl Drafts {
             .as_ref()
             .map(|stored| &stored.row)
             .filter(|row| row.sent.is_none());
-        let written = match live.and_then(|row| row.refers.as_ref()) {
-            Some(refers) if refers.how == How::Forward => self.passed_on(inbox, draft, &content, refers).await?,
-            refers => self.as_saved(inbox, draft, &content, refers).await?,
+        let refers = live.and_then(|row| row.refers.as_ref());
+        let forwards = refers.is_some_and(|refers| refers.how == How::Forward);
+        let written = match refers {
+            Some(refers) if forwards => self.passed_on(inbox, draft, &content, refers).await?,
+            refers => {
+                let thread = live.and_then(|row| row.thread);
+                self.as_saved(inbox, draft, &content, refers, thread).await?
+            }
         };
         let keywords = relabelled(&flags_of(draft), &how.add_labels, &how.remove_labels)?.keywords;
-        let mut row = live
-            .cloned()
-            .unwrap_or_else(|| DraftRow::new(draft.email_id(), draft.created_at));
-        row.sent = Some(draft.email_id());
+        let row = match stored {
+            Some(stored) => stored.row.clone(),
+            None => DraftRow::new(draft.email_id(), draft.created_at),
+        };
+        let message = EmailId::new();
+        let until = self.now_ms() + REMEMBERED_MS;
+        let row = row.sent(draft.email_id(), SentAs { message, until });
         let mut commit = CommitBuilder::new();
         row::put(&mut commit, (draft.inbox, draft.id), stored.as_ref(), &row)?;
         Ok((
             written,
             Alongside {
+                id: Some(message),
                 keywords,
                 bounces_unknown: true,
+                forwards,
                 commit,
             },
         ))
@@ -140,6 +164,7 @@ impl Drafts {
         draft: &Draft,
         content: &Bytes,
         refers: Option<&Refers>,
+        thread: Option<ThreadId>,
     ) -> Result<Written, DraftError> {
         let envelope = &draft.summary.envelope;
         let letter = Letter {
@@ -152,9 +177,8 @@ impl Drafts {
             Some(refers) => self.mailstore.message(inbox.id, refers.to).await?,
             None => None,
         };
-        let thread = source
-            .as_ref()
-            .map_or(ThreadChoice::Find, |source| ThreadChoice::Given(source.thread_id));
+        let thread = source.as_ref().map(|source| source.thread_id).or(thread);
+        let thread = thread.map_or(ThreadChoice::Find, ThreadChoice::Given);
         let is_answer = refers.is_some() || envelope.in_reply_to.is_some();
         Ok(Written {
             content: signed_off(inbox, content, auto_submitted(true, is_answer)),
@@ -174,12 +198,24 @@ impl Drafts {
     ) -> Result<Written, DraftError> {
         let source = self.source(inbox.id, refers.to, u64::MAX).await?;
         let (letter, context) = content::letter_of(draft, content, &[]);
+        let Passing {
+            wrapped,
+            without_files,
+            new_thread,
+        } = refers.passing;
         let letter = Letter {
             automated: true,
-            ..source.forwarded_in(letter)
+            ..match (wrapped, without_files) {
+                (true, _) => source.wrapped_in(letter),
+                (false, false) => source.forwarded_in(letter),
+                (false, true) => source.below(letter),
+            }
         };
         let context = Context {
-            thread: ThreadChoice::Given(source.thread_id),
+            thread: match new_thread {
+                true => ThreadChoice::New,
+                false => ThreadChoice::Given(source.thread_id),
+            },
             in_reply_to: None,
             ..context
         };

@@ -4,8 +4,8 @@ use crate::{Context, Letter, one_line};
 use bytes::Bytes;
 use postroom_mailstore::ThreadChoice;
 use postroom_message::{
-    forward_attachments, forward_html, forward_subject, forward_text, quote_html, quote_text, references_for,
-    reply_subject,
+    OutgoingAttachment, forward_attachments, forward_html, forward_subject, forward_text, quote_html, quote_text,
+    references_for, remove_fields, reply_subject, to_seven_bit,
 };
 use postroom_types::{EmailId, Summary, ThreadId};
 
@@ -82,16 +82,41 @@ impl Source {
         }
     }
 
+    /// A letter with this message as a file: as it stands, but for whom it went to unseen by the others, and made 7-bit, since
+    /// a message within another is not to be encoded (RFC 2046 §5.2.1).
+    #[must_use]
+    pub fn wrapped_in(&self, mut letter: Letter) -> Letter {
+        let content = remove_fields(&self.content, |name, _| name.eq_ignore_ascii_case(b"Bcc"));
+        let encoded = Some(&content).filter(|content| !content.is_ascii());
+        let encoded = encoded.and_then(|content| to_seven_bit(content)).map(Bytes::from);
+        letter.attachments.push(OutgoingAttachment {
+            filename: Some("message.eml".into()),
+            content_type: "message/rfc822".into(),
+            content: encoded.unwrap_or(content),
+            content_id: None,
+            inline: false,
+        });
+        letter
+    }
+
     /// A letter with this message below its text, and its files.
     #[must_use]
-    pub fn forwarded_in(&self, mut letter: Letter) -> Letter {
+    pub fn forwarded_in(&self, letter: Letter) -> Letter {
+        let mut letter = self.below(letter);
+        let files = forward_attachments(&self.content, &self.summary.root);
+        letter.attachments.extend(files);
+        letter
+    }
+
+    /// A letter with this message below its text.
+    #[must_use]
+    pub fn below(&self, letter: Letter) -> Letter {
         let root = &self.summary.root;
         let plain = letter.plain.as_deref().unwrap_or_default();
         // Without HTML of the caller's own, its text is not there to stand above the forwarded HTML.
         let html = letter.html.as_deref();
         let html = html.map(|html| below(html, &forward_html(&self.content, root), "<br>\r\n"));
         let plain = Some(below(plain, &forward_text(&self.content, root), "\r\n\r\n"));
-        letter.attachments.extend(forward_attachments(&self.content, root));
         Letter { plain, html, ..letter }
     }
 }
@@ -144,6 +169,23 @@ mod tests {
                 "{new}"
             );
         }
+    }
+
+    #[test]
+    fn a_message_goes_along_whole() {
+        let source = source(
+            "From: ann@example.net\r\nBcc: spy@example.net\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\r\nGr\u{f6}\u{df}e\r\n",
+        );
+        let wrapped = source.wrapped_in(letter(None, None));
+        let file = &wrapped.attachments[0];
+        assert_eq!(file.content_type, "message/rfc822");
+        let summary = summarize(&file.content);
+        assert!(file.content.is_ascii() && summary.envelope.bcc.is_none());
+        assert_eq!(
+            postroom_message::plain_text(&file.content, &summary.root).as_deref(),
+            Some("Gr\u{f6}\u{df}e\r\n")
+        );
     }
 
     #[test]

@@ -43,7 +43,9 @@ impl Drafts {
             if lives && !matches!(self.found(inbox, id).await, Err(DraftError::NotFound)) {
                 continue;
             }
-            if !lives || before.contains(&key) {
+            if !lives {
+                self.erase(inbox, id, |now| *now == row).await?;
+            } else if before.contains(&key) {
                 self.forget(inbox, id, |now| *now == row).await?;
             } else if sweep.suspects.len() < MAX_SUSPECTS {
                 sweep.suspects.insert(key);
@@ -56,7 +58,7 @@ impl Drafts {
     async fn lives(&self, inbox: InboxId) -> Result<bool, DraftError> {
         match self.identity.inbox(inbox).await {
             Ok(_) => Ok(true),
-            Err(IdentityError::NoSuchInbox) => Ok(false),
+            Err(IdentityError::NoSuchInbox) => Ok(self.identity.is_hidden(inbox).await?),
             Err(error) => Err(error.into()),
         }
     }

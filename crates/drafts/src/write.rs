@@ -1,14 +1,17 @@
 //! Making and changing drafts.
 
 use crate::answering::audience;
+use crate::client_id::ClientId;
 use crate::content::{id_of, letter_of, message_of};
 use crate::labels::{flags_of, folded, labels_after, relabelled};
 use crate::letter::{Context, Letter};
 use crate::read::{Found, LOOKS};
 use crate::row::{self, DraftRow, How, Refers};
-use crate::{Draft, DraftChange, DraftError, DraftId, Drafts, NewDraft, NewKind, Source};
+use crate::version::check_generation;
+use crate::{Draft, DraftChange, DraftError, DraftId, Drafts, GivenContext, NewDraft, NewKind, Passing, Source};
 use bytes::Bytes;
 use postroom_identity::InboxRecord;
+use postroom_intake::SubmitError;
 use postroom_mailstore::{MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_store::CommitBuilder;
 use postroom_types::{EmailId, Flag, Flags, InboxId, InternalDate, MessageFlags, SpecialUse};
@@ -19,43 +22,59 @@ const MAX_HEADER_OCTETS: u64 = 256 << 10;
 /// How far in the past a time may lie that a draft is to go at: the clock of who set it may be wrong by that much.
 const PAST_MS: i64 = 60_000;
 
+/// Longest Message-ID of a message answered or passed on that a row keeps, in octets; none that a client can use is longer
+/// (RFC 5322 §2.1.1).
+const MAX_MESSAGE_ID_OCTETS: usize = 998;
+
 impl Drafts {
     /// Makes a draft, durable on return; or finds the one that was made under the same client id.
     ///
     /// # Errors
-    /// [`DraftError::Invalid`], [`DraftError::NoSuchSource`], [`DraftError::Compose`]; [`DraftError::Mail`] (over quota,
-    /// too big, out of space); [`DraftError::Unavailable`].
+    /// [`DraftError::Invalid`], [`DraftError::NoSuchSource`], [`DraftError::Compose`]; [`DraftError::AlreadySent`]: within
+    /// the last day; [`DraftError::Mail`] (over quota, too big, out of space); [`DraftError::Unavailable`].
     pub async fn create(&self, inbox: &InboxRecord, new: NewDraft) -> Result<Draft, DraftError> {
-        if let Some(there) = self.named_by_client(inbox.id, new.client_id.as_deref()).await? {
-            return Ok(there);
+        if let ClientId::Draft(there) = self.named_by_client(inbox.id, new.client_id.as_deref()).await? {
+            return Ok(*there);
         }
         self.check_time(new.send_at)?;
+        if !self.identity.has_storage(inbox.organization).await? {
+            return Err(SubmitError::StorageLimit.into());
+        }
         let flags = relabelled(
             &MessageFlags::system(Flags::NONE.with(Flag::Draft).with(Flag::Seen)),
             &new.labels,
             &[],
         )?;
-        let (letter, context, refers) = self.begun(inbox, &new).await?;
+        let (letter, mut context, refers) = self.begun(inbox, &new).await?;
+        put_into(&new.context, &mut context);
         let now_ms = self.now_ms();
         let message = message_of(inbox, letter, context, None, now_ms)?;
-        let placing = placing(inbox.id, flags, now_ms, ThreadChoice::Find);
+        let thread = new.context.thread.flatten();
+        let in_thread = thread.map_or(ThreadChoice::Find, ThreadChoice::Given);
+        let placing = placing(inbox.id, flags, now_ms, in_thread);
         let id = id_of(&message.summary, placing.email_id);
         let row = DraftRow {
             labels: folded(&new.labels),
             client_id: new.client_id.clone(),
+            request: new.request.clone(),
             refers,
+            thread,
             send_at: new.send_at,
             ..DraftRow::new(placing.email_id, now_ms)
         };
+        row.check_room()?;
         for _ in 0..LOOKS {
             let mut builder = CommitBuilder::new();
             row::put(&mut builder, (inbox.id, id), None, &row)?;
-            if let Some(client_id) = &row.client_id {
-                let key = row::client_key(inbox.id, client_id);
-                match self.store().get(&key).await? {
-                    None => builder.put_new(key, row::id_value(id)),
-                    Some(old) => builder.replace(key, old, row::id_value(id)),
-                };
+            match self.named_by_client(inbox.id, row.client_id.as_deref()).await? {
+                ClientId::NotGiven => {}
+                ClientId::Draft(there) => return Ok(*there),
+                ClientId::Free { key, old: None } => {
+                    builder.put_new(key, row::id_value(id));
+                }
+                ClientId::Free { key, old: Some(old) } => {
+                    builder.replace(key, old, row::id_value(id));
+                }
             }
             match self
                 .mailstore
@@ -63,12 +82,10 @@ impl Drafts {
                 .await
             {
                 Ok(_) => {}
-                // Perhaps since an earlier try was done after all.
+                // Perhaps since an earlier try was done after all; what was due at once may even be sent by now.
                 Err(MailError::Conflict(_) | MailError::Unavailable) => {
                     if self.mailstore.message(inbox.id, placing.email_id).await?.is_none() {
-                        if let Some(there) = self.named_by_client(inbox.id, row.client_id.as_deref()).await? {
-                            return Ok(there);
-                        }
+                        self.check_not_sent(inbox.id, id).await?;
                         continue;
                     }
                 }
@@ -77,6 +94,9 @@ impl Drafts {
             // Read first: what is due at once may be gone when somebody looks at it.
             let draft = self.get(inbox.id, id).await;
             self.scheduled.notify_one();
+            if matches!(draft, Err(DraftError::NotFound)) {
+                self.check_not_sent(inbox.id, id).await?;
+            }
             return draft;
         }
         Err(DraftError::Unavailable)
@@ -86,7 +106,7 @@ impl Drafts {
     /// it.
     ///
     /// # Errors
-    /// [`DraftError::NotFound`], [`DraftError::BeingSent`]; those of [`create`](Self::create).
+    /// [`DraftError::NotFound`], [`DraftError::Stale`], [`DraftError::BeingSent`]; those of [`create`](Self::create).
     pub async fn update(&self, inbox: &InboxRecord, id: DraftId, change: &DraftChange) -> Result<Draft, DraftError> {
         self.check_time(change.send_at.flatten())?;
         for _ in 0..LOOKS {
@@ -94,18 +114,43 @@ impl Drafts {
                 return Err(DraftError::BeingSent);
             }
             let Found { draft, stored } = self.found(inbox.id, id).await?;
+            check_generation(&draft, change.generation)?;
+            if stored.as_ref().is_some_and(|stored| stored.row.is_to_be_cleared()) {
+                // While its row says so, the version that was sent is none; this change would let it be one again.
+                self.finish(inbox.id, id).await?;
+                continue;
+            }
             let message = self.rewritten(inbox, &draft, change).await?;
             let mut flags = relabelled(&flags_of(&draft), &change.add_labels, &change.remove_labels)?;
             flags.system = flags.system.with(Flag::Draft).with(Flag::Seen);
-            let thread = ThreadChoice::Given(draft.record.message.thread_id);
+            let thread = change
+                .context
+                .thread
+                .flatten()
+                .unwrap_or(draft.record.message.thread_id);
+            let thread = ThreadChoice::Given(thread);
             let placing = placing(inbox.id, flags, message.received_at, thread);
             let (version, new_id) = (placing.email_id, id_of(&message.summary, placing.email_id));
-            let old = stored.as_ref().filter(|stored| stored.row.sent.is_none());
-            let mut row = old.map_or_else(|| DraftRow::new(version, draft.created_at), |stored| stored.row.clone());
+            let mut row = match stored.as_ref().map(|stored| &stored.row) {
+                None => DraftRow::new(version, draft.created_at),
+                Some(row) if row.sent.is_some() => row.renewed(version, draft.created_at),
+                Some(row) => row.clone(),
+            };
             row.version = version;
             row.labels = labels_after(&draft.labels, change);
+            if let Some(thread) = change.context.thread {
+                row.thread = thread;
+            }
+            if change.context.in_reply_to.is_some() && !row.is_forward() {
+                // What it answered it does not answer any more.
+                row.refers = None;
+            }
             if let Some(send_at) = change.send_at {
-                (row.send_at, row.failed) = (send_at, None);
+                (row.send_at, row.failed, row.retry_at) = (send_at, None, None);
+            }
+            // One that an older server filled up may be changed as long as it does not grow.
+            if stored.as_ref().is_none_or(|stored| row.is_longer_than(stored)) {
+                row.check_room()?;
             }
             let mut builder = CommitBuilder::new();
             if new_id == id {
@@ -129,18 +174,6 @@ impl Drafts {
             }
         }
         Err(DraftError::Unavailable)
-    }
-
-    async fn named_by_client(&self, inbox: InboxId, client_id: Option<&str>) -> Result<Option<Draft>, DraftError> {
-        let Some(client_id) = client_id else { return Ok(None) };
-        let Some(value) = self.store().get(&row::client_key(inbox, client_id)).await? else {
-            return Ok(None);
-        };
-        match self.get(inbox, row::read_id(&value)?).await {
-            Ok(draft) => Ok(Some(draft)),
-            Err(DraftError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     fn check_time(&self, send_at: Option<i64>) -> Result<(), DraftError> {
@@ -174,7 +207,10 @@ impl Drafts {
         let context = match how {
             How::Forward => {
                 letter.subject = source.forward_subject();
-                source.passing_on()
+                match new.passing.new_thread {
+                    true => Context::new_thread(),
+                    false => source.passing_on(),
+                }
             }
             How::Reply | How::ReplyAll => {
                 let audience = audience(inbox, &source.summary.envelope, source.outbound, how == How::ReplyAll);
@@ -184,7 +220,7 @@ impl Drafts {
             }
         };
         given.put_into(&mut letter);
-        Ok((letter, context, Some(refers(&source, how))))
+        Ok((letter, context, Some(refers(&source, how, new.passing))))
     }
 
     /// The message that a draft becomes. What nobody asked to change stays as it was saved, octet by octet.
@@ -200,7 +236,8 @@ impl Drafts {
         }
         let content = self.content(draft).await?;
         let message_id = draft.summary.message_id.as_deref();
-        if change.letter.is_empty() && change.remove_attachments.is_empty() {
+        let answers_the_same = change.context.in_reply_to.is_none() && change.context.references.is_none();
+        if change.letter.is_empty() && change.remove_attachments.is_empty() && answers_the_same {
             return Ok(as_it_was(draft, content, self.now_ms()));
         }
         if !change.remove_attachments.is_empty() && change.version.is_some_and(|version| version != draft.email_id()) {
@@ -212,8 +249,9 @@ impl Drafts {
         if !change.remove_attachments.iter().all(is_there) {
             return Err(invalid("remove_attachments names one that the draft does not have"));
         }
-        let (mut letter, context) = letter_of(draft, &content, &change.remove_attachments);
+        let (mut letter, mut context) = letter_of(draft, &content, &change.remove_attachments);
         change.letter.clone().put_into(&mut letter);
+        put_into(&change.context, &mut context);
         message_of(inbox, letter, context, message_id, self.now_ms())
     }
 }
@@ -242,11 +280,25 @@ fn placing(inbox: InboxId, flags: MessageFlags, now_ms: i64, thread: ThreadChoic
     }
 }
 
-fn refers(source: &Source, how: How) -> Refers {
+fn refers(source: &Source, how: How, passing: Passing) -> Refers {
     Refers {
         to: source.email_id,
-        message_id: source.summary.message_id.clone(),
+        message_id: source
+            .summary
+            .message_id
+            .clone()
+            .filter(|id| id.len() <= MAX_MESSAGE_ID_OCTETS),
         how,
+        passing,
+    }
+}
+
+fn put_into(given: &GivenContext, context: &mut Context) {
+    if let Some(in_reply_to) = &given.in_reply_to {
+        context.in_reply_to = in_reply_to.clone();
+    }
+    if let Some(references) = &given.references {
+        context.references = references.clone();
     }
 }
 

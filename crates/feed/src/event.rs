@@ -45,6 +45,8 @@ pub enum What {
     Sent {
         /// Which.
         message: EmailId,
+        /// Whether it passes another message on.
+        forwarded: bool,
     },
     /// The next server took it, or an inbox here did.
     Delivered {

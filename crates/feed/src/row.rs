@@ -16,6 +16,8 @@ const BOUNCED_FOR_GOOD: u8 = 5;
 const COMPLAINED: u8 = 6;
 const REJECTED: u8 = 7;
 const DOMAIN_VERIFIED: u8 = 8;
+/// As `SENT`, of a message that passes another one on.
+const FORWARDED: u8 = 9;
 
 /// The row of an event.
 pub(crate) fn write(event: &NewEvent) -> Value {
@@ -33,7 +35,10 @@ pub(crate) fn write(event: &NewEvent) -> Value {
             put_message(&mut value, RECEIVED, *message);
             value.push(*received_as as u8);
         }
-        What::Sent { message } => put_message(&mut value, SENT, *message),
+        What::Sent { message, forwarded } => {
+            let tag = if *forwarded { FORWARDED } else { SENT };
+            put_message(&mut value, tag, *message);
+        }
         What::Delivered { message, recipients } => {
             put_message(&mut value, DELIVERED, *message);
             put_recipients(&mut value, recipients);
@@ -108,7 +113,10 @@ fn parse_what(rest: &[u8]) -> Option<What> {
             message,
             received_as: parse_received_as(rest)?,
         },
-        SENT => rest.is_empty().then_some(What::Sent { message })?,
+        SENT | FORWARDED => rest.is_empty().then_some(What::Sent {
+            message,
+            forwarded: tag == FORWARDED,
+        })?,
         DELIVERED => What::Delivered {
             message,
             recipients: parse_recipients(rest)?,
@@ -172,7 +180,7 @@ mod tests {
         ]);
         prop_oneof![
             (message(), received_as).prop_map(|(message, received_as)| What::Received { message, received_as }),
-            message().prop_map(|message| What::Sent { message }),
+            (message(), any::<bool>()).prop_map(|(message, forwarded)| What::Sent { message, forwarded }),
             (message(), recipients()).prop_map(|(message, recipients)| What::Delivered { message, recipients }),
             (message(), recipients(), any::<bool>()).prop_map(|(message, recipients, permanent)| What::Bounced {
                 message,
@@ -197,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn reading_is_total(mut value: Vec<u8>, tag in 0..10u8) {
+        fn reading_is_total(mut value: Vec<u8>, tag in 0..11u8) {
             let _ = parse(&value);
             value.splice(..0, [&[FORMAT][..], &[0; 9], &[tag]].concat());
             let _ = parse(&value);

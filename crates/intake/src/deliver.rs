@@ -3,6 +3,7 @@
 use crate::incoming::{Accepted, Appended, Incoming, LocalRecipient};
 use crate::onward::{Onward, Passing};
 use crate::prepare::worked;
+use crate::settle::trouble;
 use crate::trace::{timestamp, trace_fields};
 use crate::{Intake, IntakeError};
 use bytes::Bytes;
@@ -60,6 +61,9 @@ impl Intake {
             .deliver_onward(&message, placings, &onward)
             .await
             .map_err(|error| name_inbox(error, &incoming.recipients))?;
+        for recipient in &first {
+            self.identity.note_stored(recipient.organization, message.octets());
+        }
         Ok(Accepted {
             id,
             octets: message.octets(),
@@ -163,6 +167,7 @@ impl Intake {
         internal_date: Option<InternalDate>,
     ) -> Result<Placed, IntakeError> {
         self.check_size(content.len() as u64)?;
+        self.check_storage(inbox).await?;
         let message = self.imported(content).await?;
         let date = internal_date.unwrap_or_else(|| date_of(&message));
         Ok(self.mailstore.append(inbox, mailbox, &message, flags, date).await?)
@@ -181,6 +186,7 @@ impl Intake {
         replaces: Option<(MailboxId, Uid)>,
     ) -> Result<(UidValidity, Vec<Uid>), IntakeError> {
         self.check_size(messages.iter().map(|message| message.content.len() as u64).sum())?;
+        self.check_storage(inbox).await?;
         let mut imported = Vec::with_capacity(messages.len());
         for Appended {
             content,
@@ -197,7 +203,7 @@ impl Intake {
     }
 
     /// A message that a client brings, looked at.
-    async fn imported(&self, content: Bytes) -> Result<NewMessage, IntakeError> {
+    pub(crate) async fn imported(&self, content: Bytes) -> Result<NewMessage, IntakeError> {
         let (octets, body) = (content.len(), content.clone());
         let summary = worked(octets, move || summary_below(&content, 0)).await;
         Ok(NewMessage {
@@ -225,7 +231,15 @@ impl Intake {
         }
     }
 
-    fn check_size(&self, octets: u64) -> Result<(), IntakeError> {
+    /// Whether the organization of an inbox may store more.
+    pub(crate) async fn check_storage(&self, inbox: InboxId) -> Result<(), IntakeError> {
+        match self.identity.has_storage_for(inbox).await.map_err(trouble)? {
+            true => Ok(()),
+            false => Err(MailError::OverQuota(inbox).into()),
+        }
+    }
+
+    pub(crate) fn check_size(&self, octets: u64) -> Result<(), IntakeError> {
         if octets > self.options.max_message_octets {
             Err(IntakeError::TooBig { octets })
         } else {

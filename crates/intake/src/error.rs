@@ -3,7 +3,7 @@
 use postroom_identity::IdentityError;
 use postroom_mailstore::MailError;
 use postroom_queue::QueueError;
-use postroom_types::EmailAddress;
+use postroom_types::{EmailAddress, RuleId};
 use std::time::Duration;
 
 /// Why a message was not taken. Each listener turns these into its own codes, in one place.
@@ -47,6 +47,12 @@ pub enum SubmitError {
     /// The inbox may not send at present.
     #[error("sending is paused")]
     SendPaused,
+    /// The operator has suspended the organization of the inbox: nothing of it leaves.
+    #[error("the organization is suspended")]
+    Suspended,
+    /// The inboxes of the organization hold as much together as they may.
+    #[error("the organization is over its storage limit")]
+    StorageLimit,
     /// A recipient in a domain of ours that nobody has.
     #[error("no such mailbox here: {0}")]
     NoSuchRecipient(EmailAddress),
@@ -57,6 +63,8 @@ pub enum SubmitError {
         recipient: EmailAddress,
         /// Why, for the user.
         why: String,
+        /// The contact rule that bars it, if one does.
+        rule: Option<RuleId>,
     },
     /// There are no recipients.
     #[error("no recipients")]
@@ -85,7 +93,7 @@ pub enum SubmitError {
         /// How many.
         hops: usize,
     },
-    /// The idempotency key was used for another request within the last 24 hours.
+    /// The idempotency key was used for another request, not too long ago.
     #[error("idempotency key used for another request")]
     KeyReused,
     /// A request with the same idempotency key is under way.

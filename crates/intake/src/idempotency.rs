@@ -10,12 +10,20 @@ use postroom_types::{EmailId, ThreadId};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// How long an answer is known.
-const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
+const fn keep_ms(scope: KeyScope) -> i64 {
+    match scope {
+        KeyScope::Inbox | KeyScope::Organization => DAY_MS,
+        KeyScope::Operation(_) => 7 * DAY_MS,
+    }
+}
 
 /// The row of one request.
 pub(crate) struct Replay {
     key: Key,
+    keep_ms: i64,
     fingerprint: [u8; 32],
     /// A row whose time is over, to be replaced.
     old: Option<Value>,
@@ -78,6 +86,26 @@ impl Intake {
         }
     }
 
+    /// The answer to whatever request was done with this key.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn answer_of(
+        &self,
+        inbox: &InboxRecord,
+        scope: KeyScope,
+        key: &str,
+    ) -> Result<Option<Submitted>, SubmitError> {
+        let Some(value) = self.store().get(&keys::idempotency(inbox, scope, key)).await? else {
+            return Ok(None);
+        };
+        let (until, rest) = expiry::read(&value)?;
+        if until <= self.now_ms() {
+            return Ok(None);
+        }
+        Ok(Some(decode(rest)?.1))
+    }
+
     /// Whether a request was done before.
     pub(crate) async fn recall(
         &self,
@@ -95,6 +123,7 @@ impl Intake {
         let key = keys::idempotency(inbox, *scope, key);
         let mut replay = Replay {
             key,
+            keep_ms: keep_ms(*scope),
             fingerprint: *fingerprint,
             old: None,
         };
@@ -116,7 +145,7 @@ impl Intake {
 
     /// Adds to a commit that the request is done with this answer.
     pub(crate) fn remember(&self, builder: &mut CommitBuilder, replay: &Replay, submitted: &Submitted) {
-        let until = self.now_ms() + KEEP_MS;
+        let until = self.now_ms() + replay.keep_ms;
         let value = expiry::value(until, &encode(&replay.fingerprint, submitted));
         match &replay.old {
             None => builder.put_new(replay.key.clone(), value),

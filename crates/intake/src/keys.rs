@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ti` inbox, SHA-256 of the idempotency key | the answer given ([`crate::idempotency`]) |
 //! | `to` organization, SHA-256 of the idempotency key | the same, for keys of organizations |
+//! | `tk` inbox, SHA-256 of an operation's name, a zero, and the idempotency key | the same, for keys of operations |
 //! | `tp` inbox, hash of an address | that the inbox has written to it, until when that counts ([`crate::limits`]) |
 //! | `tq` inbox, day since 1970 | counters of that day ([`crate::limits`]) |
 //! | `tl` inbox, thread, hash of an address | automated turns ([`crate::turns`]) |
@@ -22,10 +23,14 @@ use sha2::{Digest, Sha256};
 pub(crate) const EXPIRY: &[u8] = b"te";
 
 pub(crate) fn idempotency(inbox: &InboxRecord, scope: KeyScope, key: &str) -> Key {
-    let hash = Sha256::digest(key.as_bytes());
+    let hash = match scope {
+        KeyScope::Inbox | KeyScope::Organization => Sha256::digest(key.as_bytes()),
+        KeyScope::Operation(name) => Sha256::digest([name.as_bytes(), &[0], key.as_bytes()].concat()),
+    };
     match scope {
         KeyScope::Inbox => [b"ti", &inbox.id.as_bytes()[..], &hash].concat(),
         KeyScope::Organization => [b"to", &inbox.organization.as_bytes()[..], &hash].concat(),
+        KeyScope::Operation(_) => [b"tk", &inbox.id.as_bytes()[..], &hash].concat(),
     }
 }
 

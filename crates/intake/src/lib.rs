@@ -5,6 +5,7 @@
 //! known and the sender should try again.
 
 mod answered;
+mod bring;
 mod deliver;
 mod error;
 mod expiry;
@@ -28,6 +29,7 @@ mod suppress;
 mod trace;
 mod turns;
 
+pub use bring::Brought;
 pub use error::{IntakeError, SubmitError};
 pub use handed_out::{Holder, Single};
 pub use idempotency::Running;

@@ -7,7 +7,7 @@
 
 use crate::{Intake, SubmitError, expiry, keys};
 use postroom_store::{CommitBuilder, Committed, CounterRecord, Key, StoreError, commit_once};
-use postroom_types::{EmailAddress, InboxId};
+use postroom_types::{EmailAddress, InboxId, OrganizationId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -230,6 +230,23 @@ impl Intake {
             inbox,
             done: false,
         }))
+    }
+
+    /// Takes a place for one message of an organization's day, which counts only where there is a limit: the commits of
+    /// its inboxes then count in one place. `None`: there is none.
+    pub(crate) async fn reserve_together(
+        &self,
+        organization: OrganizationId,
+        messages: Option<u32>,
+    ) -> Result<Option<Reservation>, SubmitError> {
+        let limit = Limit {
+            messages,
+            new_recipients: None,
+            recipients: None,
+        };
+        // Ids are one of a kind whatever they name, so an organization has a day as an inbox has.
+        self.reserve(InboxId::from_bytes(*organization.as_bytes()), limit, &[], &[])
+            .await
     }
 
     /// Those that the inbox has not written to before, folded, each once.

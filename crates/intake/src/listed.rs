@@ -8,10 +8,18 @@ use crate::settle::trouble;
 use crate::{Intake, IntakeError, SubmitError};
 use postroom_identity::{AgentLimits, Direction, EntryScope, IdentityError};
 use postroom_mailstore::{NewMessage, Origin};
-use postroom_types::{EmailAddress, InboxId, ReversePath};
+use postroom_types::{EmailAddress, InboxId, ReversePath, RuleId};
 
 /// Why an agent may not write to somebody.
 const UNCONFIRMED: &str = "an agent that no human has confirmed writes to its human alone";
+
+/// Somebody to whom an inbox may not write.
+pub(crate) struct Barred {
+    pub(crate) recipient: EmailAddress,
+    pub(crate) why: String,
+    /// The contact rule that bars it.
+    rule: Option<RuleId>,
+}
 
 impl Intake {
     /// Asks the lists and the limits of an agent about the recipients of a submission.
@@ -23,7 +31,7 @@ impl Intake {
     ) -> Result<(), SubmitError> {
         match self.refusal(scope, agent, recipients).await? {
             None => Ok(()),
-            Some((recipient, why)) => Err(SubmitError::Rejected { recipient, why }),
+            Some(Barred { recipient, why, rule }) => Err(SubmitError::Rejected { recipient, why, rule }),
         }
     }
 
@@ -33,16 +41,24 @@ impl Intake {
         scope: EntryScope,
         agent: Option<&AgentLimits>,
         recipients: &[EmailAddress],
-    ) -> Result<Option<(EmailAddress, String)>, IdentityError> {
+    ) -> Result<Option<Barred>, IdentityError> {
         if let Some(limits) = agent {
             let is_human = |to: &&EmailAddress| limits.only_to.as_ref() == Some(&to.folded());
             if let Some(stranger) = recipients.iter().find(|to| !is_human(to)) {
-                return Ok(Some((stranger.clone(), UNCONFIRMED.into())));
+                return Ok(Some(Barred {
+                    recipient: stranger.clone(),
+                    why: UNCONFIRMED.into(),
+                    rule: None,
+                }));
             }
         }
         let lists = self.identity.lists_over(&scope).await?;
         let refusal = self.identity.list_verdict(&lists, Direction::Send, recipients).await?;
-        Ok(refusal.map(|refusal| (refusal.address.clone(), refusal.to_string())))
+        Ok(refusal.map(|refusal| Barred {
+            why: refusal.to_string(),
+            recipient: refusal.address,
+            rule: refusal.rule,
+        }))
     }
 
     /// Whether the lists of an inbox bar a message on its way in.
@@ -73,7 +89,10 @@ impl Intake {
             return Ok(lists.admits_only_listed(direction));
         }
         let refusal = self.identity.list_verdict(&lists, direction, &authors).await;
-        let refusal = refusal.map_err(trouble)?;
+        let mut refusal = refusal.map_err(trouble)?;
+        if let (None, ReversePath::Mailbox(sender)) = (&refusal, reverse_path) {
+            refusal = self.identity.bars_envelope(&lists, sender).await.map_err(trouble)?;
+        }
         if let Some(refusal) = &refusal {
             tracing::info!(%inbox, from = %refusal.address, reason = %refusal, "blocked");
         }

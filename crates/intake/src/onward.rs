@@ -5,6 +5,7 @@
 //! queued message was judged when it came in is kept beside it until it has been delivered.
 
 use crate::incoming::{Forward, LocalRecipient};
+use crate::listed::Barred;
 use crate::settle::trouble;
 use crate::{Intake, IntakeError, SubmitError, expiry, keys};
 use bytes::Bytes;
@@ -187,8 +188,8 @@ impl Intake {
         let agent = agent.map_err(trouble)?;
         let to = std::slice::from_ref(&forward.to);
         let refusal = self.refusal(forward.lists, agent.as_ref(), to).await.map_err(trouble)?;
-        if let Some((to, why)) = refusal {
-            tracing::info!(inbox = %forward.inbox, %to, reason = why, "not sent on");
+        if let Some(Barred { recipient, why, .. }) = refusal {
+            tracing::info!(inbox = %forward.inbox, to = %recipient, reason = why, "not sent on");
             return Ok(None);
         }
         let delivered = format!("Delivered-To: {}\r\n", forward.canonical);

@@ -6,7 +6,7 @@ use crate::submission::{Alongside, Idempotency, Submission, Via};
 use crate::trace::submission_received;
 use crate::{Intake, SubmitError};
 use bytes::Bytes;
-use postroom_identity::{IdentityError, InboxRecord};
+use postroom_identity::{IdentityError, InboxRecord, Standing};
 use postroom_mailstore::{MAX_PREFIX_OCTETS, ThreadChoice};
 use postroom_message::{CompleteError, Completed, complete, count_received, summarize};
 use postroom_queue::NewRecipient;
@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) recipients: Vec<NewRecipient>,
     /// Most recipients a day, while nobody has confirmed the agent that sends.
     pub(crate) recipients_a_day: Option<u32>,
+    /// Most messages a day of all inboxes of its organization.
+    pub(crate) organization_a_day: Option<u32>,
     pub(crate) completed: Completed,
     pub(crate) summary: Summary,
     /// What goes out on top of the content.
@@ -42,6 +44,13 @@ impl Intake {
         check_reverse_path(&inbox, &submission.reverse_path)?;
         if inbox.send_paused {
             return Err(SubmitError::SendPaused);
+        }
+        let owner = self.identity.organization(inbox.organization).await?;
+        if owner.standing() == Standing::Suspended {
+            return Err(SubmitError::Suspended);
+        }
+        if !self.identity.has_storage(owner.id).await? {
+            return Err(SubmitError::StorageLimit);
         }
         // Its organization may have given the domain up.
         if !self.identity.may_send_from(inbox.organization, inbox.primary.domain()) {
@@ -72,7 +81,7 @@ impl Intake {
         let answered = self.answered(inbox.id, submission.answers, in_reply_to).await?;
         let summary = summarize(&completed.content);
         let thread_id = self.thread(inbox.id, submission.thread, &summary).await?;
-        let id = EmailId::new();
+        let id = alongside.id.unwrap_or_else(EmailId::new);
         let signatures = self.sign(completed.from[0].domain(), &completed.content).await?;
         let received = submission_received(&self.options.hostname, &submission.via, id, now_ms);
         Ok(Prepared {
@@ -82,6 +91,7 @@ impl Intake {
             reverse_path: submission.reverse_path,
             recipients,
             recipients_a_day: agent.map(|agent| agent.recipients_a_day),
+            organization_a_day: owner.daily_messages,
             summary,
             prefix: self.prefix(received, signatures),
             answered,

@@ -46,6 +46,9 @@ impl Intake {
             Ok(inbox) => inbox,
             Err(outcome) => return Ok(Settled::Refused(outcome)),
         };
+        if !self.identity.has_storage(inbox.organization).await.map_err(trouble)? {
+            return Ok(Settled::Refused(deferred(452, "4.2.2", "Mailbox full")));
+        }
         // Kept until the message is stored.
         let _room = self
             .large
@@ -196,6 +199,9 @@ impl Intake {
             }
             for enqueued in &enqueued {
                 self.queue.committed(enqueued);
+            }
+            if let Some(announce) = &placing.announce {
+                self.identity.note_stored(announce.organization, message.octets());
             }
             return Ok(Settled::Delivered);
         }

@@ -30,11 +30,15 @@ pub struct Submission {
 /// What is done with a submission, in the commit that takes it.
 #[derive(Clone, Debug, Default)]
 pub struct Alongside {
+    /// The id that the message gets, for who writes it down in the same commit; `None`: a new one.
+    pub id: Option<EmailId>,
     /// Keywords of the copy in Sent.
     pub keywords: Vec<Keyword>,
     /// Whether an address in a domain of ours that nobody has is taken like one elsewhere, and a notice tells of it later.
     /// Otherwise it is refused, and with it the message.
     pub bounces_unknown: bool,
+    /// Whether it passes another message on; the event that tells of it says so.
+    pub forwards: bool,
     /// What the caller wants written and asked; no key of its conditions begins with `m`, `q`, `t` or `i`.
     pub commit: CommitBuilder,
 }
@@ -55,7 +59,7 @@ pub enum Via {
     Api,
 }
 
-/// Names a request, so that it can be repeated. Kept for 24 hours.
+/// Names a request, so that it can be repeated. Kept for as long as its scope says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
     /// Within what the key is one of a kind.
@@ -69,10 +73,12 @@ pub struct Idempotency {
 /// Within what an idempotency key is one of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyScope {
-    /// The inbox that sends.
+    /// The inbox that sends, for 24 hours.
     Inbox,
-    /// Its organization.
+    /// Its organization, for 24 hours.
     Organization,
+    /// One operation, called so, of the inbox that sends, for seven days.
+    Operation(&'static str),
 }
 
 /// A message was taken, durably.

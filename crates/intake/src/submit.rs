@@ -27,6 +27,8 @@ const TRIES: u32 = 24;
 struct Decision {
     replay: Option<Replay>,
     reservation: Option<Reservation>,
+    /// Of the organization's day.
+    together: Option<Reservation>,
     turn: Option<Turn>,
 }
 
@@ -84,6 +86,9 @@ impl Intake {
         Ok(Decision {
             replay,
             reservation: self.reserve(inbox.id, self.limit(prepared), &addresses, &known).await?,
+            together: self
+                .reserve_together(inbox.organization, prepared.organization_a_day)
+                .await?,
             turn: self.machine_turn(prepared).await?,
         })
     }
@@ -115,6 +120,7 @@ impl Intake {
         let Decision {
             replay,
             reservation,
+            together,
             turn,
         } = decision;
         let held = turn.as_ref().is_some_and(Turn::is_too_many);
@@ -131,11 +137,11 @@ impl Intake {
         let queued = self.queued(prepared, held);
         let body = prepared.completed.content.clone();
         let enqueued = self.queue.enqueue(&mut builder, &queued, Some(body))?;
-        announce_sent(&mut builder, &prepared.inbox, &queued);
+        announce_sent(&mut builder, &prepared.inbox, &queued, prepared.alongside.forwards);
         if let Some(replay) = &replay {
             self.remember(&mut builder, replay, &submitted);
         }
-        if let Some(reservation) = &reservation {
+        for reservation in reservation.iter().chain(&together) {
             reservation.count(&mut builder, prepared.now_ms);
         }
         if let Some(turn) = &turn {
@@ -154,7 +160,7 @@ impl Intake {
         if !done {
             return Ok(None);
         }
-        if let Some(reservation) = reservation {
+        for reservation in reservation.into_iter().chain(together) {
             reservation.keep();
         }
         self.committed(prepared, &enqueued, held);
@@ -163,6 +169,8 @@ impl Intake {
 
     fn committed(&self, prepared: &Prepared, enqueued: &Enqueued, held: bool) {
         self.queue.committed(enqueued);
+        let octets = prepared.completed.content.len() as u64;
+        self.identity.note_stored(prepared.inbox.organization, octets);
         if held {
             let (msg, inbox) = (prepared.id, prepared.inbox.id);
             tracing::warn!(%msg, %inbox, "held: too many automated turns, the operator can let it go");
@@ -246,7 +254,7 @@ impl Intake {
 }
 
 /// That a message was taken, and whether it is kept back for now.
-fn announce_sent(builder: &mut CommitBuilder, inbox: &InboxRecord, queued: &NewQueued) {
+fn announce_sent(builder: &mut CommitBuilder, inbox: &InboxRecord, queued: &NewQueued, forwarded: bool) {
     let message = queued.id;
     let event = |what| NewEvent {
         at: queued.created_at,
@@ -254,7 +262,7 @@ fn announce_sent(builder: &mut CommitBuilder, inbox: &InboxRecord, queued: &NewQ
         what,
     };
     let rejected = queued.held.clone().map(|reason| What::Rejected { message, reason });
-    let events = [Some(What::Sent { message }), rejected];
+    let events = [Some(What::Sent { message, forwarded }), rejected];
     let events: Vec<_> = events.into_iter().flatten().map(event).collect();
     announce(builder, inbox.organization, &events);
 }

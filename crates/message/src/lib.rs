@@ -57,7 +57,7 @@ pub use search_text::{
     RawMessage, SearchText, Standing, fold_standing, parse_search_text, search_octets, search_text, standing,
 };
 pub use sent_date::{SentDate, sent_date};
-pub use seven_bit::without_nul;
+pub use seven_bit::{to_seven_bit, without_nul};
 pub use sign::{DkimAlgorithm, DkimKey, SignError, Signer};
 pub use summary::summarize;
 pub use text::{Attachment, attachments, decoded_body, header_values, html_text, leaf, plain_text, readable_html};

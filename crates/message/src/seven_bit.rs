@@ -17,7 +17,8 @@ const SHORT_OCTETS: usize = 4 << 10;
 
 /// The message with every leaf encoded that has octets above 127 and may be encoded: text as quoted-printable, unless that
 /// would be larger than base64, the rest as base64. `None` if there is nothing to change. Lines end in CRLF, and an empty one ends the header section.
-pub(crate) fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
+#[must_use]
+pub fn to_seven_bit(content: &[u8]) -> Option<Vec<u8>> {
     encode(content, Goal::SevenBit)
 }
 

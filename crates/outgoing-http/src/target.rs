@@ -3,8 +3,10 @@
 use crate::{OutgoingError, Reach};
 use reqwest::Url;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+/// What `localhost` stands for (RFC 6761 §6.3).
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest URL.
 const MAX_OCTETS: usize = 2048;
 
@@ -31,6 +33,10 @@ impl Target {
         if host.is_empty() || url.port() == Some(0) {
             return Err(OutgoingError::BadUrl("the URL names no host"));
         }
+        let is_local_name = host == "localhost" || host.ends_with(".localhost");
+        if is_local_name && !reach.allows(LOOPBACK) {
+            return Err(OutgoingError::Forbidden(LOOPBACK));
+        }
         // The parser has brought IPv4 addresses in octal, hexadecimal or fewer parts into their usual form.
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) if !reach.allows(address) => Err(OutgoingError::Forbidden(address)),
@@ -47,6 +53,20 @@ impl Target {
                 .as_str(),
             reach,
         )
+    }
+
+    /// Whether it is asked for over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether it names this machine by a loopback address, or by the name that is kept for it (RFC 6761 §6.3).
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
     pub(crate) fn url(&self) -> Url {
@@ -103,10 +123,27 @@ mod tests {
             "http://169.254.169.254/latest/meta-data/",
             "http://10.0.0.1/",
             "http://0/",
+            "http://localhost:8080/",
+            "https://LOCALHOST/",
+            "https://a.localhost/",
         ] {
             check(bad, false);
         }
         check(&format!("https://example.org/{}", "x".repeat(2048)), false);
+    }
+
+    #[test]
+    fn what_is_known_of_a_target() {
+        let check = |url: &str, https: bool, here: bool| {
+            let target = Target::parse(url, Reach::Loopback).expect(url);
+            assert_eq!((target.is_https(), target.is_this_machine()), (https, here), "{url}");
+        };
+        check("https://example.org/", true, false);
+        check("http://example.org/", false, false);
+        check("http://127.0.0.2:80/", false, true);
+        check("http://[::1]/", false, true);
+        check("HTTPS://LocalHost/", true, true);
+        check("http://localhost.example.org/", false, false);
     }
 
     #[test]

@@ -53,11 +53,11 @@ pub(crate) fn decide(id: ItemId, old: &ItemRow, outcome: &Outcome, options: &Opt
 /// The next attempt, if there is time for one, and one word to the sender when it takes long.
 fn retry(id: ItemId, row: &mut ItemRow, options: &Options, now: i64) -> (ItemState, Option<Notice>) {
     let schedule = &options.schedule;
-    let Some(due_at) = schedule.next_attempt(id.message, row.created_at, row.attempts, now, options.lifetime) else {
+    let Some(due_at) = schedule.next_attempt(id.message, row.aged_from(), row.attempts, now, options.lifetime) else {
         return (ItemState::Expired, Some(Notice::Failed));
     };
     row.due_at = due_at;
-    let is_late = now.saturating_sub(row.created_at) >= milliseconds(options.delay_notice);
+    let is_late = now.saturating_sub(row.aged_from()) >= milliseconds(options.delay_notice);
     let tell = is_late && !row.delay_told;
     row.delay_told |= tell;
     (ItemState::Queued, tell.then_some(Notice::Delayed))
@@ -116,6 +116,8 @@ mod tests {
             destination: Destination::Domain(domain),
             reason: Reason::default(),
             contact: Contact::default(),
+            held_back_ms: 0,
+            held_back_until: 0,
         }
     }
 
@@ -231,6 +233,23 @@ mod tests {
             O::Deferred,
             None,
         );
+    }
+
+    #[test]
+    fn time_held_back_is_no_age() {
+        let options = Options::new("mx.example.test".into(), Domain::parse("example.test").unwrap());
+        let id = ItemId {
+            message: EmailId::from_bytes([1; 16]),
+            recipient: 0,
+        };
+        let late = |held_back_ms| {
+            let row = ItemRow {
+                held_back_ms,
+                ..item(3, Wish::None)
+            };
+            decide(id, &row, &not_tried(), &options, 121 * HOUR).row.state
+        };
+        assert_eq!((late(0), late(2 * HOUR)), (ItemState::Expired, ItemState::Queued));
     }
 
     #[test]

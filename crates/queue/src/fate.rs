@@ -7,9 +7,11 @@ use postroom_message::ReportKind;
 use postroom_store::scan_prefix;
 use postroom_types::EmailId;
 
-/// What is true of some recipient of a message. All `false` of a message that is under way, or no longer known.
+/// What is true of some recipient of a message. All `false` of a message that is no longer known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
+    /// It is under way, or kept back for now.
+    pub open: bool,
     /// The next server took it, or an inbox here did.
     pub delivered: bool,
     /// It did not reach somebody, now or by a later report.
@@ -55,8 +57,11 @@ impl Fate {
             ItemState::Bounced | ItemState::Expired | ItemState::Held => self.bounced = true,
             ItemState::Cancelled => self.rejected = true,
             // On hold since it came: by the loop breaker, and not by the operator.
-            ItemState::OnHold => self.rejected |= row.changed_at == row.created_at,
-            ItemState::Queued | ItemState::Attempting => {}
+            ItemState::OnHold => {
+                self.open = true;
+                self.rejected |= row.changed_at == row.created_at;
+            }
+            ItemState::Queued | ItemState::Attempting => self.open = true,
         }
     }
 

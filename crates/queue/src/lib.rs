@@ -25,6 +25,7 @@ mod enqueue;
 mod error;
 mod fate;
 mod history;
+mod hold_back;
 mod keys;
 mod lease;
 mod log;

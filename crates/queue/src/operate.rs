@@ -74,7 +74,12 @@ impl Queue {
 }
 
 impl Shared {
-    async fn edit_message(&self, message: EmailId, recipient: Option<u16>, edit: Edit) -> Result<usize, QueueError> {
+    pub(crate) async fn edit_message(
+        &self,
+        message: EmailId,
+        recipient: Option<u16>,
+        edit: Edit,
+    ) -> Result<usize, QueueError> {
         if let Some(recipient) = recipient {
             return self.edit(&[ItemId { message, recipient }], edit).await;
         }
@@ -138,14 +143,6 @@ impl Shared {
     }
 }
 
-fn due_now(row: &ItemRow, now: i64) -> ItemRow {
-    ItemRow {
-        state: ItemState::Queued,
-        due_at: now,
-        ..row.clone()
-    }
-}
-
 fn wishing(row: &ItemRow, wish: Wish) -> Option<ItemRow> {
     (row.wish != wish).then(|| ItemRow { wish, ..row.clone() })
 }
@@ -154,7 +151,7 @@ fn retried(row: &ItemRow, now: i64) -> Option<ItemRow> {
     match row.state {
         ItemState::OnHold => Some(ItemRow {
             changed_at: now,
-            ..due_now(row, now)
+            ..row.due_now(now)
         }),
         ItemState::Attempting => wishing(row, Wish::None),
         _ => flushed(row, now),
@@ -162,7 +159,11 @@ fn retried(row: &ItemRow, now: i64) -> Option<ItemRow> {
 }
 
 fn flushed(row: &ItemRow, now: i64) -> Option<ItemRow> {
-    (row.state == ItemState::Queued && row.due_at > now).then(|| due_now(row, now))
+    (row.state == ItemState::Queued && row.due_at > now).then(|| row.due_now(now))
+}
+
+pub(crate) fn released(row: &ItemRow, now: i64) -> Option<ItemRow> {
+    flushed(row, now).filter(|_| row.held_back_until == row.due_at)
 }
 
 fn held(row: &ItemRow, now: i64) -> Option<ItemRow> {

@@ -7,4 +7,5 @@ mod inside;
 mod network;
 mod peer;
 mod security;
+mod suspended;
 mod world;

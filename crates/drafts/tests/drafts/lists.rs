@@ -1,6 +1,10 @@
+use crate::crashes::Stopping;
 use crate::setup::{World, to_ann};
 use postroom_drafts::{DraftError, NewDraft, Place, Scope, Wanted};
-use postroom_types::InboxId;
+use postroom_mailstore::{FlagMode, MailboxRef, Origin};
+use postroom_store::MemoryStore;
+use postroom_types::{Flag, Flags, InboxId, MessageFlags, SpecialUse};
+use std::sync::atomic::Ordering;
 
 pub(crate) fn all_of(inbox: InboxId) -> Wanted {
     wanted(Scope::Inbox(inbox))
@@ -129,4 +133,74 @@ async fn scheduled_is_a_label() {
     };
     let found = world.drafts.list(&list).await.unwrap().drafts;
     assert_eq!(found.iter().map(|draft| draft.id).collect::<Vec<_>>(), [scheduled.id]);
+}
+
+/// Many drafts that a mail program marked as deleted, and many that are newer or older than what is asked for: each page is
+/// the work of a bounded number of rows, and all pages together are the list.
+#[tokio::test]
+async fn one_page_is_bounded_work() {
+    let counting = Stopping::after(MemoryStore::new(), usize::MAX, false);
+    let world = World::on(counting.clone()).await;
+    let inboxes = [world.inbox("a").await, world.inbox("b").await];
+    let drafts = || MailboxRef::Special(SpecialUse::Drafts);
+    let start = world.now();
+    let mut expected = Vec::new();
+    for number in 0..1500 {
+        world.pass(1000);
+        for (letter, inbox) in ["a", "b"].iter().zip(&inboxes) {
+            let subject = format!("{letter}{number:04}");
+            let content = format!("Subject: {subject}\nMessage-ID: <{subject}@x>\n\nx");
+            let placed = world.put(inbox.id, Origin::Imported, drafts(), &content).await;
+            if *letter == "a" && (10..1450).contains(&number) {
+                let deleted = Flags::NONE.with(Flag::Deleted);
+                let flags = MessageFlags::system(deleted);
+                world
+                    .mailstore
+                    .store_flags(inbox.id, placed.mailbox, &[placed.uid], FlagMode::Add, &flags, None)
+                    .await
+                    .unwrap();
+            } else {
+                expected.push(subject);
+            }
+        }
+    }
+    let window = Wanted {
+        since: Some(start + 5_500),
+        before: Some(start + 20_500),
+        ..wanted(Scope::Organization(world.organization))
+    };
+    let in_window: Vec<String> = expected
+        .iter()
+        .filter(|subject| (5..20).contains(&subject[1..].parse::<usize>().unwrap()))
+        .cloned()
+        .collect();
+    for ascending in [false, true] {
+        for (list, expected) in [
+            (wanted(Scope::Organization(world.organization)), &expected),
+            (window.clone(), &in_window),
+        ] {
+            let mut list = Wanted { ascending, ..list };
+            let mut found = Vec::new();
+            loop {
+                let before = counting.rows.load(Ordering::Relaxed);
+                let page = world.drafts.list(&list).await.unwrap();
+                let rows = counting.rows.load(Ordering::Relaxed) - before;
+                assert!(rows < 4000, "{rows} rows for {list:?}");
+                found.extend(page.drafts.iter().map(|draft| draft.summary.subject_text.clone()));
+                match page.next {
+                    None => break,
+                    next => list.after = next,
+                }
+            }
+            let sorted = found.is_sorted_by(|one, other| match ascending {
+                true => one[1..] <= other[1..],
+                false => one[1..] >= other[1..],
+            });
+            assert!(sorted, "{found:?}");
+            found.sort();
+            let mut expected = expected.clone();
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+    }
 }

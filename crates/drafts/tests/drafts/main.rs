@@ -6,4 +6,5 @@ mod lists;
 mod replies;
 mod schedule;
 mod setup;
+mod versions;
 mod writing;

@@ -1,6 +1,8 @@
-use crate::setup::{World, to_ann};
-use postroom_drafts::{DraftChange, DraftError, NewDraft, SendStatus};
-use postroom_identity::InboxChange;
+use crate::setup::{DAY_MS, World, mailbox, to_ann};
+use postroom_drafts::{DraftChange, DraftError, NewDraft, SendStatus, Sending};
+use postroom_identity::{InboxChange, SignUp};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::SpecialUse;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +57,134 @@ async fn it_goes_when_it_is_time_and_once() {
         world.drafts.get(inbox.id, draft.id).await,
         Err(DraftError::NotFound)
     ));
-    assert_eq!((world.in_drafts(inbox.id).await, world.rows().await), (0, 0));
+    assert_eq!(world.in_drafts(inbox.id).await, 0);
+    world.is_forgotten_in_a_day().await;
+}
+
+/// A client that did not hear that its draft was made asks again, perhaps after it went.
+#[tokio::test]
+async fn what_was_sent_is_not_made_again() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let named = || NewDraft {
+        client_id: Some("mine".into()),
+        ..at(world.now())
+    };
+    world.drafts.create(&inbox, named()).await.unwrap();
+    world.drafts.work().await.unwrap();
+    let sent = world.mailstore.messages(inbox.id, None, 10).await.unwrap();
+    assert_eq!(sent.len(), 1);
+    let check = async || {
+        let again = world.drafts.create(&inbox, named()).await;
+        match again {
+            Err(DraftError::AlreadySent(message)) => assert_eq!(message, sent[0].email_id),
+            other => panic!("{other:?}"),
+        }
+    };
+    check().await;
+    world.pass(DAY_MS - 1000);
+    world.drafts.work().await.unwrap();
+    check().await;
+    assert_eq!(world.sent(inbox.id).await.len(), 1);
+    world.is_forgotten_in_a_day().await;
+    let fresh = world.drafts.create(&inbox, named()).await.unwrap();
+    assert_eq!(fresh.client_id.as_deref(), Some("mine"));
+}
+
+/// A draft that a mail program saved as a newer version while it went is one, but not by its maker's name.
+#[tokio::test]
+async fn a_newer_version_does_not_hide_that_it_was_sent() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let named = || NewDraft {
+        client_id: Some("mine".into()),
+        ..to_ann("first")
+    };
+    let draft = world.drafts.create(&inbox, named()).await.unwrap();
+    let first = world.text(&draft).await;
+    world.drafts.send(&inbox, draft.id, &Sending::default()).await.unwrap();
+    let newer = first.replace("first", "second").replace("\r\n", "\n");
+    let drafts = MailboxRef::Special(SpecialUse::Drafts);
+    world.put(inbox.id, Origin::Imported, drafts, &newer).await;
+    let change = DraftChange {
+        add_labels: vec!["mine".into()],
+        ..DraftChange::default()
+    };
+    world.drafts.update(&inbox, draft.id, &change).await.unwrap();
+    let is_sent = async || {
+        let again = world.drafts.create(&inbox, named()).await;
+        assert!(matches!(again, Err(DraftError::AlreadySent(_))), "{again:?}");
+    };
+    is_sent().await;
+    world.drafts.delete(inbox.id, draft.id).await.unwrap();
+    is_sent().await;
+    world.is_forgotten_in_a_day().await;
+    world.drafts.create(&inbox, named()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_limit_of_the_day_puts_it_off() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let limit = |messages| InboxChange {
+        daily_messages: Some(Some(messages)),
+        ..InboxChange::default()
+    };
+    world.identity.update_inbox(inbox.id, &limit(1)).await.unwrap();
+    let inbox = world.identity.inbox(inbox.id).await.unwrap();
+    for _ in 0..3 {
+        world.drafts.create(&inbox, at(world.now())).await.unwrap();
+    }
+    let mut counts = Vec::new();
+    for _ in 0..4 {
+        world.drafts.work().await.unwrap();
+        world.drafts.work().await.unwrap();
+        counts.push(world.sent(inbox.id).await.len());
+        world.pass(DAY_MS);
+    }
+    assert_eq!(counts, [1, 2, 3, 3]);
+    // Not for ever.
+    let never = world.drafts.create(&inbox, at(world.now())).await.unwrap();
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        let blocker = world.drafts.create(&inbox, to_ann("x")).await.unwrap();
+        world
+            .drafts
+            .send(&inbox, blocker.id, &Sending::default())
+            .await
+            .unwrap();
+        world.drafts.work().await.unwrap();
+        statuses.push(world.drafts.get(inbox.id, never.id).await.unwrap().send_status);
+        world.pass(DAY_MS);
+    }
+    assert_eq!(
+        (statuses[0], statuses[5], statuses[9]),
+        (
+            Some(SendStatus::Scheduled),
+            Some(SendStatus::Scheduled),
+            Some(SendStatus::Failed)
+        )
+    );
+}
+
+/// What an agent may is asked when its draft goes, not when it was made.
+#[tokio::test]
+async fn an_agent_that_nobody_confirmed_sends_to_its_human_alone() {
+    let world = World::new().await;
+    let wish = SignUp {
+        username: "agent".into(),
+        human_email: Some(mailbox("ann@example.net").address),
+    };
+    let agent = world.identity.sign_up(&wish).await.unwrap();
+    let mut to_bob = at(world.now());
+    to_bob.letter.to = Some(vec![mailbox("bob@example.net")]);
+    let refused = world.drafts.create(&agent.inbox, to_bob).await.unwrap();
+    world.drafts.create(&agent.inbox, at(world.now())).await.unwrap();
+    world.drafts.work().await.unwrap();
+    let sent = world.sent(agent.inbox.id).await;
+    assert!(sent.len() == 1 && sent[0].contains("To: ann@example.net"), "{sent:?}");
+    let status = world.drafts.get(agent.inbox.id, refused.id).await.unwrap().send_status;
+    assert_eq!(status, Some(SendStatus::Failed));
 }
 
 #[tokio::test]
@@ -120,9 +249,13 @@ async fn the_task() {
     world.drafts.create(&inbox, at(world.now())).await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(world.sent(inbox.id).await.len(), 1);
-    // A round has seen the row without a message; the next one, some time later, takes it away.
-    assert_eq!(world.rows().await, 2);
+    // A round has seen the row without a message; the next one, some time later, takes it away. Of the one that was sent
+    // two rows are left for a day.
+    assert_eq!(world.rows().await, 4);
     world.pass(600_000);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(world.rows().await, 2);
+    world.pass(DAY_MS);
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(world.rows().await, 0);
     stop.cancel();

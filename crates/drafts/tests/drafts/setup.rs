@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 pub(crate) struct World {
     pub(crate) store: SharedStore,
@@ -181,6 +182,7 @@ impl World {
             .drafts(inbox, None, true, 100)
             .await
             .expect("readable")
+            .drafts
             .len()
     }
 
@@ -192,6 +194,13 @@ impl World {
             count += 1;
         }
         count
+    }
+
+    /// What was sent is known for a day; then no row of a draft is left.
+    pub(crate) async fn is_forgotten_in_a_day(&self) {
+        self.pass(DAY_MS);
+        self.drafts.work().await.expect("readable");
+        assert_eq!(self.rows().await, 0);
     }
 
     pub(crate) async fn text(&self, draft: &Draft) -> String {

@@ -87,7 +87,13 @@ async fn what_is_sent_is_told_from_the_beginning_to_the_end() {
     let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
     let to = ["ranger@example.test", "a@example.net"];
     let message = world.send(&scout, &to, "hello").await.unwrap().id;
-    let mut expected = vec![(scout.id, What::Sent { message })];
+    let mut expected = vec![(
+        scout.id,
+        What::Sent {
+            message,
+            forwarded: false,
+        },
+    )];
     assert_eq!(world.heard().await, expected);
     world.work().await;
     let [received] = world.in_mailbox(ranger.id, "INBOX").await[..] else {
@@ -116,7 +122,13 @@ async fn what_is_sent_is_told_from_the_beginning_to_the_end() {
     let recipients = vec![0];
     let received_as = ReceivedAs::Plain;
     expected.extend([
-        (scout.id, What::Sent { message }),
+        (
+            scout.id,
+            What::Sent {
+                message,
+                forwarded: false,
+            },
+        ),
         (scout.id, What::Delivered { message, recipients }),
         (scout.id, What::Received { message, received_as }),
     ]);

@@ -166,3 +166,37 @@ async fn what_comes_along_is_done_with_it() {
         assert_eq!(world.messages(scout.id).await.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn keys_of_operations_last_a_week_and_tell_what_they_made() {
+    let world = World::new(|_| {}).await;
+    let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
+    let scope = KeyScope::Operation("mail.send");
+    let of = |scope, fingerprint| {
+        let mut submission = keyed(&world, &scout, "k", fingerprint, "x");
+        submission.idempotency.as_mut().unwrap().scope = scope;
+        submission
+    };
+    let answer = async |inbox: &InboxRecord, scope, key: &str| {
+        let answer = world.intake.answer_of(inbox, scope, key).await.unwrap();
+        answer.map(|submitted| submitted.id)
+    };
+    assert_eq!(answer(&scout, scope, "k").await, None);
+    let first = world.intake.submit(of(scope, 1)).await.unwrap();
+    // The same key is another one for another operation, for the inbox as a whole, and for another inbox.
+    let other = KeyScope::Operation("mail.forward");
+    let second = world.intake.submit(of(other, 2)).await.unwrap();
+    let third = world.intake.submit(of(KeyScope::Inbox, 3)).await.unwrap();
+    assert!(first.id != second.id && second.id != third.id);
+    assert_eq!(answer(&scout, scope, "k").await, Some(first.id));
+    assert_eq!(answer(&scout, other, "k").await, Some(second.id));
+    assert_eq!(answer(&scout, scope, "l").await, None);
+    assert_eq!(answer(&ranger, scope, "k").await, None);
+    world.pass(7 * DAY_MS - 1000);
+    assert!(world.intake.maintain(1000).await.unwrap());
+    assert!(world.intake.submit(of(scope, 1)).await.unwrap().replayed);
+    assert!(!world.intake.submit(of(KeyScope::Inbox, 3)).await.unwrap().replayed);
+    world.pass(1000);
+    assert_eq!(answer(&scout, scope, "k").await, None);
+    assert!(!world.intake.submit(of(scope, 4)).await.unwrap().replayed);
+}

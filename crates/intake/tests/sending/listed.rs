@@ -3,7 +3,10 @@
 use crate::onward::{incoming, report};
 use crate::setup::{World, address, plain};
 use postroom_feed::{ReceivedAs, What};
-use postroom_identity::{Direction, EntryScope, IdentityError, InboxRecord, List, ListType, Listed, SignUp};
+use postroom_identity::{
+    Direction, EntryScope, FilterMode, IdentityError, InboxChange, InboxRecord, List, ListType, Listed, RuleAction,
+    RuleDirection, RuleWish, SignUp,
+};
 use postroom_intake::{Incoming, LocalRecipient, SubmitError};
 use postroom_types::ReversePath;
 
@@ -20,7 +23,7 @@ async fn put(world: &World, scope: EntryScope, direction: Direction, list_type: 
 #[track_caller]
 fn rejected<T: std::fmt::Debug>(result: Result<T, SubmitError>) -> String {
     match result {
-        Err(SubmitError::Rejected { recipient, why }) => format!("{recipient}: {why}"),
+        Err(SubmitError::Rejected { recipient, why, .. }) => format!("{recipient}: {why}"),
         other => panic!("not rejected: {other:?}"),
     }
 }
@@ -108,6 +111,56 @@ async fn what_is_barred_comes_in_out_of_sight() {
     world.send(&ranger, &["scout@example.test"], "internal").await.unwrap();
     world.work().await;
     assert_eq!(last(&world, &scout).await, ReceivedAs::Blocked);
+}
+
+#[tokio::test]
+async fn contact_rules_bar_by_author_and_by_envelope() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let rule = async |action, entry: &str, direction| {
+        let wish = RuleWish {
+            action,
+            target: Listed::parse(entry).unwrap(),
+            direction,
+            paused: false,
+        };
+        world.identity.add_contact_rule(scout.id, &wish).await.unwrap().id
+    };
+    let comes = async |from: &str, sender: &str| {
+        let content = format!("From: {from}\r\nSubject: hi\r\n\r\nhi {from} {sender}\r\n");
+        let message = Incoming {
+            reverse_path: ReversePath::Mailbox(address(sender)),
+            ..incoming(std::slice::from_ref(&scout), &content)
+        };
+        world.intake.deliver_local(message).await.unwrap();
+        last(&world, &scout).await
+    };
+    rule(RuleAction::Block, "rival.test", RuleDirection::Inbound).await;
+    let out = rule(RuleAction::Block, "x@fine.test", RuleDirection::Outbound).await;
+    for (from, sender, expected) in [
+        ("x@fine.test", "x@fine.test", ReceivedAs::Plain),
+        ("x@rival.test", "x@fine.test", ReceivedAs::Blocked),
+        ("x@fine.test", "bounces@Rival.test", ReceivedAs::Blocked),
+    ] {
+        assert_eq!(comes(from, sender).await, expected, "{from} {sender}");
+    }
+    world.send(&scout, &["x@rival.test"], "hello").await.unwrap();
+    match world.send(&scout, &["y@fine.test", "x@fine.test"], "hello").await {
+        Err(SubmitError::Rejected { recipient, rule, .. }) => {
+            assert_eq!((recipient, rule), (address("x@fine.test"), Some(out)));
+        }
+        other => panic!("not rejected: {other:?}"),
+    }
+    let change = InboxChange {
+        inbound_mode: Some(FilterMode::Whitelist),
+        ..InboxChange::default()
+    };
+    world.identity.update_inbox(scout.id, &change).await.unwrap();
+    assert_eq!(comes("y@fine.test", "y@fine.test").await, ReceivedAs::Blocked);
+    rule(RuleAction::Allow, "fine.test", RuleDirection::Inbound).await;
+    // Whose server it comes through says nothing, unless a rule does.
+    assert_eq!(comes("z@fine.test", "bounces@mailer.test").await, ReceivedAs::Plain);
+    assert_eq!(comes("w@fine.test", "bounces@rival.test").await, ReceivedAs::Blocked);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn two_agents_come_to_rest() {
     let heard = async || {
         let all = world.heard().await;
         let about = |what: &What| match what {
-            What::Sent { message } | What::Rejected { message, .. } | What::Delivered { message, .. } => {
+            What::Sent { message, .. } | What::Rejected { message, .. } | What::Delivered { message, .. } => {
                 *message == held.id
             }
             _ => false,

@@ -9,5 +9,6 @@ mod listed;
 mod local;
 mod loops;
 mod onward;
+mod organizations;
 mod setup;
 mod submit;

@@ -350,7 +350,7 @@ async fn results_that_claim_to_be_ours_are_removed() {
 /// That it was taken, and then that each of its three recipients has it.
 fn told_once(heard: &[What], id: EmailId) {
     let mut told = heard.iter().filter_map(|what| match what {
-        What::Sent { message } if *message == id => Some(Vec::new()),
+        What::Sent { message, .. } if *message == id => Some(Vec::new()),
         What::Delivered { message, recipients } if *message == id => Some(recipients.clone()),
         _ => None,
     });

@@ -7,8 +7,8 @@ use crate::view::RecipientStatus;
 use postroom_store::{Key, Value};
 use postroom_types::{EmailAddress, InboxId, OrganizationId, ReversePath};
 
-/// The version of what is written now. The first had no organization.
-const VERSION: u8 = 2;
+/// The version of what is written now. The first had no organization, the second did not know of being held back.
+const VERSION: u8 = 3;
 
 /// What the operator wants of an item that is being attempted, once that ends undelivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ pub(crate) struct ItemRow {
     pub(crate) destination: Destination,
     pub(crate) reason: Reason,
     pub(crate) contact: Contact,
+    /// How long it was held back because its sender's organization was suspended, in milliseconds: that does not count
+    /// as its age. Up to `due_at`, as long as it is.
+    pub(crate) held_back_ms: i64,
+    /// It is held back now if this is `due_at`.
+    pub(crate) held_back_until: i64,
 }
 
 impl ItemRow {
@@ -69,6 +74,37 @@ impl ItemRow {
                 ..Reason::default()
             },
             contact: Contact::default(),
+            held_back_ms: 0,
+            held_back_until: 0,
+        }
+    }
+
+    /// From when on its age counts, as if it had come as much later as it was held back.
+    pub(crate) const fn aged_from(&self) -> i64 {
+        self.created_at.saturating_add(self.held_back_ms)
+    }
+
+    /// It, held back until a time.
+    pub(crate) fn held_back(&self, now: i64, until: i64) -> Self {
+        Self {
+            due_at: until,
+            held_back_ms: self.held_back_ms.saturating_add(until.saturating_sub(now).max(0)),
+            held_back_until: until,
+            ..self.clone()
+        }
+    }
+
+    /// It, due at once.
+    pub(crate) fn due_now(&self, now: i64) -> Self {
+        let early = match self.held_back_until == self.due_at {
+            true => self.due_at.saturating_sub(now).max(0),
+            false => 0,
+        };
+        Self {
+            state: ItemState::Queued,
+            due_at: now,
+            held_back_ms: self.held_back_ms.saturating_sub(early).max(0),
+            ..self.clone()
         }
     }
 
@@ -120,6 +156,8 @@ impl ItemRow {
         writer.reason(&self.reason);
         writer.contact(&self.contact);
         writer.organization(self.organization);
+        writer.i64(self.held_back_ms);
+        writer.i64(self.held_back_until);
         writer.finish()
     }
 
@@ -147,6 +185,8 @@ impl ItemRow {
             reason: reader.reason()?,
             contact: reader.contact()?,
             organization: if version == 1 { None } else { reader.organization()? },
+            held_back_ms: if version < 3 { 0 } else { reader.i64()? },
+            held_back_until: if version < 3 { 0 } else { reader.i64()? },
         };
         reader.end()?;
         Ok(row)
@@ -197,6 +237,8 @@ mod tests {
                 host: "mx.example.test".into(),
                 ..Contact::default()
             },
+            held_back_ms: 0,
+            held_back_until: 0,
         }
     }
 
@@ -209,12 +251,31 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_has_no_organization() {
+    fn older_versions_stay_readable() {
         let mut value = sample(None).write();
+        value.truncate(value.len() - 16);
+        value[0] = 2;
+        assert_eq!(ItemRow::read(&value), Ok(sample(None)));
         value[0] = 1;
         assert_eq!(value.pop(), Some(0));
         assert_eq!(ItemRow::read(&value), Ok(sample(None)));
         value[0] = VERSION + 1;
         assert!(ItemRow::read(&value).is_err());
+    }
+
+    #[test]
+    fn being_held_back_makes_nothing_older() {
+        let row = ItemRow {
+            state: ItemState::Queued,
+            ..sample(None)
+        };
+        let held = row.held_back(1000, 5000);
+        assert_eq!((held.due_at, held.aged_from()), (5000, row.created_at + 4000));
+        // Let go after one second of four.
+        let free = held.due_now(2000);
+        assert_eq!((free.due_at, free.aged_from()), (2000, row.created_at + 1000));
+        // What waits for its next attempt has not been held back, even if it was before.
+        let waiting = ItemRow { due_at: 9000, ..free };
+        assert_eq!(waiting.due_now(3000).aged_from(), row.created_at + 1000);
     }
 }

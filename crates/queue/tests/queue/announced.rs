@@ -70,7 +70,11 @@ async fn one_event_for_each_way_to_end() {
         &["a@peer.test", "b@peer.test", "c@peer.test", "d@other.test"],
     );
     put(&queue, &store, &new).await;
-    assert_eq!(queue.fate(new.id).await.unwrap(), Fate::default());
+    let under_way = Fate {
+        open: true,
+        ..Fate::default()
+    };
+    assert_eq!(queue.fate(new.id).await.unwrap(), under_way);
     for _ in 0..2 {
         let (_turn, job) = job(&queue).await;
         let attempt = queue.open_attempt(&job, &contact()).await.unwrap();
@@ -94,7 +98,7 @@ async fn one_event_for_each_way_to_end() {
         delivered: true,
         bounced: true,
         delayed: true,
-        ..Fate::default()
+        ..under_way
     };
     assert_eq!(queue.fate(new.id).await.unwrap(), fate);
     assert_eq!(queue.cancel(new.id, None).await.unwrap(), 1);
@@ -103,7 +107,7 @@ async fn one_event_for_each_way_to_end() {
         reason: "Cancelled".into(),
     });
     assert_eq!(heard(&store).await, expected);
-    fate.rejected = true;
+    (fate.rejected, fate.open) = (true, false);
     assert_eq!(queue.fate(new.id).await.unwrap(), fate);
 }
 
@@ -173,6 +177,7 @@ async fn later_reports_are_told_when_they_are_news() {
         assert_eq!(heard(&store).await, expected, "{recipient} {kind:?}");
     }
     let fate = Fate {
+        open: false,
         delivered: true,
         bounced: true,
         delayed: true,

@@ -1,0 +1,117 @@
+//! Mail that an inbox had elsewhere, brought along in files.
+//!
+//! What always holds: the caller chooses each message's id, so that bringing it again stores nothing twice; it keeps its
+//! date and its octets, gets no trace fields, and nobody is told of it.
+
+use crate::{Intake, IntakeError};
+use bytes::Bytes;
+use postroom_identity::InboxRecord;
+use postroom_mailstore::{MailError, MailboxRef, NewMessage, Placing, ThreadChoice};
+use postroom_message::sent_date;
+use postroom_types::{EmailAddress, EmailId, Flag, Flags, InternalDate, MessageFlags, SpecialUse};
+
+/// Mail is not from before this, nor from later than tomorrow; what says so is from now. Seconds since 1970.
+const EARLIEST: i64 = 0;
+const TOMORROW: i64 = 86_400;
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// The inbox has it.
+    Stored,
+    /// The inbox had it before, octet by octet.
+    Duplicate,
+}
+
+impl Intake {
+    /// Stores a message under this id: in Sent if one of the inbox's addresses wrote it, or one of `also`, else in INBOX.
+    /// Durable on return; done once for each id.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append).
+    pub async fn bring(
+        &self,
+        inbox: &InboxRecord,
+        id: EmailId,
+        content: Bytes,
+        also: &[&str],
+        is_read: bool,
+    ) -> Result<Brought, IntakeError> {
+        self.check_size(content.len() as u64)?;
+        if self.mailstore.message(inbox.id, id).await?.is_some() {
+            return Ok(Brought::Stored);
+        }
+        self.check_storage(inbox.id).await?;
+        let mut message = self.imported(content).await?;
+        if self.has_alike(inbox, &message).await? {
+            return Ok(Brought::Duplicate);
+        }
+        let now = self.now_ms().div_euclid(1000);
+        let date = message.summary.envelope.date.as_deref().and_then(sent_date);
+        let date = date.map_or(now, |date| date.at);
+        let date = if (EARLIEST..=now + TOMORROW).contains(&date) {
+            date
+        } else {
+            now
+        };
+        message.received_at = date.saturating_mul(1000);
+        let mailbox = match is_own(inbox, &message, also) {
+            true => MailboxRef::Special(SpecialUse::Sent),
+            false => MailboxRef::Inbox,
+        };
+        let flags = match is_read {
+            true => MessageFlags::system(Flags::NONE.with(Flag::Seen)),
+            false => MessageFlags::default(),
+        };
+        let placing = Placing {
+            inbox: inbox.id,
+            mailbox,
+            email_id: id,
+            flags,
+            internal_date: InternalDate::utc(date),
+            thread: ThreadChoice::Find,
+            announce: None,
+        };
+        self.mailstore.deliver(&message, vec![placing]).await?;
+        self.identity.note_stored(inbox.organization, message.octets());
+        Ok(Brought::Stored)
+    }
+
+    /// Whether the inbox has this message already, under whatever id.
+    async fn has_alike(&self, inbox: &InboxRecord, message: &NewMessage) -> Result<bool, MailError> {
+        let Some(message_id) = &message.summary.message_id else {
+            return Ok(false);
+        };
+        for id in self.mailstore.find_message_ids(inbox.id, message_id).await? {
+            let Some(content) = self.mailstore.content(inbox.id, id).await? else {
+                continue;
+            };
+            // What came by mail has trace fields of this server's on top.
+            if content.body_octets == message.body.len() as u64
+                && let Some(body) = self
+                    .mailstore
+                    .read(&content, content.prefix.len() as u64..u64::MAX)
+                    .await?
+                && body == message.body
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether the owner of the inbox wrote a message.
+fn is_own(inbox: &InboxRecord, message: &NewMessage, also: &[&str]) -> bool {
+    let authors = message.summary.envelope.from.iter().flatten();
+    authors
+        .filter_map(|author| {
+            let local_part = std::str::from_utf8(author.mailbox.as_deref()?).ok()?;
+            let domain = std::str::from_utf8(author.host.as_deref()?).ok()?;
+            Some(EmailAddress::parse(&format!("{local_part}@{domain}")).ok()?.folded())
+        })
+        .any(|author| {
+            let text = author.to_string();
+            inbox.addresses().any(|own| *own == author) || also.contains(&text.as_str())
+        })
+}
