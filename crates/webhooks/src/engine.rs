@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// Between two looks at all that may be cleared away, and before the first.
+const TIDY_AFTER: Duration = Duration::from_secs(3600);
+const FIRST_TIDY_AFTER: Duration = Duration::from_secs(60);
 /// Before a worker that failed is started again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -53,8 +56,21 @@ impl Webhooks {
     /// Sends events until the token is cancelled. Requests that are open then are dropped: their events are sent again
     /// after the next start.
     pub async fn run(self: Arc<Self>, render: Arc<dyn Render>, shutdown: CancellationToken) {
-        let working = Arc::clone(&self).work(render);
-        shutdown.run_until_cancelled(working).await;
+        let (working, tidying) = (Arc::clone(&self).work(render), self.tidy_now_and_then());
+        shutdown
+            .run_until_cancelled(async { tokio::join!(working, tidying) })
+            .await;
+    }
+
+    async fn tidy_now_and_then(&self) {
+        let mut wait = FIRST_TIDY_AFTER;
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = TIDY_AFTER;
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(reason = %error, "cannot tidy webhooks and their logs");
+            }
+        }
     }
 
     async fn work(self: Arc<Self>, render: Arc<dyn Render>) {

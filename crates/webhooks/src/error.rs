@@ -18,8 +18,14 @@ pub enum WebhookError {
         why: String,
     },
     /// There may be no more.
-    #[error("an organization has at most {0} webhooks")]
+    #[error("there are at most {0} webhooks")]
     TooMany(usize),
+    /// No such attempt was logged, or it is too long ago.
+    #[error("no such delivery")]
+    NoSuchDelivery,
+    /// It cannot be sent again.
+    #[error("{0}")]
+    NotReplayable(&'static str),
     /// Others changed the same at the same time, again and again.
     #[error("too many changes at once")]
     Busy,

@@ -1,5 +1,6 @@
 //! The names of events, as subscribers write them.
 
+use crate::dialect::Dialect;
 use postroom_feed::{Event, ReceivedAs, What};
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +39,8 @@ event_types! {
     MessageReceivedUnauthenticated = "message.received.unauthenticated",
     /// A message was taken for sending.
     MessageSent = "message.sent",
+    /// A message was taken for sending that passes another one on. Of Inkbox alone: elsewhere it was sent.
+    MessageForwarded = "message.forwarded",
     /// The next server took it.
     MessageDelivered = "message.delivered",
     /// It did not arrive.
@@ -46,6 +49,8 @@ event_types! {
     MessageComplained = "message.complained",
     /// It is not sent, by a decision made here.
     MessageRejected = "message.rejected",
+    /// What Inkbox calls that.
+    MessageFailed = "message.failed",
     /// Somebody looked at it. May be asked for, does not happen here: nothing is put into mail to find out.
     MessageOpened = "message.opened",
     /// A domain proved to be the organization's own.
@@ -70,8 +75,65 @@ event_types! {
     CalendarEnding = "calendar.event.ending",
 }
 
+/// What Inkbox tells of.
+const INKBOX: &[EventType] = &[
+    EventType::MessageReceived,
+    EventType::MessageSent,
+    EventType::MessageForwarded,
+    EventType::MessageDelivered,
+    EventType::MessageBounced,
+    EventType::MessageFailed,
+];
+
+/// What MyAgentMail tells of.
+const MYAGENTMAIL: &[EventType] = &[
+    EventType::MessageReceived,
+    EventType::MessageSent,
+    EventType::MessageBounced,
+];
+
 impl EventType {
-    /// What an event of the feed is called.
+    /// What an event is called in a dialect; `None` if it does not tell of such. Where there is no word for mail that
+    /// nothing says comes from where it claims to, it is mail like any other.
+    #[must_use]
+    pub const fn told(dialect: Dialect, event: &Event) -> Option<Self> {
+        let event_type = Self::of(event);
+        let other = match (dialect, event_type) {
+            (Dialect::AgentMail, _) => return Some(event_type),
+            (_, Self::MessageReceivedUnauthenticated) => Self::MessageReceived,
+            (Dialect::Inkbox, Self::MessageSent) if matches!(event.what, What::Sent { forwarded: true, .. }) => {
+                Self::MessageForwarded
+            }
+            (Dialect::Inkbox, Self::MessageRejected) => Self::MessageFailed,
+            _ => event_type,
+        };
+        if other.is_of(dialect) { Some(other) } else { None }
+    }
+
+    /// Whether a dialect has such events.
+    #[must_use]
+    pub const fn is_of(self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::AgentMail => !matches!(self, Self::MessageForwarded | Self::MessageFailed),
+            Dialect::Inkbox => contains(INKBOX, self),
+            Dialect::MyAgentMail => contains(MYAGENTMAIL, self),
+        }
+    }
+
+    /// The event type that a dialect calls so.
+    ///
+    /// # Errors
+    /// [`UnknownEventType`].
+    pub fn parse(dialect: Dialect, text: &str) -> Result<Self, UnknownEventType> {
+        let found = text.parse::<Self>()?;
+        if found.is_of(dialect) {
+            Ok(found)
+        } else {
+            Err(UnknownEventType)
+        }
+    }
+
+    /// What AgentMail calls an event of the feed.
     #[must_use]
     pub const fn of(event: &Event) -> Self {
         match &event.what {
@@ -106,6 +168,17 @@ impl EventType {
             _ => None,
         }
     }
+}
+
+const fn contains(all: &[EventType], wanted: EventType) -> bool {
+    let mut at = 0;
+    while at < all.len() {
+        if all[at] as u8 == wanted as u8 {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 /// A label that only some keys may see.

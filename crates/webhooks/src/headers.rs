@@ -32,7 +32,11 @@ pub(crate) fn check(headers: &[(String, String)]) -> Result<(), WebhookError> {
             return refuse(format!("{name:?} is no name of a header field"));
         }
         let folded = name.to_ascii_lowercase();
-        if OURS.contains(&folded.as_str()) || folded.starts_with("svix-") || folded.starts_with("webhook-") {
+        if OURS.contains(&folded.as_str())
+            || folded.starts_with("svix-")
+            || folded.starts_with("webhook-")
+            || folded.starts_with("x-inkbox-")
+        {
             return refuse(format!("{name} cannot be set"));
         }
         // Field values in other charsets are read differently by different servers.

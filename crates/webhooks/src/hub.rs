@@ -4,7 +4,8 @@
 //! but for those of inboxes that are gone.
 
 use crate::bodies::{Bodies, Render, RenderError};
-use crate::subscription::Placed;
+use crate::dialect::Dialect;
+use crate::subscription::{LabelRights, Placed};
 use bytes::Bytes;
 use postroom_feed::{Cursor, Event, Feed, FeedError};
 use postroom_identity::{Identity, IdentityError};
@@ -176,12 +177,21 @@ impl Hub {
         })
     }
 
-    /// What is told of an event.
+    /// What is told of an event in a dialect; `None` if what it tells of is gone, or hidden by now from who has these
+    /// rights.
     ///
     /// # Errors
     /// [`RenderError`].
-    pub async fn body(&self, render: &dyn Render, placed: &Placed) -> Result<Option<Bytes>, RenderError> {
-        self.hubs.bodies.get(render, self.organization, placed).await
+    pub async fn body(
+        &self,
+        render: &dyn Render,
+        dialect: Dialect,
+        placed: &Placed,
+        rights: LabelRights,
+    ) -> Result<Option<Bytes>, RenderError> {
+        let told = self.hubs.bodies.get(render, self.organization, dialect, placed).await?;
+        let shown = told.filter(|told| told.hidden.is_open_to(rights));
+        Ok(shown.map(|told| told.body))
     }
 
     /// Reads what is new.

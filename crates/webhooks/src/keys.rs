@@ -7,8 +7,10 @@
 //! | `ws` organization webhook | how far it has come, and its last attempts |
 //! | `wr` organization webhook due-at-ms lsn(8) index(2) | an event that is to be tried again |
 //! | `wc` organization SHA-256(scope, client id) | the webhook that was made for it |
+//! | `wl` organization webhook delivery | an attempt that was logged; outlives the webhook |
+//! | `wp` organization webhook lsn(8) index(2) | the body that was sent of an event, and witness of its blob if it is long |
 
-use crate::model::WebhookId;
+use crate::model::{DeliveryId, WebhookId};
 use crate::subscription::Scope;
 use postroom_feed::Cursor;
 use postroom_store::Key;
@@ -17,6 +19,8 @@ use sha2::{Digest, Sha256};
 
 pub(crate) const WEBHOOKS: &[u8] = b"ww";
 pub(crate) const RETRIES: &[u8] = b"wr";
+pub(crate) const LOG: &[u8] = b"wl";
+pub(crate) const PAYLOADS: &[u8] = b"wp";
 
 /// A webhook, by whose it is and its name.
 pub(crate) type Name = (OrganizationId, WebhookId);
@@ -48,6 +52,38 @@ pub(crate) fn retries(name: Name) -> Key {
 pub(crate) fn retry(name: Name, due: i64, event: Cursor) -> Key {
     let mut key = retries(name);
     key.extend(due.max(0).to_be_bytes());
+    key.extend(event.lsn.0.to_be_bytes());
+    key.extend(event.index.to_be_bytes());
+    key
+}
+
+/// All logged attempts of an organization.
+pub(crate) fn logs(organization: OrganizationId) -> Key {
+    [LOG, organization.as_bytes().as_slice()].concat()
+}
+
+/// All logged attempts of a webhook.
+pub(crate) fn log(name: Name) -> Key {
+    key(LOG, name)
+}
+
+pub(crate) fn delivery(name: Name, delivery: DeliveryId) -> Key {
+    [log(name).as_slice(), delivery.as_bytes()].concat()
+}
+
+/// The attempt that a key of the log is about.
+pub(crate) fn read_delivery(key: &[u8]) -> Option<DeliveryId> {
+    let id = key.get(LOG.len() + 32..)?.try_into().ok()?;
+    Some(DeliveryId::from_bytes(id))
+}
+
+/// All bodies that a webhook sent.
+pub(crate) fn payloads(name: Name) -> Key {
+    key(PAYLOADS, name)
+}
+
+pub(crate) fn payload(name: Name, event: Cursor) -> Key {
+    let mut key = payloads(name);
     key.extend(event.lsn.0.to_be_bytes());
     key.extend(event.index.to_be_bytes());
     key

@@ -7,8 +7,14 @@
 //!   of its business, or a row says when it is tried again. So after a crash each event is delivered at least once.
 //! - An endpoint that fails delays nobody else, and its own later events only by the requests that may be open at once.
 //! - What is paused does not hear later of what happened meanwhile.
+//! - Nobody is told of mail that is hidden from them by the time it is told.
+//! - A log of attempts says what was sent; it is bounded in number and in time, and goes with the inbox it belongs to.
 
 mod bodies;
+mod change;
+mod check;
+mod deliveries;
+mod dialect;
 mod endpoint;
 mod engine;
 mod error;
@@ -16,20 +22,28 @@ mod event_type;
 mod headers;
 mod hub;
 mod keys;
+mod log;
 mod manage;
 mod model;
+mod replay;
 mod rows;
 mod schedule;
+mod shares;
 mod sign;
 mod stored;
 mod subscription;
+mod tidy;
 mod worker;
 
-pub use bodies::{Render, RenderError};
+pub use bodies::{Hidden, Render, RenderError, Told};
+pub use deliveries::DeliveryQuery;
+pub use dialect::{Dialect, UnknownDialect};
 pub use error::WebhookError;
 pub use event_type::{EventType, Label, UnknownEventType};
 pub use hub::{Hub, HubPage, Hubs};
-pub use model::{Attempt, Webhook, WebhookChange, WebhookId, WebhookIdError, WebhookPage, WebhookWish};
+pub use model::{
+    Attempt, Delivery, DeliveryId, Webhook, WebhookChange, WebhookId, WebhookIdError, WebhookPage, WebhookWish,
+};
 pub use postroom_store::BoxFuture;
 pub use subscription::{LabelRights, Placed, Scope, Subscription};
 
@@ -38,9 +52,9 @@ use postroom_feed::Clock;
 use postroom_identity::Identity;
 use postroom_outgoing_http::OutgoingHttp;
 use postroom_store::SharedStore;
+use shares::Shares;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::Semaphore;
 
 /// How webhooks behave.
 #[derive(Clone)]
@@ -55,7 +69,7 @@ pub struct Options {
     /// Requests at once to one endpoint, for events that are new to it; half as many for those that are tried again.
     /// Default 16.
     pub per_endpoint: usize,
-    /// Requests at once to all. Default 256.
+    /// Requests at once to all; those of one organization take at most a quarter. Default 256.
     pub at_once: usize,
     /// How often a webhook looks at what it waits for when nothing wakes it. Default 5 s.
     pub poll: Duration,
@@ -91,7 +105,9 @@ pub struct Webhooks {
     hubs: Arc<Hubs>,
     http: OutgoingHttp,
     options: Options,
-    requests: Arc<Semaphore>,
+    requests: Arc<Shares>,
+    /// Held while one is made, so that those made at once are counted.
+    making: tokio::sync::Mutex<()>,
     nudges: Nudges,
 }
 
@@ -110,7 +126,8 @@ impl Webhooks {
             identity,
             hubs,
             http,
-            requests: Arc::new(Semaphore::new(options.at_once)),
+            requests: Shares::new(options.at_once),
+            making: tokio::sync::Mutex::default(),
             nudges: Nudges::default(),
             options,
         }

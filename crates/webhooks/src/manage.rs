@@ -1,21 +1,19 @@
-//! Making, reading and changing webhooks.
+//! Making and reading webhooks.
 
-use crate::model::{Attempt, Webhook, WebhookChange, WebhookId, WebhookPage, WebhookWish};
+use crate::change::bearer;
+use crate::check::{check_context, check_listed};
+use crate::dialect::Dialect;
+use crate::model::{Attempt, Webhook, WebhookId, WebhookPage, WebhookWish};
 use crate::rows;
-use crate::sign::new_secret;
+use crate::sign::{new_plain_secret, new_secret};
 use crate::subscription::Scope;
 use crate::{WebhookError, Webhooks, headers, keys};
 use postroom_store::{CommitBuilder, Committed, MAX_VALUE_OCTETS, Value, commit_once, prefix_end, scan, scan_prefix};
 use postroom_types::Secret;
+use std::collections::HashMap;
 
-/// Longest URL, so that a row has room for the rest.
-pub(crate) const MAX_URL_OCTETS: usize = 1500;
 /// Most webhooks of an organization.
 const MAX_WEBHOOKS: usize = 1000;
-/// Most pods or inboxes that one is bound to.
-const MAX_LISTED: usize = 10;
-/// How often a change is tried anew when others changed the same.
-const TRIES: usize = 16;
 
 impl Webhooks {
     /// Makes a webhook of this scope, or finds the one that was made for the same client id. Whether the pods and inboxes
@@ -30,31 +28,36 @@ impl Webhooks {
                 return Ok(made);
             }
         }
+        let mut headers = wish.headers.clone();
+        headers.extend(wish.auth_token.as_deref().map(bearer));
         self.check(wish)?;
-        let organization = scope.organization;
-        let rows = scan_prefix(&*self.store, &keys::webhooks(organization))
-            .collect()
-            .await?;
-        if rows.len() >= MAX_WEBHOOKS {
-            return Err(WebhookError::TooMany(MAX_WEBHOOKS));
-        }
+        headers::check(&headers)?;
+        let _making = self.making.lock().await;
+        self.check_room(scope, wish).await?;
         let now = self.now();
         let webhook = Webhook {
             id: WebhookId::new(),
+            dialect: wish.dialect,
             scope: *scope,
             pods: wish.pods.clone(),
             inboxes: wish.inboxes.clone(),
             url: wish.url.clone(),
             event_types: wish.event_types.clone(),
-            headers: wish.headers.clone(),
-            secret: Secret::new(new_secret()),
+            headers,
+            secret: Secret::new(match wish.dialect {
+                Dialect::AgentMail => new_secret(),
+                Dialect::MyAgentMail => new_plain_secret(),
+                Dialect::Inkbox => String::new(),
+            }),
+            rights: wish.rights,
+            context: wish.context.clone(),
             enabled: true,
             client_id: wish.client_id.clone(),
             created_at: now,
             updated_at: now,
             start: self.hubs.feed().newest(),
         };
-        let name = (organization, webhook.id);
+        let name = (scope.organization, webhook.id);
         let mut builder = CommitBuilder::new();
         builder.put_new(keys::webhook(name), checked_row(&webhook)?);
         if !webhook.headers.is_empty() {
@@ -78,13 +81,28 @@ impl Webhooks {
     }
 
     fn check(&self, wish: &WebhookWish) -> Result<(), WebhookError> {
-        if wish.url.len() > MAX_URL_OCTETS {
-            return Err(WebhookError::invalid("url", "at most 1,500 octets"));
-        }
-        self.http.target(&wish.url)?;
+        self.check_url(wish.dialect, &wish.url)?;
+        check_context(wish.context.as_deref())?;
         check_listed("pod_ids", &wish.pods)?;
-        check_listed("inbox_ids", &wish.inboxes)?;
-        headers::check(&wish.headers)
+        check_listed("inbox_ids", &wish.inboxes)
+    }
+
+    /// Whether there may be one more. Those of other dialects count for the organization alone.
+    async fn check_room(&self, scope: &Scope, wish: &WebhookWish) -> Result<(), WebhookError> {
+        let organization = scope.organization;
+        let mut rows = scan_prefix(&*self.store, &keys::webhooks(organization));
+        let (mut all, mut alike) = (0, 0);
+        while let Some((key, row)) = rows.next().await? {
+            let Some((_, id)) = keys::read_name(&key) else { continue };
+            let found = rows::read_webhook(organization, id, &row, None)?;
+            all += 1;
+            alike += usize::from(found.scope == *scope && found.dialect == wish.dialect);
+        }
+        match wish.most.filter(|most| alike >= *most) {
+            Some(most) => Err(WebhookError::TooMany(most)),
+            None if all >= MAX_WEBHOOKS => Err(WebhookError::TooMany(MAX_WEBHOOKS)),
+            None => Ok(()),
+        }
     }
 
     async fn made_for(&self, scope: &Scope, client_id: &str) -> Result<Option<Webhook>, WebhookError> {
@@ -95,22 +113,21 @@ impl Webhooks {
         Ok(found.map(|(_, webhook)| webhook))
     }
 
-    /// A webhook within this scope.
+    /// A dialect's webhook within this scope.
     ///
     /// # Errors
     /// [`WebhookError::NoSuchWebhook`]; the store's own.
-    pub async fn get(&self, scope: &Scope, id: WebhookId) -> Result<Webhook, WebhookError> {
-        let found = self.load((scope.organization, id)).await?;
-        let found = found.filter(|(_, webhook)| scope.covers(&webhook.scope));
-        found.map(|(_, webhook)| webhook).ok_or(WebhookError::NoSuchWebhook)
+    pub async fn get(&self, dialect: Dialect, scope: &Scope, id: WebhookId) -> Result<Webhook, WebhookError> {
+        self.visible(dialect, scope, id).await.map(|(_, webhook)| webhook)
     }
 
-    /// Up to `limit` webhooks within this scope after the one named, oldest first or newest first.
+    /// Up to `limit` webhooks of a dialect within this scope after the one named, oldest first or newest first.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn list(
         &self,
+        dialect: Dialect,
         scope: &Scope,
         after: Option<WebhookId>,
         ascending: bool,
@@ -128,144 +145,60 @@ impl Webhooks {
             rows = rows.reverse();
         }
         let mut page = WebhookPage::default();
+        let mut owned = HashMap::new();
         while let Some((key, row)) = rows.next().await? {
             let Some((_, id)) = keys::read_name(&key) else { continue };
-            let found = rows::read_webhook(organization, id, &row, None)?;
-            if !scope.covers(&found.scope) {
+            let mut found = rows::read_webhook(organization, id, &row, None)?;
+            if found.dialect != dialect || !scope.covers(&found.scope) {
+                continue;
+            }
+            let is_owned = match owned.get(&found.scope) {
+                Some(is_owned) => *is_owned,
+                None => self.is_owned(&found.scope).await?,
+            };
+            owned.insert(found.scope, is_owned);
+            if !is_owned {
                 continue;
             }
             if page.webhooks.len() == limit {
                 page.next = page.webhooks.last().map(|last| last.id);
                 break;
             }
+            if let Some(headers) = self.store.get(&keys::headers((organization, id))).await? {
+                found.headers = rows::read_headers(&headers)?;
+            }
             page.webhooks.push(found);
         }
         Ok(page)
     }
 
-    /// Changes a webhook within this scope. One that is enabled again hears of what happens from now on. Whether what is
-    /// added lies within the scope is the caller's to check.
-    ///
-    /// # Errors
-    /// [`WebhookError::NoSuchWebhook`], [`WebhookError::Invalid`], [`WebhookError::Busy`]; the store's own.
-    pub async fn update(&self, scope: &Scope, id: WebhookId, change: &WebhookChange) -> Result<Webhook, WebhookError> {
-        let name = (scope.organization, id);
-        for _ in 0..TRIES {
-            let (old, mut webhook) = self.visible(scope, id).await?;
-            if !change.event_types.is_empty() {
-                webhook.event_types.clone_from(&change.event_types);
-            }
-            webhook.pods = changed("add_pod_ids", &webhook.pods, &change.add_pods, &change.remove_pods)?;
-            webhook.inboxes = changed(
-                "add_inbox_ids",
-                &webhook.inboxes,
-                &change.add_inboxes,
-                &change.remove_inboxes,
-            )?;
-            if change.enabled == Some(true) && !webhook.enabled {
-                webhook.start = self.hubs.feed().newest();
-            }
-            webhook.enabled = change.enabled.unwrap_or(webhook.enabled);
-            webhook.updated_at = self.now();
-            let mut builder = CommitBuilder::new();
-            builder.replace(keys::webhook(name), old, checked_row(&webhook)?);
-            if self.commit(builder).await? {
-                self.nudges.add(name);
-                return Ok(webhook);
-            }
-        }
-        Err(WebhookError::Busy)
-    }
-
-    /// Sets some header fields of a webhook within this scope, and takes others away; names in any case.
-    ///
-    /// # Errors
-    /// [`WebhookError::NoSuchWebhook`], [`WebhookError::Invalid`], [`WebhookError::Busy`]; the store's own.
-    pub async fn update_headers(
-        &self,
-        scope: &Scope,
-        id: WebhookId,
-        set: &[(String, String)],
-        remove: &[String],
-    ) -> Result<(), WebhookError> {
-        let name = (scope.organization, id);
-        for _ in 0..TRIES {
-            let (old, mut webhook) = self.visible(scope, id).await?;
-            let goes = |field: &str| {
-                let set = set.iter().map(|(name, _)| name);
-                remove.iter().chain(set).any(|name| name.eq_ignore_ascii_case(field))
-            };
-            webhook.headers.retain(|(field, _)| !goes(field));
-            webhook.headers.extend_from_slice(set);
-            headers::check(&webhook.headers)?;
-            webhook.updated_at = self.now();
-            let mut builder = CommitBuilder::new();
-            builder.replace(keys::webhook(name), old, checked_row(&webhook)?);
-            builder.put(keys::headers(name), rows::write_headers(&webhook.headers));
-            if self.commit(builder).await? {
-                self.nudges.add(name);
-                return Ok(());
-            }
-        }
-        Err(WebhookError::Busy)
-    }
-
-    /// Deletes a webhook within this scope: nothing more is sent, not even what was to be tried again.
-    ///
-    /// # Errors
-    /// [`WebhookError::NoSuchWebhook`], [`WebhookError::Busy`]; the store's own.
-    pub async fn delete(&self, scope: &Scope, id: WebhookId) -> Result<(), WebhookError> {
-        for attempt in 0..TRIES {
-            let (old, webhook) = match self.visible(scope, id).await {
-                // An attempt whose outcome was not known did it.
-                Err(WebhookError::NoSuchWebhook) if attempt > 0 => return Ok(()),
-                found => found?,
-            };
-            if self.remove(old, &webhook).await? {
-                return Ok(());
-            }
-        }
-        Err(WebhookError::Busy)
-    }
-
-    /// The last attempts of a webhook within this scope, oldest first.
+    /// The last attempts of a dialect's webhook within this scope, oldest first.
     ///
     /// # Errors
     /// [`WebhookError::NoSuchWebhook`]; the store's own.
-    pub async fn attempts(&self, scope: &Scope, id: WebhookId) -> Result<Vec<Attempt>, WebhookError> {
-        self.get(scope, id).await?;
+    pub async fn attempts(&self, dialect: Dialect, scope: &Scope, id: WebhookId) -> Result<Vec<Attempt>, WebhookError> {
+        self.get(dialect, scope, id).await?;
         let progress = self.progress((scope.organization, id)).await?;
         Ok(progress.map(|progress| progress.attempts.into()).unwrap_or_default())
     }
 
-    /// `false`: it changed since it was read.
-    pub(crate) async fn remove(&self, old: Value, webhook: &Webhook) -> Result<bool, WebhookError> {
-        let name = (webhook.scope.organization, webhook.id);
-        let mut builder = CommitBuilder::new();
-        builder.require(keys::webhook(name), old);
-        for key in [keys::webhook(name), keys::headers(name), keys::state(name)] {
-            builder.delete(key);
-        }
-        if let Some(client_id) = &webhook.client_id {
-            builder.delete(keys::client_id(&webhook.scope, client_id));
-        }
-        let removed = self.commit(builder).await?;
-        if removed {
-            self.nudges.add(name);
-            self.clear_retries(name).await?;
-        }
-        Ok(removed)
-    }
-
-    async fn visible(&self, scope: &Scope, id: WebhookId) -> Result<(Value, Webhook), WebhookError> {
+    pub(crate) async fn visible(
+        &self,
+        dialect: Dialect,
+        scope: &Scope,
+        id: WebhookId,
+    ) -> Result<(Value, Webhook), WebhookError> {
         let found = self.load((scope.organization, id)).await?;
-        found
-            .filter(|(_, webhook)| scope.covers(&webhook.scope))
-            .ok_or(WebhookError::NoSuchWebhook)
+        let found = found.filter(|(_, webhook)| webhook.dialect == dialect && scope.covers(&webhook.scope));
+        let (row, webhook) = found.ok_or(WebhookError::NoSuchWebhook)?;
+        match self.is_owned(&webhook.scope).await? {
+            true => Ok((row, webhook)),
+            false => Err(WebhookError::NoSuchWebhook),
+        }
     }
 }
 
-fn checked_row(webhook: &Webhook) -> Result<Value, WebhookError> {
+pub(crate) fn checked_row(webhook: &Webhook) -> Result<Value, WebhookError> {
     let row = rows::write_webhook(webhook);
     if row.len() > MAX_VALUE_OCTETS {
         return Err(WebhookError::invalid(
@@ -285,27 +218,4 @@ fn check_client_id(client_id: &str) -> Result<(), WebhookError> {
         ));
     }
     Ok(())
-}
-
-fn check_listed<T>(field: &'static str, ids: &[T]) -> Result<(), WebhookError> {
-    if ids.len() > MAX_LISTED {
-        return Err(WebhookError::invalid(field, "at most 10"));
-    }
-    Ok(())
-}
-
-fn changed<T: Copy + PartialEq>(
-    field: &'static str,
-    before: &[T],
-    add: &[T],
-    remove: &[T],
-) -> Result<Vec<T>, WebhookError> {
-    let mut after: Vec<T> = before.iter().copied().filter(|id| !remove.contains(id)).collect();
-    for id in add {
-        if !after.contains(id) && !remove.contains(id) {
-            after.push(*id);
-        }
-    }
-    check_listed(field, &after)?;
-    Ok(after)
 }

@@ -1,8 +1,9 @@
 //! What is stored: a format byte, then JSON. New fields get a default, so that older rows stay readable.
 
+use crate::dialect::Dialect;
 use crate::event_type::EventType;
 use crate::model::{Attempt, Webhook, WebhookId};
-use crate::subscription::Scope;
+use crate::subscription::{LabelRights, Scope};
 use postroom_feed::Cursor;
 use postroom_store::{StoreError, Value};
 use postroom_types::{OrganizationId, Secret};
@@ -33,6 +34,14 @@ struct WebhookRow {
     created_at: i64,
     updated_at: i64,
     start: String,
+    /// `None`: that of rows from before there were others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dialect: Option<String>,
+    /// The labels that hide messages which its maker may see all the same. Of those from before that was kept: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sees: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
 }
 
 /// The row of a webhook, without its header fields.
@@ -50,7 +59,32 @@ pub(crate) fn write_webhook(webhook: &Webhook) -> Value {
         created_at: webhook.created_at,
         updated_at: webhook.updated_at,
         start: webhook.start.to_string(),
+        dialect: Some(webhook.dialect.to_string()).filter(|_| webhook.dialect != Dialect::default()),
+        sees: seen(webhook.rights),
+        context: webhook.context.clone(),
     })
+}
+
+/// The names of the rights.
+fn seen(rights: LabelRights) -> Vec<String> {
+    let named = [
+        (rights.spam, "spam"),
+        (rights.trash, "trash"),
+        (rights.blocked, "blocked"),
+        (rights.unauthenticated, "unauthenticated"),
+    ];
+    let held = named.into_iter().filter(|(held, _)| *held);
+    held.map(|(_, name)| name.to_owned()).collect()
+}
+
+fn rights(names: &[String]) -> LabelRights {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    LabelRights {
+        spam: has("spam"),
+        trash: has("trash"),
+        blocked: has("blocked"),
+        unauthenticated: has("unauthenticated"),
+    }
 }
 
 /// A webhook from its row and that of its header fields.
@@ -73,13 +107,16 @@ pub(crate) fn read_webhook(
         inboxes: parse_all(&row.inboxes)?,
         url: row.url,
         event_types: parse_all::<EventType>(&row.event_types)?,
-        headers: headers.map(decode).transpose()?.unwrap_or_default(),
+        headers: headers.map(read_headers).transpose()?.unwrap_or_default(),
         secret: Secret::new(row.secret),
         enabled: row.enabled,
         client_id: row.client_id,
         created_at: row.created_at,
         updated_at: row.updated_at,
         start: parse(&row.start)?,
+        dialect: row.dialect.as_deref().map(parse).transpose()?.unwrap_or_default(),
+        rights: rights(&row.sees),
+        context: row.context,
     })
 }
 
@@ -167,6 +204,10 @@ pub(crate) fn write_headers(headers: &[(String, String)]) -> Value {
     encode(&headers)
 }
 
+pub(crate) fn read_headers(row: &[u8]) -> Result<Vec<(String, String)>, StoreError> {
+    decode(row)
+}
+
 /// How many attempts were made for an event so far.
 pub(crate) fn write_retry(attempts: u8) -> Value {
     vec![FORMAT, attempts]
@@ -188,13 +229,13 @@ pub(crate) fn read_id(row: &[u8]) -> Result<WebhookId, StoreError> {
     id.map(WebhookId::from_bytes).ok_or_else(corrupt)
 }
 
-fn encode(row: &impl Serialize) -> Value {
+pub(crate) fn encode(row: &impl Serialize) -> Value {
     let mut value = vec![FORMAT];
     serde_json::to_writer(&mut value, row).expect("texts and numbers are JSON");
     value
 }
 
-fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
+pub(crate) fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
     let json = row.strip_prefix(&[FORMAT]).ok_or_else(corrupt)?;
     serde_json::from_slice(json).map_err(|_| corrupt())
 }
@@ -203,7 +244,7 @@ fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 
-fn parse<T: FromStr>(text: &str) -> Result<T, StoreError> {
+pub(crate) fn parse<T: FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| corrupt())
 }
 
@@ -211,7 +252,7 @@ fn parse_all<T: FromStr>(texts: &[String]) -> Result<Vec<T>, StoreError> {
     texts.iter().map(|text| parse(text)).collect()
 }
 
-fn corrupt() -> StoreError {
+pub(crate) fn corrupt() -> StoreError {
     StoreError::Corrupt("a row of a webhook does not decode".into())
 }
 
@@ -220,6 +261,22 @@ mod tests {
     use super::*;
     use postroom_store::MAX_VALUE_OCTETS;
     use postroom_types::{InboxId, Lsn, PodId};
+
+    #[test]
+    fn rows_from_before_there_were_dialects_are_read() {
+        let json = r#"{"url":"https://example.org/","event_types":["message.received.spam"],"secret":"whsec_AA==",
+            "enabled":true,"created_at":1,"updated_at":2,"start":"00000000000000000000"}"#;
+        let row = [&[FORMAT], json.as_bytes()].concat();
+        let (organization, id) = (OrganizationId::from_bytes([1; 16]), WebhookId::from_bytes([2; 16]));
+        let webhook = read_webhook(organization, id, &row, None).expect("a webhook");
+        assert_eq!(
+            (webhook.dialect, webhook.rights),
+            (Dialect::AgentMail, LabelRights::default())
+        );
+        // Whoever named a type of hidden mail was allowed to.
+        let rights = webhook.subscription().rights;
+        assert!(rights.spam && !rights.trash && !rights.blocked);
+    }
 
     #[test]
     fn the_longest_rows_fit_and_are_read_back() {
@@ -237,12 +294,15 @@ mod tests {
             },
             pods: vec![PodId::from_bytes([5; 16]); 10],
             inboxes: vec![InboxId::from_bytes([6; 16]); 10],
-            url: "x".repeat(crate::manage::MAX_URL_OCTETS),
+            url: "x".repeat(crate::check::MAX_URL_OCTETS),
             event_types: EventType::ALL.to_vec(),
             headers: vec![("X-One".into(), "1".into())],
             secret: Secret::new(crate::sign::new_secret()),
             enabled: true,
             client_id: Some("c".repeat(256)),
+            dialect: Dialect::MyAgentMail,
+            rights: LabelRights::ALL,
+            context: None,
             created_at: i64::MAX,
             updated_at: i64::MAX,
             start: cursor,

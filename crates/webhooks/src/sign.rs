@@ -19,17 +19,25 @@ pub(crate) fn new_secret() -> String {
     format!("{PREFIX}{}", base64_encode(&key))
 }
 
+/// A random secret that is the key as it stands, so that whoever takes text for a key is right.
+pub(crate) fn new_plain_secret() -> String {
+    let mut key = [0; KEY_OCTETS];
+    let filled = SystemRandom::new().fill(&mut key);
+    filled.expect("the operating system's random source works, or nothing here can be safe");
+    hex(&key)
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// The id of an event for one endpoint: the same at every attempt, and another for every other endpoint.
 pub(crate) fn message_id(webhook: WebhookId, event: Cursor) -> String {
     let mut hash = Sha256::new();
     hash.update(webhook.as_bytes());
     hash.update(event.lsn.0.to_be_bytes());
     hash.update(event.index.to_be_bytes());
-    let digits = hash.finalize()[..16]
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect::<String>();
-    format!("msg_{digits}")
+    format!("msg_{}", hex(&hash.finalize()[..16]))
 }
 
 /// `v1,` and the signature in base64.
@@ -53,6 +61,31 @@ pub(crate) fn fields(secret: &str, id: &str, seconds: i64, body: &[u8]) -> Vec<(
         .into_iter()
         .flat_map(|(name, value)| ["svix", "webhook"].map(|scheme| (format!("{scheme}-{name}"), value.clone())));
     both.collect()
+}
+
+/// `sha256=` and the HMAC of these octets in hexadecimal. The key is the text of the secret, not what it encodes.
+fn plain_signature(secret: &str, octets: &[&[u8]]) -> String {
+    let key = secret.strip_prefix(PREFIX).unwrap_or(secret);
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length (RFC 2104 §2)");
+    octets.iter().for_each(|octets| mac.update(octets));
+    format!("sha256={}", hex(&mac.finalize().into_bytes()))
+}
+
+/// The header fields of a request as Inkbox has them.
+pub(crate) fn inkbox_fields(secret: &str, id: &str, seconds: i64, body: &[u8]) -> Vec<(String, String)> {
+    let signature = plain_signature(secret, &[format!("{id}.{seconds}.").as_bytes(), body]);
+    vec![
+        ("x-inkbox-request-id".into(), id.to_owned()),
+        ("x-inkbox-timestamp".into(), seconds.to_string()),
+        ("x-inkbox-signature".into(), signature),
+    ]
+}
+
+/// Those of MyAgentMail: the same, and a signature of the body alone.
+pub(crate) fn myagentmail_fields(secret: &str, id: &str, seconds: i64, body: &[u8]) -> Vec<(String, String)> {
+    let mut fields = inkbox_fields(secret, id, seconds, body);
+    fields.push(("x-myagentmail-signature".into(), plain_signature(secret, &[body])));
+    fields
 }
 
 #[cfg(test)]
@@ -87,6 +120,32 @@ mod tests {
             1795000000,
             "{\"text\":\"für\"}",
             "v1,6t3ouWxF93VpbQ1BjjYkLG7j4D3Jj3hG0+XfOI/+LVs=",
+        );
+    }
+
+    /// Computed apart, with Python's hmac.
+    #[test]
+    fn plain_signatures_take_the_text_for_the_key() {
+        let value = |fields: Vec<(String, String)>, name: &str| {
+            let found = fields.into_iter().find(|(field, _)| field == name);
+            found.map(|(_, value)| value).expect("the field")
+        };
+        let body = b"{\"id\":\"evt_1\"}";
+        for secret in ["whsec_abc123", "abc123"] {
+            let fields = inkbox_fields(secret, "r1", 1_790_000_000, body);
+            assert_eq!(
+                value(fields, "x-inkbox-signature"),
+                "sha256=397ad004507473cfb21d44a00da026959542bd8c0f9df8b78f0f0e56c58c6b7d"
+            );
+        }
+        let fields = myagentmail_fields("abc123", "r1", 1_790_000_000, body);
+        assert_eq!(
+            value(fields.clone(), "x-inkbox-signature"),
+            "sha256=397ad004507473cfb21d44a00da026959542bd8c0f9df8b78f0f0e56c58c6b7d"
+        );
+        assert_eq!(
+            value(fields, "x-myagentmail-signature"),
+            "sha256=f216e6fe2f12cc08885e9430adf5743d2dedfd9bae9c7ad5e95ea625229d250c"
         );
     }
 

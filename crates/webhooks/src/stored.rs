@@ -1,17 +1,29 @@
 //! Reading what is stored of webhooks, and committing to it.
 
+use crate::log::unavailable;
 use crate::model::Webhook;
 use crate::rows::{self, Progress};
 use crate::subscription::Scope;
 use crate::{WebhookError, Webhooks, keys};
-use postroom_identity::IdentityError;
-use postroom_store::{CommitBuilder, Outcome, StoreError, Value, scan_prefix};
+use postroom_identity::{IdentityError, Standing};
+use postroom_store::{CommitBuilder, Outcome, Value, scan_prefix};
 use postroom_types::OrganizationId;
 
 /// How often a commit is sent whose outcome is not known.
 const TRIES: usize = 16;
 /// Rows removed by one commit.
 const CLEARED: usize = 500;
+
+/// What became of what a webhook belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It is there.
+    There,
+    /// Its organization is suspended, or was deleted and can be restored: nothing leaves, nothing is forgotten.
+    Suspended,
+    /// It is not coming back.
+    Gone,
+}
 
 impl Webhooks {
     /// A webhook with its row.
@@ -51,7 +63,12 @@ impl Webhooks {
 
     /// Forgets what was to be tried again.
     pub(crate) async fn clear_retries(&self, name: keys::Name) -> Result<(), WebhookError> {
-        let mut rows = scan_prefix(&*self.store, &keys::retries(name));
+        self.clear(&keys::retries(name)).await
+    }
+
+    /// Removes all rows of a prefix.
+    pub(crate) async fn clear(&self, prefix: &[u8]) -> Result<(), WebhookError> {
+        let mut rows = scan_prefix(&*self.store, prefix);
         let mut builder = CommitBuilder::new();
         while let Some((key, _)) = rows.next().await? {
             builder.delete(key);
@@ -65,21 +82,33 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Whether what a webhook belongs to is still there.
+    /// What became of what a webhook belongs to.
+    pub(crate) async fn owner(&self, scope: &Scope) -> Result<Owner, WebhookError> {
+        match self.standing(scope.organization).await? {
+            Standing::Gone => return Ok(Owner::Gone),
+            Standing::Suspended | Standing::Deleted => return Ok(Owner::Suspended),
+            Standing::Active => {}
+        }
+        let owned = self.is_owned(scope).await?;
+        Ok(if owned { Owner::There } else { Owner::Gone })
+    }
+
+    /// Whether the pod or inbox is there that a webhook belongs to. What belongs to one that is gone is not there either,
+    /// also before it is cleared away.
     pub(crate) async fn is_owned(&self, scope: &Scope) -> Result<bool, WebhookError> {
         let owned = match (scope.pod, scope.inbox) {
             (_, Some(inbox)) => self.identity.inbox(inbox).await.map(|_| ()),
             (Some(pod), None) => self.identity.pod(scope.organization, pod).await.map(|_| ()),
-            (None, None) => self.owner(scope.organization).await,
+            (None, None) => Ok(()),
         };
         match owned {
             Ok(()) => Ok(true),
             Err(IdentityError::NoSuchInbox | IdentityError::NoSuchPod | IdentityError::NoSuchOrganization) => Ok(false),
-            Err(error) => Err(StoreError::Unavailable(error.to_string().into()).into()),
+            Err(error) => Err(unavailable(error)),
         }
     }
 
-    async fn owner(&self, organization: OrganizationId) -> Result<(), IdentityError> {
-        self.identity.organization(organization).await.map(|_| ())
+    pub(crate) async fn standing(&self, organization: OrganizationId) -> Result<Standing, WebhookError> {
+        self.identity.standing(organization).await.map_err(unavailable)
     }
 }

@@ -1,5 +1,6 @@
 //! Which events a subscriber hears of: one rule for webhooks, the WebSocket, the events API and whoever else listens.
 
+use crate::dialect::Dialect;
 use crate::event_type::{EventType, Label};
 use postroom_feed::Event;
 use postroom_types::{InboxId, OrganizationId, PodId};
@@ -40,6 +41,8 @@ impl Scope {
 pub struct LabelRights {
     /// `label_spam_read`.
     pub spam: bool,
+    /// `label_trash_read`.
+    pub trash: bool,
     /// `label_blocked_read`.
     pub blocked: bool,
     /// `label_unauthenticated_read`.
@@ -50,9 +53,32 @@ impl LabelRights {
     /// Those of a key without restrictions.
     pub const ALL: Self = Self {
         spam: true,
+        trash: true,
         blocked: true,
         unauthenticated: true,
     };
+
+    /// Those of who listens in a dialect that knows no such rights: it shows mail without proof of its sender like any
+    /// other, and tells of nothing that is hidden.
+    pub const PLAIN: Self = Self {
+        spam: false,
+        trash: false,
+        blocked: false,
+        unauthenticated: true,
+    };
+
+    /// With what it takes to hear of events of these types.
+    #[must_use]
+    pub fn and_for(mut self, event_types: &[EventType]) -> Self {
+        for label in event_types.iter().filter_map(|event_type| event_type.label()) {
+            match label {
+                Label::Spam => self.spam = true,
+                Label::Blocked => self.blocked = true,
+                Label::Unauthenticated => self.unauthenticated = true,
+            }
+        }
+        self
+    }
 
     /// Whether such events may be heard of.
     #[must_use]
@@ -78,6 +104,8 @@ pub struct Placed {
 /// What somebody wants to hear of, and may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
+    /// In whose words the types are.
+    pub dialect: Dialect,
     /// What may be heard of at all.
     pub scope: Scope,
     /// Of these pods; with `inboxes` empty too, of all.
@@ -86,15 +114,16 @@ pub struct Subscription {
     pub inboxes: Vec<InboxId>,
     /// Of these types; empty: all but those of hidden messages.
     pub event_types: Vec<EventType>,
-    /// Whether hidden messages that were asked for may be heard of.
+    /// Whether hidden messages that were asked for may be heard of, and any message that is hidden by now.
     pub rights: LabelRights,
 }
 
 impl Subscription {
-    /// Everything standard of a scope.
+    /// Everything standard of a scope, as AgentMail has it.
     #[must_use]
     pub const fn all(scope: Scope, rights: LabelRights) -> Self {
         Self {
+            dialect: Dialect::AgentMail,
             scope,
             pods: Vec::new(),
             inboxes: Vec::new(),
@@ -112,7 +141,9 @@ impl Subscription {
         let unfiltered = self.pods.is_empty() && self.inboxes.is_empty();
         let listed =
             pod.is_some_and(|pod| self.pods.contains(&pod)) || inbox.is_some_and(|inbox| self.inboxes.contains(&inbox));
-        let event_type = EventType::of(&placed.event);
+        let Some(event_type) = EventType::told(self.dialect, &placed.event) else {
+            return false;
+        };
         let wanted = if self.event_types.is_empty() {
             event_type.is_standard()
         } else {

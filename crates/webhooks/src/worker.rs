@@ -12,11 +12,14 @@ use crate::bodies::Render;
 use crate::endpoint::Outcome;
 use crate::hub::Hub;
 use crate::keys::{self, Name};
+use crate::log::Logged;
 use crate::model::Webhook;
 use crate::rows::{self, Progress};
+use crate::stored::Owner;
 use crate::subscription::Subscription;
 use crate::{WebhookError, Webhooks};
 use postroom_feed::Cursor;
+use postroom_identity::Standing;
 use postroom_store::{CommitBuilder, Key, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,10 +38,16 @@ const WINDOW: usize = 512;
 const PIECE: usize = 64;
 /// Outcomes that are stored together at most.
 const MAX_UNSAVED: usize = 128;
+/// And octets of bodies that are logged.
+const MAX_UNSAVED_OCTETS: usize = 1 << 20;
+/// The log is trimmed after so many attempts.
+const TRIM_AFTER: usize = 256;
 /// How long an outcome waits for others to be stored with.
 const SAVE_AFTER: Duration = Duration::from_millis(100);
 /// How often it is looked whether the webhook's owner is still there, and that events were passed over is stored.
 const LOOK_AFTER: Duration = Duration::from_secs(600);
+/// How often it is looked whether what a suspension holds back may go.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a worker ended.
 pub(crate) enum End {
@@ -61,6 +70,7 @@ struct Done {
     /// For one that was tried again: its row, and how many attempts there were before.
     retry: Option<(Key, u8)>,
     outcome: Outcome,
+    logged: Option<Logged>,
 }
 
 pub(crate) struct Worker {
@@ -85,11 +95,17 @@ pub(crate) struct Worker {
     next_due: Option<i64>,
     unsaved: CommitBuilder,
     outcomes: usize,
+    /// Octets of bodies among that.
+    unsaved_octets: usize,
+    /// Attempts that were logged since the log was trimmed.
+    logged: usize,
     /// When there was first something to be stored.
     unsaved_since: Option<Instant>,
     /// Whether events were passed since the cursor was stored.
     moved: bool,
     looked: Option<Instant>,
+    /// Whether its organization is suspended: nothing is sent.
+    suspended: bool,
 }
 
 impl Worker {
@@ -134,9 +150,12 @@ impl Worker {
             next_due: Some(0),
             unsaved: CommitBuilder::new(),
             outcomes: 0,
+            unsaved_octets: 0,
+            logged: 0,
             unsaved_since: None,
             moved: false,
             looked: None,
+            suspended: false,
             webhooks,
         }))
     }
@@ -147,12 +166,15 @@ impl Worker {
             if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AFTER) && !self.look().await? {
                 return Ok(());
             }
+            self.suspended = self.webhooks.standing(self.name.0).await? != Standing::Active;
             news.mark_unchanged();
-            let caught_up = self.send_new().await?;
+            let caught_up = self.suspended || self.send_new().await?;
             if self.wants_saving() && !self.save().await? {
                 return Ok(());
             }
-            self.send_again().await?;
+            if !self.suspended {
+                self.send_again().await?;
+            }
             let wait = self.wait();
             tokio::select! {
                 Some(done) = self.sending.join_next() => {
@@ -178,7 +200,8 @@ impl Worker {
 
     fn wants_saving(&self) -> bool {
         let Some(since) = self.unsaved_since else { return false };
-        self.outcomes >= MAX_UNSAVED || self.is_due() || since.elapsed() >= SAVE_AFTER
+        let many = self.outcomes >= MAX_UNSAVED || self.unsaved_octets >= MAX_UNSAVED_OCTETS;
+        many || self.is_due() || since.elapsed() >= SAVE_AFTER
     }
 
     /// How long there is nothing to do unless something happens.
@@ -186,6 +209,9 @@ impl Worker {
         let mut wait = self.webhooks.options.poll;
         if let Some(since) = self.unsaved_since {
             wait = wait.min(SAVE_AFTER.saturating_sub(since.elapsed()));
+        }
+        if self.suspended {
+            return wait.min(ASK_AFTER);
         }
         match self.next_due {
             Some(due) if due > self.webhooks.now() => {
@@ -212,9 +238,14 @@ impl Worker {
             }
         }
         self.outcomes = 0;
+        self.unsaved_octets = 0;
         self.unsaved_since = None;
         self.moved = false;
         self.retrying.retain(|_, ended| !*ended);
+        if self.logged >= TRIM_AFTER {
+            self.logged = 0;
+            self.webhooks.trim_log(self.name).await?;
+        }
         Ok(true)
     }
 
@@ -238,7 +269,7 @@ impl Worker {
     /// Whether there is still somebody to whom the webhook belongs; if not, it goes.
     async fn look(&mut self) -> Result<bool, WebhookError> {
         self.looked = Some(Instant::now());
-        if self.webhooks.is_owned(&self.webhook.scope).await? {
+        if self.webhooks.owner(&self.webhook.scope).await? != Owner::Gone {
             return if self.moved { self.save().await } else { Ok(true) };
         }
         tracing::info!(webhook = %self.webhook.id, "webhook removed with what it belonged to");

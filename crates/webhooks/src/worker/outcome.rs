@@ -3,6 +3,7 @@
 use super::{ATTEMPTS_KEPT, Done, Slot, Worker};
 use crate::endpoint::Outcome;
 use crate::keys;
+use crate::log::Logged;
 use crate::model::Attempt;
 use crate::rows;
 use crate::schedule::{chance, wait_after};
@@ -10,9 +11,12 @@ use postroom_feed::Cursor;
 use tokio::time::Instant;
 
 impl Worker {
-    pub(super) fn note(&mut self, done: Done) {
+    pub(super) fn note(&mut self, mut done: Done) {
         let before = done.retry.as_ref().map_or(0, |(_, attempts)| *attempts);
         self.remember(&done, before.saturating_add(1));
+        if let Some(logged) = done.logged.take() {
+            self.log(&logged, before == 0);
+        }
         match done.retry {
             Some((key, attempts)) => {
                 self.again_sending -= 1;
@@ -96,6 +100,18 @@ impl Worker {
             status,
             failure,
         });
+    }
+
+    /// What is tried again was kept when it was tried first.
+    fn log(&mut self, logged: &Logged, first: bool) {
+        let at = self.webhooks.now();
+        logged.add_attempt(&mut self.unsaved, self.name, self.webhook.scope.inbox, at);
+        if first {
+            logged.add_payload(&mut self.unsaved, self.name, at);
+            self.unsaved_octets += logged.payload.len();
+        }
+        self.logged += 1;
+        self.count_unsaved();
     }
 
     pub(super) fn count_unsaved(&mut self) {

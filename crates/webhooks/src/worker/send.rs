@@ -130,13 +130,14 @@ impl Worker {
         let (webhooks, webhook) = (Arc::clone(&self.webhooks), Arc::clone(&self.webhook));
         let (hub, render) = (Arc::clone(&self.hub), Arc::clone(&self.render));
         self.sending.spawn(async move {
-            // The semaphore is never closed; were it, going without would be no harm.
-            let _permit = webhooks.requests.acquire().await;
-            let outcome = webhooks.post(&webhook, &hub, &*render, &placed).await;
+            let _place = webhooks.requests.take(hub.organization()).await;
+            let again = retry.is_some();
+            let posted = webhooks.post(&webhook, &hub, &*render, &placed, again).await;
             Done {
                 event: placed.event.cursor,
                 retry,
-                outcome,
+                outcome: posted.outcome,
+                logged: posted.logged,
             }
         });
     }

@@ -1,5 +1,8 @@
 //! Webhooks against a local endpoint that fails in many ways.
 
+mod dialects;
+mod fairness;
+mod hidden;
 mod manage;
 mod receiver;
 mod setup;
@@ -8,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use postroom_feed::{ReceivedAs, What};
 use postroom_store::MemoryStore;
 use postroom_types::EmailId;
-use postroom_webhooks::{EventType, WebhookChange, WebhookWish};
+use postroom_webhooks::{Dialect, EventType, WebhookChange, WebhookWish};
 use receiver::{Reaction, Receiver, Request};
 use setup::Setup;
 use sha2::Sha256;
@@ -66,7 +69,7 @@ async fn an_event_arrives_signed_under_both_names() {
     assert_eq!(receiver.requests().len(), 1, "once");
     let attempts = working
         .webhooks
-        .attempts(&setup.scope(), webhook.id)
+        .attempts(Dialect::AgentMail, &setup.scope(), webhook.id)
         .await
         .expect("attempts");
     assert_eq!(
@@ -136,7 +139,7 @@ async fn fails_four_times(reaction: Reaction) {
     assert_eq!(receiver.requests().len(), 4, "{reaction:?}");
     let attempts = working
         .webhooks
-        .attempts(&setup.scope(), webhook.id)
+        .attempts(Dialect::AgentMail, &setup.scope(), webhook.id)
         .await
         .expect("attempts");
     let made: Vec<_> = attempts.iter().map(|attempt| attempt.number).collect();
@@ -253,7 +256,7 @@ async fn what_fails_for_days_is_disabled_and_hears_nothing_of_them() {
     let enabled = async || {
         working
             .webhooks
-            .get(&scope, webhook.id)
+            .get(Dialect::AgentMail, &scope, webhook.id)
             .await
             .expect("a webhook")
             .enabled
@@ -280,7 +283,7 @@ async fn what_fails_for_days_is_disabled_and_hears_nothing_of_them() {
     assert!(
         working
             .webhooks
-            .update(&scope, webhook.id, &change)
+            .update(Dialect::AgentMail, &scope, webhook.id, &change)
             .await
             .expect("a change")
             .enabled
@@ -314,9 +317,18 @@ async fn changes_take_effect_at_work() {
     };
     rest().await;
     assert_eq!(receiver.requests().len(), 1, "spam is not among the standard types");
-    webhooks.update(&scope, webhook.id, &change).await.expect("a change");
     webhooks
-        .update_headers(&scope, webhook.id, &[("X-A".into(), "1".into())], &[])
+        .update(Dialect::AgentMail, &scope, webhook.id, &change)
+        .await
+        .expect("a change");
+    webhooks
+        .update_headers(
+            Dialect::AgentMail,
+            &scope,
+            webhook.id,
+            &[("X-A".into(), "1".into())],
+            &[],
+        )
         .await
         .expect("a header");
     rest().await;
@@ -328,7 +340,10 @@ async fn changes_take_effect_at_work() {
     setup.say("gone").await;
     rest().await;
     assert_eq!(receiver.bodies().len(), 2);
-    webhooks.delete(&scope, webhook.id).await.expect("deleted");
+    webhooks
+        .delete(Dialect::AgentMail, &scope, webhook.id)
+        .await
+        .expect("deleted");
     spam().await;
     rest().await;
     assert_eq!(receiver.bodies().len(), 2);

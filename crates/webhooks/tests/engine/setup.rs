@@ -3,46 +3,62 @@
 use crate::receiver::Receiver;
 use bytes::Bytes;
 use postroom_feed::{Cursor, Feed, NewEvent, What, announce};
-use postroom_identity::Identity;
+use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxRecord};
 use postroom_mailstore::Mailstore;
 use postroom_outgoing_http::{OutgoingHttp, Reach};
 use postroom_store::{BoxFuture, CommitBuilder, MemoryStore, Outcome, SharedStore};
-use postroom_types::{Domain, EmailId, OrganizationId};
-use postroom_webhooks::{EventType, Hubs, Options, Placed, Render, RenderError, Scope, Webhook, WebhookWish, Webhooks};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use postroom_types::{Domain, EmailId, InboxId, OrganizationId, PodId};
+use postroom_webhooks::{
+    Dialect, EventType, Hidden, Hubs, LabelRights, Options, Placed, Render, RenderError, Scope, Told, Webhook,
+    WebhookWish, Webhooks,
+};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Tells the number that [`Setup::happen`] gave an event.
-struct Numbers;
+#[derive(Default)]
+pub(crate) struct Numbers {
+    /// What hides the messages now.
+    pub(crate) hidden: Mutex<Hidden>,
+    pub(crate) rendered: AtomicUsize,
+}
 
 impl Render for Numbers {
     fn render<'a>(
         &'a self,
         _: OrganizationId,
+        dialect: Dialect,
         placed: &'a Placed,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, RenderError>> {
-        let body = match &placed.event.what {
+    ) -> BoxFuture<'a, Result<Option<Told>, RenderError>> {
+        self.rendered.fetch_add(1, Ordering::Relaxed);
+        let hidden = self.hidden.lock().expect("no panic").to_owned();
+        let body: Option<Bytes> = match &placed.event.what {
             What::Rejected { reason, .. } if reason == "gone" => None,
+            What::Rejected { reason, .. } if reason.starts_with("long") => {
+                Some(format!("{{\"long\":\"{}\"}}", "x".repeat(20_000)).into())
+            }
             What::Rejected { reason, .. } => Some(format!("{{\"number\":{reason}}}").into()),
-            _ => Some(EventType::of(&placed.event).as_str().into()),
+            _ => EventType::told(dialect, &placed.event).map(|event_type| event_type.as_str().into()),
         };
-        Box::pin(async move { Ok(body) })
+        Box::pin(async move { Ok(body.map(|body| Told { body, hidden })) })
     }
 }
 
 pub(crate) struct Setup {
     pub(crate) store: SharedStore,
     pub(crate) organization: OrganizationId,
-    identity: Arc<Identity>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) numbers: Arc<Numbers>,
     pub(crate) hours: Arc<AtomicI64>,
 }
 
 /// Webhooks at work; dropped, they are as dead as after kill -9.
 pub(crate) struct Working {
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) hubs: Arc<Hubs>,
     task: JoinHandle<()>,
 }
 
@@ -73,6 +89,7 @@ impl Setup {
             store,
             organization: made.organization.id,
             identity,
+            numbers: Arc::default(),
             hours: Arc::default(),
         }
     }
@@ -108,13 +125,14 @@ impl Setup {
         let webhooks = Arc::new(Webhooks::new(
             Arc::clone(&self.store),
             Arc::clone(&self.identity),
-            hubs,
+            Arc::clone(&hubs),
             http.expect("a client"),
             options,
         ));
-        let running = Arc::clone(&webhooks).run(Arc::new(Numbers), CancellationToken::new());
+        let running = Arc::clone(&webhooks).run(Arc::clone(&self.numbers) as Arc<dyn Render>, CancellationToken::new());
         Working {
             webhooks,
+            hubs,
             task: tokio::spawn(running),
         }
     }
@@ -123,10 +141,25 @@ impl Setup {
         Scope::organization(self.organization)
     }
 
+    /// An inbox of this name in a pod, or in the default one.
+    pub(crate) async fn inbox(&self, name: &str, pod: Option<PodId>) -> InboxRecord {
+        let wish = CreateInbox {
+            username: Some(name.to_owned()),
+            pod,
+            credentials: false,
+            ..CreateInbox::new(self.organization)
+        };
+        match self.identity.create_inbox(&wish).await.expect("an answer") {
+            CreateOutcome::Created { inbox, .. } => *inbox,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// A webhook to this receiver.
     pub(crate) async fn webhook(&self, working: &Working, receiver: &Receiver) -> Webhook {
         let wish = WebhookWish {
             url: receiver.url(),
+            rights: LabelRights::ALL,
             ..WebhookWish::default()
         };
         working.webhooks.create(&self.scope(), &wish).await.expect("a webhook")
@@ -148,11 +181,11 @@ impl Setup {
     }
 
     pub(crate) async fn announce(&self, what: What) {
-        let event = NewEvent {
-            at: 0,
-            inbox: None,
-            what,
-        };
+        self.announce_in(None, what).await;
+    }
+
+    pub(crate) async fn announce_in(&self, inbox: Option<InboxId>, what: What) {
+        let event = NewEvent { at: 0, inbox, what };
         let mut builder = CommitBuilder::new();
         announce(&mut builder, self.organization, &[event]);
         let commit = builder.build();
