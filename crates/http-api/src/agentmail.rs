@@ -14,7 +14,7 @@ mod download;
 mod draft_body;
 mod draft_view;
 mod drafts;
-mod event_view;
+pub(crate) mod event_view;
 pub(crate) mod failure;
 mod fetch;
 mod hosted;
@@ -24,7 +24,7 @@ mod inboxes;
 mod letter;
 mod listing;
 mod lists;
-mod message_id;
+pub(crate) mod message_id;
 pub(crate) mod message_view;
 mod messages;
 mod metrics;
@@ -45,7 +45,9 @@ mod webhooks;
 mod websocket;
 pub(crate) mod wire;
 
-pub(crate) use download::{DownloadKey, routes as downloads};
+pub(crate) use attachments::base_url;
+pub(crate) use download::{Download, DownloadKey, What, downloaded, file, routes as downloads};
+pub(crate) use message_id::own as own_message_id;
 pub(crate) use openapi::document;
 pub(crate) use sign_ups::SignUps;
 

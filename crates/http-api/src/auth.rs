@@ -5,7 +5,7 @@ use crate::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use postroom_identity::{InboxRecord, KeyKind, Principal};
+use postroom_identity::{IdentityError, InboxRecord, KeyKind, Principal};
 use postroom_types::{InboxId, OrganizationId, PodId};
 
 /// A caller with a live key.
@@ -16,8 +16,18 @@ impl FromRequestParts<State> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let key = bearer_or_key(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        let principal = state.identity().authenticate_key(key).await?;
+        // Who was let in at the door of a dialect is known already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
+        Self::of(state, bearer_or_key(&parts.headers)).await
+    }
+}
+
+impl Caller {
+    /// Whose key it is.
+    pub(crate) async fn of(state: &State, key: Option<&str>) -> Result<Self, ApiError> {
+        let principal = state.identity().authenticate_key(key.unwrap_or_default()).await?;
         principal.map(Self).ok_or(ApiError::Unauthorized)
     }
 }
@@ -92,7 +102,8 @@ impl Caller {
         if manager.sees(&inbox) {
             Ok(inbox)
         } else {
-            Err(ApiError::NotFound)
+            // To the letter what is said of one that is nowhere.
+            Err(IdentityError::NoSuchInbox.into())
         }
     }
 
@@ -100,7 +111,7 @@ impl Caller {
     pub(crate) async fn readable(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         match (self.0.kind, self.0.inbox) {
             (KeyKind::Inbox, own) if own == Some(id) => Ok(state.identity().inbox(id).await?),
-            (KeyKind::Inbox, _) => Err(ApiError::NotFound),
+            (KeyKind::Inbox, _) => Err(IdentityError::NoSuchInbox.into()),
             (
                 KeyKind::Operator
                 | KeyKind::Tenant

@@ -1,7 +1,9 @@
 //! What went wrong, and its status and code. One place, no `_` arm: a new error asks for its code at compile time.
 
 mod agentmail;
+mod inkbox;
 
+use crate::agentmail::own_message_id;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +14,8 @@ use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 use postroom_message::ComposeError;
 use postroom_queue::QueueError;
+use postroom_types::EmailAddress;
+use postroom_types::EmailId;
 use postroom_webhooks::WebhookError;
 use serde_json::{Value, json};
 
@@ -40,8 +44,18 @@ pub(crate) enum ApiError {
         attempted: String,
         domain: String,
     },
+    /// Somebody who never wrote to the inbox, and the request does not say that this is meant.
+    Stranger(EmailAddress),
     /// The draft is being sent at this moment.
     BeingSent,
+    /// The draft is of another version than the one that was meant.
+    StaleDraft,
+    /// The draft was sent already, as this message.
+    AlreadySent(EmailId),
+    /// The route is for WebSocket connections.
+    NoUpgrade,
+    /// There are too many WebSocket connections.
+    TooManySockets,
     /// A part of the contract that this server does not have.
     NotSupported(&'static str),
     /// Too much is under way; trying again soon helps.
@@ -91,6 +105,8 @@ impl From<DraftError> for ApiError {
         match error {
             DraftError::NotFound | DraftError::NoSuchSource => Self::NotFound,
             DraftError::BeingSent => Self::BeingSent,
+            DraftError::Stale => Self::StaleDraft,
+            DraftError::AlreadySent(message) => Self::AlreadySent(message),
             DraftError::Invalid(text) => Self::Invalid(text),
             DraftError::Unavailable => Self::Submit(SubmitError::Unavailable),
             DraftError::Compose(error) => Self::Compose(error),
@@ -150,7 +166,30 @@ impl ApiError {
                 "USERNAME_TAKEN",
                 format!("{requested}@{domain} is taken"),
             ),
+            Self::Stranger(address) => (
+                StatusCode::FORBIDDEN,
+                "RECIPIENT_NOT_VERIFIED",
+                format!(
+                    "{address} never wrote to this inbox: if it is to be written to all the same, send `verified: true`"
+                ),
+            ),
+            Self::NoUpgrade => shown(
+                StatusCode::UPGRADE_REQUIRED,
+                "UPGRADE_REQUIRED",
+                "this address is for WebSocket connections",
+            ),
+            Self::TooManySockets => shown(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNAVAILABLE",
+                "too many WebSocket connections",
+            ),
             Self::BeingSent => shown(StatusCode::CONFLICT, "CONFLICT", "the draft is being sent"),
+            Self::StaleDraft => shown(StatusCode::CONFLICT, "CONFLICT", "the draft was changed meanwhile"),
+            Self::AlreadySent(message) => (
+                StatusCode::CONFLICT,
+                "ALREADY_SENT",
+                format!("the draft was sent already, as message {message}"),
+            ),
             Self::NotSupported(what) => (
                 StatusCode::NOT_IMPLEMENTED,
                 "NOT_SUPPORTED",
@@ -179,6 +218,11 @@ impl ApiError {
         match self {
             Self::Identity(error) => agentmail::identity(error).unwrap_or((status, agentmail::code(status), text)),
             Self::Submit(error) => agentmail::submit(error).unwrap_or((status, agentmail::code(status), text)),
+            Self::AlreadySent(message) => {
+                let message = own_message_id(*message);
+                let text = format!("the draft was sent already, as message {message}");
+                (status, agentmail::code(status), text)
+            }
             _ if code == "LIMIT_REACHED" => (StatusCode::FORBIDDEN, "limit_exceeded", text),
             _ => (status, agentmail::code(status), text),
         }
@@ -189,6 +233,7 @@ impl ApiError {
         match self {
             // At least one: a client that counts in whole seconds must not come back at once.
             Self::Submit(SubmitError::DailyLimit { retry_after }) => Some(retry_after.as_secs().max(1)),
+            Self::TooManySockets => Some(5),
             _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
@@ -209,6 +254,12 @@ impl ApiError {
     }
 }
 
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown().2)
+    }
+}
+
 fn shown(status: StatusCode, code: &'static str, text: impl Into<String>) -> Shown {
     (status, code, text.into())
 }
@@ -226,6 +277,9 @@ fn identity_shown(error: &IdentityError) -> Shown {
         | IdentityError::NoSuchKey
         | IdentityError::NoSuchDomain
         | IdentityError::NoSuchAddress
+        | IdentityError::NoSuchIdentity
+        | IdentityError::NoSuchGrant
+        | IdentityError::NoSuchRule
         | IdentityError::NoSuchEntry => (StatusCode::NOT_FOUND, "NOT_FOUND", text),
         IdentityError::Escalation
         | IdentityError::UnrestrictedKeyRequired
@@ -235,6 +289,10 @@ fn identity_shown(error: &IdentityError) -> Shown {
         | IdentityError::ClientIdTaken
         | IdentityError::HumanTaken
         | IdentityError::AlreadyVerified => (StatusCode::CONFLICT, "CONFLICT", text),
+        IdentityError::HandleTaken(_) => (StatusCode::CONFLICT, "AGENT_HANDLE_UNAVAILABLE", text),
+        IdentityError::RedundantGrant => (StatusCode::CONFLICT, "REDUNDANT_GRANT", text),
+        IdentityError::AlreadyGranted => (StatusCode::CONFLICT, "ALREADY_GRANTED", text),
+        IdentityError::RuleExists(_) => (StatusCode::CONFLICT, "CONTACT_RULE_EXISTS", text),
         IdentityError::AddressTaken => (StatusCode::CONFLICT, "ADDRESS_TAKEN", text),
         IdentityError::DomainTaken => (StatusCode::CONFLICT, "DOMAIN_TAKEN", text),
         IdentityError::DomainInUse(_) => (StatusCode::CONFLICT, "DOMAIN_IN_USE", text),
@@ -275,6 +333,8 @@ fn submit_shown(error: &SubmitError) -> Shown {
         // The sender is the inbox's primary address, so it was taken from the inbox while this request ran.
         SubmitError::SenderNotYours(_) | SubmitError::NoFrom => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
         SubmitError::SendPaused => (StatusCode::FORBIDDEN, "SENDING_PAUSED", text),
+        SubmitError::Suspended => (StatusCode::FORBIDDEN, "ORGANIZATION_SUSPENDED", text),
+        SubmitError::StorageLimit => (StatusCode::INSUFFICIENT_STORAGE, "STORAGE_LIMIT_REACHED", text),
         SubmitError::NoSuchRecipient(_) => (StatusCode::BAD_REQUEST, "NO_SUCH_RECIPIENT", text),
         SubmitError::Rejected { .. } => (StatusCode::FORBIDDEN, "MESSAGE_REJECTED", text),
         SubmitError::NoRecipients | SubmitError::TooManyRecipients | SubmitError::Malformed(_) => {
@@ -296,9 +356,12 @@ fn submit_shown(error: &SubmitError) -> Shown {
 
 fn webhook_shown(error: &WebhookError) -> Shown {
     match error {
-        WebhookError::NoSuchWebhook => shown(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string()),
+        WebhookError::NoSuchWebhook | WebhookError::NoSuchDelivery => {
+            shown(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string())
+        }
         WebhookError::Invalid { .. } => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
         WebhookError::TooMany(_) => shown(StatusCode::CONFLICT, "LIMIT_REACHED", error.to_string()),
+        WebhookError::NotReplayable(_) => shown(StatusCode::CONFLICT, "CONFLICT", error.to_string()),
         WebhookError::Full => full(),
         WebhookError::Busy | WebhookError::Store(_) => unavailable(error),
     }

@@ -2,6 +2,7 @@
 
 use crate::State;
 use crate::error::ApiError;
+use crate::inkbox;
 use crate::leftover::cleared;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
@@ -15,6 +16,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// From the request's head until the answer begins, its body included.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The same of a file of mail, of which each piece has to come within a minute.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
+
 pub(crate) fn guarded(routes: Router<State>) -> Router<State> {
     let around = ServiceBuilder::new()
         .layer(middleware::from_fn(cleared))
@@ -25,7 +29,10 @@ pub(crate) fn guarded(routes: Router<State>) -> Router<State> {
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(DEADLINE, next.run(request)).await {
+    let route = request.extensions().get::<MatchedPath>();
+    let is_upload = route.is_some_and(|route| route.as_str().trim_end_matches('/').ends_with(inkbox::imports::UPLOAD));
+    let deadline = if is_upload { UPLOAD_DEADLINE } else { DEADLINE };
+    match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::Timeout.into_response(),
     }

@@ -1,5 +1,5 @@
-//! The HTTP faces of the mailbox: AgentMail under `/v0`, MyAgentMail under `/v1`, MCP at `/mcp`, our own under
-//! `/postroom/v1`, `/healthz` and `/readyz`.
+//! The HTTP faces of the mailbox: AgentMail under `/v0`, MyAgentMail under `/v1`, Inkbox under `/api`, MCP at `/mcp`, our
+//! own under `/postroom/v1`, `/healthz` and `/readyz`.
 //!
 //! What always holds:
 //! - Every answer is JSON, errors included, in the form of the dialect; only the source of a message is not.
@@ -12,6 +12,7 @@ mod agentmail;
 mod auth;
 mod error;
 mod guard;
+mod inkbox;
 mod large;
 mod leftover;
 mod mcp;
@@ -23,8 +24,13 @@ mod pipe;
 mod request;
 mod segments;
 mod serve;
+mod socket;
+mod sockets;
 mod subscriber;
+mod telling;
 
+pub use inkbox::{InkboxOperation, inkbox_operations};
+pub use myagentmail::{MyAgentMailOperation, myagentmail_operations};
 pub use serve::{Limits, serve, serve_tls};
 
 use agentmail::DownloadKey;
@@ -35,17 +41,15 @@ use large::Turns;
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
 use postroom_identity::{DomainNames, Identity};
+use postroom_imports::Imports;
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
 use postroom_outgoing_http::OutgoingHttp;
 use postroom_queue::Queue;
 use postroom_webhooks::{Hubs, Webhooks};
+use sockets::Sockets;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-
-/// WebSocket connections at once: the listener does not count them once they are such.
-const MAX_SOCKETS: usize = 4096;
 
 /// Where clients dial a service; not where it is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Whether agents may sign themselves up, each with an organization of its own.
     pub agent_sign_up: bool,
+    /// Whether the MyAgentMail dialect sends to who never wrote to the inbox only if the request says `verified`.
+    pub verified_sends: bool,
 }
 
 /// What the API speaks for; all must be on the same store.
@@ -91,6 +97,8 @@ pub struct Services {
     pub webhooks: Arc<Webhooks>,
     /// Fetches what requests name by a URL.
     pub outgoing_http: OutgoingHttp,
+    /// Mail that is brought along in files.
+    pub imports: Arc<Imports>,
     /// Asks the DNS about the domains of organizations.
     pub names: Arc<dyn DomainNames>,
     /// Cancelled when the server stops, so that those who only listen do not hold it up.
@@ -105,7 +113,7 @@ struct Parts {
     services: Services,
     turns: Turns,
     sign_ups: SignUps,
-    sockets: Arc<Semaphore>,
+    sockets: Arc<Sockets>,
     download_key: DownloadKey,
     options: Options,
 }
@@ -118,7 +126,7 @@ impl State {
             services,
             turns: Turns::new(),
             sign_ups: SignUps::new(),
-            sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            sockets: Arc::default(),
             download_key: DownloadKey::default(),
             options,
         }))
@@ -152,7 +160,7 @@ impl State {
         &self.0.services.hubs
     }
 
-    fn webhooks(&self) -> &Webhooks {
+    fn webhooks(&self) -> &Arc<Webhooks> {
         &self.0.services.webhooks
     }
 
@@ -160,8 +168,12 @@ impl State {
         &self.0.services.stopping
     }
 
-    fn sockets(&self) -> &Arc<Semaphore> {
+    fn sockets(&self) -> &Arc<Sockets> {
         &self.0.sockets
+    }
+
+    fn imports(&self) -> &Imports {
+        &self.0.services.imports
     }
 
     fn outgoing_http(&self) -> &OutgoingHttp {
@@ -193,7 +205,9 @@ impl State {
 pub fn router(state: State) -> Router {
     let routes = Router::new()
         .nest("/v0", agentmail::routes(&state))
-        .nest("/v1", myagentmail::routes())
+        .nest("/v1", myagentmail::routes(&state))
+        .nest("/api", inkbox::routes(&state))
+        .merge(inkbox::outside(&state))
         .merge(agentmail::downloads())
         .merge(own::routes())
         .fallback(async || ApiError::NoRoute)

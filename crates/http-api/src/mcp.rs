@@ -14,12 +14,15 @@ use crate::agentmail::call::authenticate;
 use crate::agentmail::failure::Failure;
 use crate::auth::bearer_or_key;
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State as Shared};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use call::Caller;
+use hyper::body::Frame;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool,
@@ -28,7 +31,10 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::sync::Semaphore;
 
 /// Longest request.
@@ -74,20 +80,75 @@ struct Door {
     large: Arc<Semaphore>,
 }
 
-/// Asks for a key before anything else is looked at; requests of unknown or large size take turns.
+/// Asks for a key before anything else is looked at; large requests take turns. One that does not say how large it is counts
+/// as small until it turns out to be large: a call may last as long as it waits for mail, and holds up nobody meanwhile.
 async fn admit(Shared(door): Shared<Door>, request: Request, next: Next) -> Response {
     if let Err(failure) = authenticate(&door.state, bearer_or_key(request.headers())).await {
         return failure.into_response();
     }
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length <= SMALL_OCTETS) {
-        return next.run(request).await;
-    }
+    let request = match length {
+        Some(length) if length <= SMALL_OCTETS => return next.run(request).await,
+        Some(_) => request,
+        None => match begun(request).await {
+            Begun::Small(request) => return next.run(request).await,
+            Begun::Large(request) => request,
+            Begun::Broken => return Failure::invalid("the body could not be read").into_response(),
+        },
+    };
     let Ok(_turn) = door.large.acquire().await else {
         return Failure::internal().into_response();
     };
     next.run(request).await
+}
+
+/// A request whose body was begun to be read.
+enum Begun {
+    /// It is all there.
+    Small(Request),
+    /// There is more of it.
+    Large(Request),
+    Broken,
+}
+
+/// Reads a body of unknown length as far as it may be small.
+async fn begun(request: Request) -> Begun {
+    let (parts, mut body) = request.into_parts();
+    let mut read = Vec::new();
+    while read.len() as u64 <= SMALL_OCTETS {
+        match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            Some(Ok(frame)) => read.extend(frame.into_data().unwrap_or_default()),
+            Some(Err(_)) => return Begun::Broken,
+            None => return Begun::Small(Request::from_parts(parts, Body::from(read))),
+        }
+    }
+    let begun = Continued {
+        read: Some(read.into()),
+        rest: body,
+    };
+    Begun::Large(Request::from_parts(parts, Body::new(begun)))
+}
+
+/// A body of which the beginning was read.
+struct Continued {
+    read: Option<Bytes>,
+    rest: Body,
+}
+
+impl HttpBody for Continued {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.read.take() {
+            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
 }
 
 #[derive(Clone)]

@@ -2,9 +2,12 @@
 //! queue, its domains, its inboxes.
 
 mod captured;
+mod described;
 mod domains;
 mod events;
+mod export;
 mod inboxes;
+pub(crate) mod organizations;
 mod queue;
 mod queue_view;
 mod scope;
@@ -33,14 +36,28 @@ pub(crate) fn routes() -> Router<State> {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
-        .route("/openapi.json", get(async || Json(crate::agentmail::document())))
+        .route("/openapi.json", get(async || Json(document())))
         .route("/postroom/v1/inboxes/{inbox}/messages/{message}/raw", get(raw))
         .nest("/postroom/v1", captured::routes())
         .nest("/postroom/v1", domains::routes())
         .nest("/postroom/v1", events::routes())
+        .nest("/postroom/v1", export::routes())
         .nest("/postroom/v1", inboxes::routes())
+        .nest("/postroom/v1", organizations::routes())
         .nest("/postroom/v1", queue::routes())
         .nest("/postroom/v1", wait::routes())
+}
+
+/// What the API is: the AgentMail dialect, and our own routes.
+fn document() -> Value {
+    let mut document = crate::agentmail::document();
+    described::add_to(&mut document);
+    document
+}
+
+/// The schema of what waiting for a message answers; what it refers to is in the dialect's document.
+pub(crate) fn waited() -> Value {
+    described::waited()
 }
 
 /// Ready is who can read the store.

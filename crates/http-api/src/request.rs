@@ -180,6 +180,16 @@ impl Fields {
         }
     }
 
+    /// Whether the field is there, be it `null`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// From now on what is `null` is not there, also for [`change`](Self::change).
+    pub(crate) fn leave_out_nulls(&mut self) {
+        self.0.retain(|_, value| !value.is_null());
+    }
+
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
@@ -216,6 +226,19 @@ impl Fields {
         }
     }
 
+    /// A size; whole numbers above 2^53 are not the same to all clients.
+    pub(crate) fn octets(&mut self, name: &str) -> Result<Option<u64>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => {
+                let number = value.as_u64().filter(|number| *number <= 1 << 53);
+                number
+                    .map(Some)
+                    .ok_or_else(|| invalid(format!("{name} must be a whole number, 0 to {}", 1u64 << 53)))
+            }
+        }
+    }
+
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
         match self.take(name) {
             None => Ok(None),
@@ -230,7 +253,7 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self, &str) -> Result<Option<T>, ApiError>,
     ) -> Result<Option<Option<T>>, ApiError> {
-        if self.0.contains_key(name) {
+        if self.has(name) {
             read(self, name).map(Some)
         } else {
             Ok(None)

@@ -5,7 +5,7 @@ use crate::agentmail::call::{Scope, inbox_in};
 use crate::agentmail::failure::{Answer, Failure};
 use postroom_identity::{Permission, Principal};
 use postroom_types::{InboxId, PodId};
-use postroom_webhooks::{self as webhooks, EventType, Label, LabelRights, Subscription};
+use postroom_webhooks::{self as webhooks, Dialect, EventType, Label, LabelRights, Subscription};
 
 /// Most pods or inboxes of one subscription (agentmail.md §14).
 const MAX_LISTED: usize = 10;
@@ -22,6 +22,7 @@ pub(crate) struct Wanted {
 pub(crate) fn rights(principal: &Principal) -> LabelRights {
     LabelRights {
         spam: principal.allows(Permission::LabelSpamRead),
+        trash: principal.allows(Permission::LabelTrashRead),
         blocked: principal.allows(Permission::LabelBlockedRead),
         unauthenticated: principal.allows(Permission::LabelUnauthenticatedRead),
     }
@@ -49,6 +50,7 @@ pub(crate) async fn subscription(
 ) -> Answer<Subscription> {
     let rights = rights(principal);
     Ok(Subscription {
+        dialect: Dialect::AgentMail,
         scope: place(scope),
         pods: pods(state, scope, "pod_ids", &wanted.pod_ids).await?,
         inboxes: inboxes(state, scope, "inbox_ids", &wanted.inbox_ids).await?,
@@ -61,8 +63,7 @@ pub(crate) async fn subscription(
 pub(crate) fn event_types(rights: LabelRights, names: &[String]) -> Answer<Vec<EventType>> {
     let mut event_types = Vec::new();
     for name in names {
-        let event_type: EventType = name
-            .parse()
+        let event_type = EventType::parse(Dialect::AgentMail, name)
             .map_err(|_| Failure::field("event_types", format!("{name:?} is not an event type")))?;
         if let Some(label) = event_type.label()
             && !rights.allow(event_type)

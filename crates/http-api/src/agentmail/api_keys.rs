@@ -193,6 +193,7 @@ async fn create(
         name: wanted.name,
         permissions: wanted.permissions.map(permissions),
         expires_at,
+        ..KeyWish::default()
     };
     let new = state
         .identity()

@@ -132,7 +132,7 @@ impl<'a> Links<'a> {
     fn new(state: &'a State, headers: &HeaderMap, inbox: InboxId, listed: &'a Listed) -> Answer<Self> {
         Ok(Self {
             state,
-            base: base(state, headers)?,
+            base: base_url(state, headers).ok_or_else(|| Failure::invalid("a Host header is needed"))?,
             inbox,
             listed,
             expires_at: jiff::Timestamp::now().as_millisecond() + LINK_MS,
@@ -156,9 +156,10 @@ impl<'a> Links<'a> {
 }
 
 /// How this server is reached: as configured, else as the client reached it, or the proxy before it says that it did.
-fn base(state: &State, headers: &HeaderMap) -> Answer<String> {
+/// `None`: it says neither.
+pub(crate) fn base_url(state: &State, headers: &HeaderMap) -> Option<String> {
     if let Some(url) = &state.options().public_url {
-        return Ok(url.trim_end_matches('/').to_owned());
+        return Some(url.trim_end_matches('/').to_owned());
     }
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let is_tls = text("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
@@ -166,6 +167,5 @@ fn base(state: &State, headers: &HeaderMap) -> Answer<String> {
         let good = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         !host.is_empty() && host.chars().all(good)
     });
-    let host = host.ok_or_else(|| Failure::invalid("a Host header is needed"))?;
-    Ok(format!("{}://{host}", if is_tls { "https" } else { "http" }))
+    Some(format!("{}://{}", if is_tls { "https" } else { "http" }, host?))
 }

@@ -132,7 +132,7 @@ pub(crate) async fn authenticate(state: &State, key: Option<&str>) -> Answer<Pri
 }
 
 /// The whole scope of a key.
-pub(crate) async fn scope_of_key(state: &State, principal: &Principal) -> Answer<Scope> {
+pub(crate) async fn scope_of_key(state: &State, principal: &Principal) -> Result<Scope, IdentityError> {
     let inbox = match principal.inbox {
         None => None,
         Some(own) => Some(Arc::new(state.identity().inbox(own).await?)),

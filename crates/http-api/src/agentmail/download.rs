@@ -20,12 +20,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use decode::{Decoder, decoder};
 use postroom_mailstore::{Content, Mailstore};
-use postroom_message::{attachments, html_text, leaf, plain_text, readable_html};
+use postroom_message::{Attachment, attachments, html_text, leaf, plain_text, readable_html};
 use postroom_types::{Part, PartBody};
 use std::ops::Range;
 use std::sync::Arc;
-pub(crate) use token::DownloadKey;
-pub(super) use token::{Download, What};
+pub(crate) use token::{Download, DownloadKey, What};
 
 /// Octets read from the store at a time, a multiple of four.
 const CHUNK_OCTETS: u64 = 64 << 10;
@@ -44,33 +43,52 @@ async fn download(
     let download = state.download_key().open(mailstore.store(), &token).await?;
     let now = jiff::Timestamp::now().as_millisecond();
     let download = download.filter(|download| now < download.expires_at);
+    downloaded(&state, &download.ok_or(ApiError::NotFound)?).await
+}
+
+/// What a token opens.
+pub(crate) async fn downloaded(state: &State, download: &Download) -> Result<Response, ApiError> {
+    let mailstore = state.mailstore();
     let Download {
         inbox, message, what, ..
-    } = download.ok_or(ApiError::NotFound)?;
+    } = *download;
     // Of an inbox that is deleted the mail is still there for a while.
     state.identity().inbox(inbox).await?;
     let listed = mailstore.list_of(inbox, &[message]).await?.pop();
     let listed = listed.ok_or(ApiError::NotFound)?;
     let (content, root) = (listed.record.content, &listed.summary.root);
-    let index = match what {
+    match what {
         What::Raw => {
             let range = 0..content.octets();
             let length = content.octets();
             let body = streamed(mailstore, content, range, Decoder::Plain);
             let length = [(header::CONTENT_LENGTH, length.to_string())];
-            return Ok((about("message/rfc822", Some("message.eml")), length, body).into_response());
+            Ok((about("message/rfc822", Some("message.eml")), length, body).into_response())
         }
-        What::Part(index) | What::Text(index) => usize::from(index),
-    };
-    let mut found = attachments(root).into_iter();
-    let attachment = found
-        .find(|attachment| attachment.index == index)
-        .ok_or(ApiError::NotFound)?;
-    let part = leaf(root, index).ok_or(ApiError::NotFound)?;
-    if matches!(what, What::Text(_)) {
-        let text = text(mailstore, &content, part).await?;
-        return Ok((about("text/plain; charset=utf-8", attachment.filename.as_deref()), text).into_response());
+        What::Text(index) => {
+            let (attachment, part) = attached(root, usize::from(index))?;
+            let text = text(mailstore, &content, part).await?;
+            Ok((about("text/plain; charset=utf-8", attachment.filename.as_deref()), text).into_response())
+        }
+        What::Part(index) => file(mailstore, content, root, usize::from(index)),
     }
+}
+
+/// An attachment of a message, and the part that it is.
+fn attached(root: &Part, index: usize) -> Result<(Attachment, &Part), ApiError> {
+    let mut found = attachments(root).into_iter();
+    let attachment = found.find(|attachment| attachment.index == index);
+    attachment.zip(leaf(root, index)).ok_or(ApiError::NotFound)
+}
+
+/// An attachment of a message, decoded on the way to who asked for it.
+pub(crate) fn file(
+    mailstore: &Arc<Mailstore>,
+    content: Content,
+    root: &Part,
+    index: usize,
+) -> Result<Response, ApiError> {
+    let (attachment, part) = attached(root, index)?;
     let range = part.body_offset..part.end_offset;
     let content_type = safe_type(&attachment.content_type);
     // An enclosed message is given as it stands: it has no encoding of its own (RFC 2046 §5.2.1).

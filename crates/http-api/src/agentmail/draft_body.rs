@@ -132,6 +132,7 @@ impl CreateDraftBody {
             labels: texts(self.labels),
             send_at: send_at(self.send_at)?,
             client_id: self.client_id.map(check_client_id).transpose()?,
+            ..NewDraft::default()
         };
         Ok((new, turns))
     }
@@ -165,6 +166,7 @@ impl UpdateDraftBody {
             add_labels: texts(self.add_labels),
             remove_labels: texts(self.remove_labels),
             send_at: self.send_at.map(send_at).transpose()?,
+            ..DraftChange::default()
         };
         Ok((change, turns))
     }
@@ -176,6 +178,7 @@ impl SendDraftBody {
             add_labels: texts(self.add_labels),
             remove_labels: texts(self.remove_labels),
             idempotency,
+            ..Sending::default()
         }
     }
 }

@@ -1,23 +1,25 @@
 //! An event as the dialect shows it (agentmail.md §14 "Events"): to webhooks, over the WebSocket, and in the events API.
 //!
-//! What always holds: a body tells what is so when it is made, and what is gone by then is not told of.
+//! What always holds: a body tells what is so when it is made, and what is gone by then is not told of; what hides the
+//! message by then is said beside it, so that those who may not see it are not told.
 
 use super::failure::{Answer, Failure};
 use super::message_id::message_id;
-use super::message_view::{MessageView, by_email_id};
+use super::message_view::{Detail, MessageView, messages};
 use super::thread_view::{self, ThreadView};
 use crate::State;
 use crate::model::time;
 use axum::http::StatusCode;
-use bytes::Bytes;
 use postroom_feed::{Event, ReceivedAs, What};
 use postroom_identity::{IdentityError, InboxRecord};
-use postroom_mailstore::{Include, Listed};
+use postroom_mailstore::{Include, Labels, Listed};
 use postroom_queue::RecipientStatus;
-use postroom_types::{EmailId, OrganizationId, ThreadId};
-use postroom_webhooks::{BoxFuture, EventType, Placed, Render, RenderError};
+use postroom_types::EmailId;
+use postroom_webhooks::{EventType, Hidden, Told};
 use serde::Serialize;
 
+/// How often a message is looked at again that moves meanwhile.
+const LOOKS: usize = 5;
 /// Longest body with texts in it.
 const MAX_BODY_OCTETS: usize = 1_000_000;
 
@@ -110,25 +112,9 @@ fn event_id(event: &Event) -> String {
     format!("evt_{}", event.cursor)
 }
 
-impl Render for State {
-    fn render<'a>(
-        &'a self,
-        _: OrganizationId,
-        placed: &'a Placed,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, RenderError>> {
-        Box::pin(async move {
-            match body(self, &placed.event).await {
-                Ok(body) => Ok(body),
-                // Deleted while it was read.
-                Err(failure) if failure.status == StatusCode::NOT_FOUND => Ok(None),
-                Err(failure) => Err(RenderError(failure.body.message)),
-            }
-        })
-    }
-}
-
-async fn body(state: &State, event: &Event) -> Answer<Option<Bytes>> {
-    let Some(payload) = payload(state, event).await? else {
+/// The event as it is told now; `None` if what it tells of is gone.
+pub(crate) async fn told(state: &State, event: &Event) -> Answer<Option<Told>> {
+    let Some((payload, hidden)) = payload(state, event).await? else {
         return Ok(None);
     };
     let mut view = EventView {
@@ -145,21 +131,25 @@ async fn body(state: &State, event: &Event) -> Answer<Option<Bytes>> {
         (message.extracted_text, message.extracted_html) = (None, None);
         json = to_json(&view)?;
     }
-    Ok(Some(json.into()))
+    let body = json.into();
+    Ok(Some(Told { body, hidden }))
 }
 
 fn to_json(view: &EventView) -> Answer<Vec<u8>> {
     serde_json::to_vec(view).map_err(|_| Failure::internal())
 }
 
-async fn payload(state: &State, event: &Event) -> Answer<Option<Payload>> {
+/// What is told, and what hides the message that it is about.
+type Shown = (Payload, Hidden);
+
+async fn payload(state: &State, event: &Event) -> Answer<Option<Shown>> {
     if let What::DomainVerified { domain } = &event.what {
         let domain = DomainView {
             domain_id: domain.to_string(),
             domain: domain.to_string(),
             status: "VERIFIED",
         };
-        return Ok(Some(Payload::DomainVerified { domain }));
+        return Ok(Some((Payload::DomainVerified { domain }, Hidden::default())));
     }
     let Some(inbox) = event.inbox else { return Ok(None) };
     let inbox = match state.identity().inbox(inbox).await {
@@ -169,28 +159,28 @@ async fn payload(state: &State, event: &Event) -> Answer<Option<Payload>> {
     };
     match &event.what {
         What::Received { message, received_as } => received(state, &inbox, *message, *received_as).await,
-        What::Sent { message } => {
-            let Some((which, all)) = sent(state, event, &inbox, *message).await? else {
+        What::Sent { message, .. } => {
+            let Some((which, all, hidden)) = sent(state, event, &inbox, *message).await? else {
                 return Ok(None);
             };
             let recipients = all.iter().map(|recipient| recipient.address.to_string()).collect();
             let send = About { which, recipients };
-            Ok(Some(Payload::Sent { send }))
+            Ok(Some((Payload::Sent { send }, hidden)))
         }
         What::Delivered { message, recipients } => {
-            let Some((which, all)) = sent(state, event, &inbox, *message).await? else {
+            let Some((which, all, hidden)) = sent(state, event, &inbox, *message).await? else {
                 return Ok(None);
             };
             let recipients = addresses(&all, recipients);
             let delivery = About { which, recipients };
-            Ok(Some(Payload::Delivered { delivery }))
+            Ok(Some((Payload::Delivered { delivery }, hidden)))
         }
         What::Bounced {
             message,
             recipients,
             permanent,
         } => {
-            let Some((which, all)) = sent(state, event, &inbox, *message).await? else {
+            let Some((which, all, hidden)) = sent(state, event, &inbox, *message).await? else {
                 return Ok(None);
             };
             let bounce = Kinds {
@@ -199,10 +189,10 @@ async fn payload(state: &State, event: &Event) -> Answer<Option<Payload>> {
                 sub_type: "General",
                 recipients: named(&all, recipients).map(bounced).collect(),
             };
-            Ok(Some(Payload::Bounced { bounce }))
+            Ok(Some((Payload::Bounced { bounce }, hidden)))
         }
         What::Complained { message, recipients } => {
-            let Some((which, all)) = sent(state, event, &inbox, *message).await? else {
+            let Some((which, all, hidden)) = sent(state, event, &inbox, *message).await? else {
                 return Ok(None);
             };
             let complaint = Kinds {
@@ -211,58 +201,68 @@ async fn payload(state: &State, event: &Event) -> Answer<Option<Payload>> {
                 sub_type: "General",
                 recipients: addresses(&all, recipients),
             };
-            Ok(Some(Payload::Complained { complaint }))
+            Ok(Some((Payload::Complained { complaint }, hidden)))
         }
         What::Rejected { message, reason } => {
-            let Some((which, _)) = sent(state, event, &inbox, *message).await? else {
+            let Some((which, _, hidden)) = sent(state, event, &inbox, *message).await? else {
                 return Ok(None);
             };
             let reject = Rejected {
                 which,
                 reason: reason.clone(),
             };
-            Ok(Some(Payload::Rejected { reject }))
+            Ok(Some((Payload::Rejected { reject }, hidden)))
         }
         What::DomainVerified { .. } => Ok(None),
     }
 }
 
-async fn received(state: &State, inbox: &InboxRecord, id: EmailId, received_as: ReceivedAs) -> Answer<Option<Payload>> {
-    let listed = state.mailstore().list_of(inbox.id, &[id]).await?.pop();
-    let Some(thread_id) = listed.map(|listed| listed.record.thread_id) else {
-        return Ok(None);
-    };
-    let Some(message) = by_email_id(state, inbox, id, true).await? else {
-        return Ok(None);
-    };
-    let Some(thread) = thread(state, inbox, thread_id, received_as).await? else {
-        return Ok(None);
-    };
-    Ok(Some(Payload::Received {
-        message: Box::new(message),
-        thread: Box::new(thread),
-    }))
+/// What was received, and its thread with what those who hear of such a message may see.
+async fn received(state: &State, inbox: &InboxRecord, id: EmailId, received_as: ReceivedAs) -> Answer<Option<Shown>> {
+    for _ in 0..LOOKS {
+        let Some(listed) = state.mailstore().list_of(inbox.id, &[id]).await?.pop() else {
+            return Ok(None);
+        };
+        let hidden = hidden(&listed.labels);
+        let include = Include {
+            spam: hidden.spam || received_as == ReceivedAs::Spam,
+            blocked: hidden.blocked || received_as == ReceivedAs::Blocked,
+            unauthenticated: hidden.unauthenticated || received_as == ReceivedAs::Unauthenticated,
+            trash: hidden.trash,
+        };
+        if !include.shows(&listed.labels) {
+            // It was made a draft.
+            return Ok(None);
+        }
+        let thread = state
+            .mailstore()
+            .list_thread(inbox.id, listed.record.thread_id, include)
+            .await?;
+        // Moved between two reads, it is hidden by something else now.
+        let Some(thread) = thread else { continue };
+        let thread = thread_view::thread(state, inbox, &thread).await?;
+        let message = messages(state, inbox, &[listed], Detail::Bodies).await?.pop();
+        return Ok(message.zip(thread).map(|(message, thread)| {
+            let (message, thread) = (Box::new(message), Box::new(thread));
+            (Payload::Received { message, thread }, hidden)
+        }));
+    }
+    let text = "the message is being moved";
+    Err(Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "service_unavailable",
+        text,
+    ))
 }
 
-/// The thread with what those who hear of such a message may see; all of it, if that is nothing by now.
-async fn thread(
-    state: &State,
-    inbox: &InboxRecord,
-    id: ThreadId,
-    received_as: ReceivedAs,
-) -> Answer<Option<ThreadView>> {
-    let shown = Include {
-        spam: received_as == ReceivedAs::Spam,
-        blocked: received_as == ReceivedAs::Blocked,
-        unauthenticated: received_as == ReceivedAs::Unauthenticated,
-        trash: false,
-    };
-    for include in [shown, Include::ALL] {
-        if let Some(listed) = state.mailstore().list_thread(inbox.id, id, include).await? {
-            return thread_view::thread(state, inbox, &listed).await;
-        }
+/// What of its labels hides a message.
+pub(crate) const fn hidden(labels: &Labels) -> Hidden {
+    Hidden {
+        spam: labels.spam,
+        trash: labels.trash,
+        blocked: labels.blocked,
+        unauthenticated: labels.unauthenticated,
     }
-    Ok(None)
 }
 
 /// A message that was sent, and where its recipients stand.
@@ -271,7 +271,7 @@ async fn sent(
     event: &Event,
     inbox: &InboxRecord,
     id: EmailId,
-) -> Answer<Option<(Which, Vec<RecipientStatus>)>> {
+) -> Answer<Option<(Which, Vec<RecipientStatus>, Hidden)>> {
     let listed: Option<Listed> = state.mailstore().list_of(inbox.id, &[id]).await?.pop();
     let Some(listed) = listed else { return Ok(None) };
     let which = Which {
@@ -280,7 +280,8 @@ async fn sent(
         message_id: message_id(&listed),
         timestamp: time(event.at),
     };
-    Ok(Some((which, state.queue().recipients(id).await?)))
+    let hidden = hidden(&listed.labels);
+    Ok(Some((which, state.queue().recipients(id).await?, hidden)))
 }
 
 /// The recipients with these numbers, as far as the queue still knows them.

@@ -21,8 +21,13 @@ pub(crate) fn message_id(listed: &Listed) -> String {
 fn name(email_id: EmailId, is_named: bool, summary: &Summary) -> String {
     match &summary.message_id {
         Some(id) if is_named && !id.ends_with(OWN_DOMAIN) => format!("<{id}>"),
-        _ => format!("<{email_id}{OWN_DOMAIN}>"),
+        _ => own(email_id),
     }
+}
+
+/// The id of ours of a message: it names the message whatever its Message-ID is.
+pub(crate) fn own(email_id: EmailId) -> String {
+    format!("<{email_id}{OWN_DOMAIN}>")
 }
 
 /// The `attachment_id` of a leaf of a message: it tells the message too, since threads are asked for it alone.

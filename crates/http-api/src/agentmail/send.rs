@@ -135,10 +135,12 @@ async fn run(
     };
     // Read again: the body may have taken its time, and what the inbox may do is what counts now.
     let inbox = state.identity().inbox(inbox.id).await?;
+    let forwards = matches!(purpose, Purpose::Forward);
     let (written, keywords) = write(&state, &inbox, raw, source, purpose).await?;
     let alongside = Alongside {
         keywords,
         bounces_unknown: true,
+        forwards,
         ..Alongside::default()
     };
     let submitted = outgoing::submit(&state, inbox, written, idempotency, alongside).await?;

@@ -101,7 +101,8 @@ pub(super) async fn page(
                 };
                 for listed in page.threads {
                     if let Some(last) = listed.messages.last() {
-                        let place = Place::of(last.record.email_id, ascending);
+                        // One whose newest message came just now may stand before what was given out already.
+                        let place = Place::of(last.record.email_id, ascending).max(place);
                         waiting.insert((place, false, index), Entry::Thread(Box::new(listed)));
                     }
                 }

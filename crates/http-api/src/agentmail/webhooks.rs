@@ -13,7 +13,7 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
 use postroom_identity::Permission;
-use postroom_webhooks::{Webhook, WebhookChange, WebhookId, WebhookWish};
+use postroom_webhooks::{Dialect, Webhook, WebhookChange, WebhookId, WebhookWish};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -113,7 +113,7 @@ async fn list(Shared(state): Shared<State>, call: Call, asked: Asked) -> Answer<
     let scope = place(&call.scope);
     let found = state
         .webhooks()
-        .list(&scope, after, paging.ascending, paging.limit)
+        .list(Dialect::AgentMail, &scope, after, paging.ascending, paging.limit)
         .await?;
     let mut webhooks = Vec::with_capacity(found.webhooks.len());
     for webhook in &found.webhooks {
@@ -145,6 +145,8 @@ async fn create(
         inboxes: subscription.inboxes,
         headers: body.headers.unwrap_or_default().into_iter().collect(),
         client_id: body.client_id,
+        rights: subscription.rights,
+        ..WebhookWish::default()
     };
     let webhook = state.webhooks().create(&subscription.scope, &wish).await?;
     Ok(Json(view(&state, &webhook).await?))
@@ -153,7 +155,7 @@ async fn create(
 async fn found(state: &State, call: &Call, path: &Segments) -> Answer<Webhook> {
     Ok(state
         .webhooks()
-        .get(&place(&call.scope), path.id("webhook_id")?)
+        .get(Dialect::AgentMail, &place(&call.scope), path.id("webhook_id")?)
         .await?)
 }
 
@@ -187,15 +189,19 @@ async fn update(
         add_inboxes: subscriber::inboxes(&state, scope, "add_inbox_ids", &add_inboxes).await?,
         remove_inboxes: subscriber::inboxes(&state, scope, "remove_inbox_ids", &remove_inboxes).await?,
         enabled: body.enabled,
+        ..WebhookChange::default()
     };
-    let webhook = state.webhooks().update(&place(scope), webhook.id, &change).await?;
+    let webhooks = state.webhooks();
+    let webhook = webhooks
+        .update(Dialect::AgentMail, &place(scope), webhook.id, &change)
+        .await?;
     Ok(Json(view(&state, &webhook).await?))
 }
 
 async fn remove(Shared(state): Shared<State>, call: Call, path: Segments) -> Answer<StatusCode> {
     state
         .webhooks()
-        .delete(&place(&call.scope), path.id("webhook_id")?)
+        .delete(Dialect::AgentMail, &place(&call.scope), path.id("webhook_id")?)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -224,7 +230,7 @@ async fn update_headers(
     let webhook = found(&state, &call, &path).await?;
     state
         .webhooks()
-        .update_headers(&place(&call.scope), webhook.id, &set, &remove)
+        .update_headers(Dialect::AgentMail, &place(&call.scope), webhook.id, &set, &remove)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -145,13 +145,16 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
     }
 }
 
-/// Reads JSON; an error says where.
+/// Reads a JSON object; an error says where.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
-    let bytes = if bytes.iter().all(u8::is_ascii_whitespace) {
-        b"{}"
-    } else {
-        bytes
+    let bytes = match bytes.trim_ascii() {
+        b"" => b"{}",
+        bytes => bytes,
     };
+    // An array of values could stand for the fields of a type in their order.
+    if bytes.first() != Some(&b'{') {
+        return Err(Failure::field("", "the body is a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -239,6 +242,9 @@ mod tests {
         assert_eq!(name("{}"), None);
         assert_eq!(name(r#"{"name":null}"#), Some(None));
         assert_eq!(name(r#"{"name":"x"}"#), Some(Some("x".into())));
+        for other in ["[]", r#"["x"]"#, "null", "7", " [] "] {
+            assert!(parse::<Change>(other.as_bytes()).is_err(), "{other}");
+        }
         let failure = parse::<Change>(br#"{"name":5}"#).err().unwrap();
         assert_eq!(failure.body.code, "validation_error");
     }

@@ -17,6 +17,7 @@ pub(super) fn code(status: StatusCode) -> &'static str {
         409 => "conflict",
         413 => "payload_too_large",
         422 => "unprocessable",
+        426 => "validation_error",
         429 => "rate_limit_exceeded",
         501 => "not_supported",
         503 | 507 => "service_unavailable",
@@ -49,6 +50,8 @@ pub(super) fn submit(error: &SubmitError) -> Option<Shown> {
     let text = error.to_string();
     Some(match error {
         SubmitError::Identity(error) => return identity(error),
+        SubmitError::Suspended => (StatusCode::FORBIDDEN, "organization_suspended", text),
+        SubmitError::StorageLimit => (StatusCode::FORBIDDEN, "limit_exceeded", text),
         SubmitError::SendPaused => (StatusCode::FORBIDDEN, "inbox_paused", text),
         SubmitError::NoRecipients => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", text),
         SubmitError::Loop { .. } | SubmitError::NoSuchRecipient(_) | SubmitError::Rejected { .. } => {

@@ -24,6 +24,8 @@ pub(super) enum Place {
     Path,
     Query,
     Body,
+    /// As the header field of this name.
+    Header(&'static str),
 }
 
 /// One argument.
@@ -60,6 +62,13 @@ pub(super) const fn query(name: &'static str, kind: Kind, about: &'static str) -
 
 pub(super) const fn body(name: &'static str, kind: Kind, about: &'static str) -> Argument {
     argument(name, Place::Body, kind, about)
+}
+
+/// So that a call that is repeated is done once, as the routes have it.
+pub(super) const fn idempotency_key() -> Argument {
+    let about =
+        "Your own name of this call, such as a UUID: repeated with the same one it is done once, and answered alike";
+    argument("idempotencyKey", Place::Header("idempotency-key"), Kind::Text, about)
 }
 
 impl Argument {

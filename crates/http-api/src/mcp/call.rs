@@ -6,7 +6,7 @@ use super::schema::success;
 use super::tools::{ROWS, Row};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::Value;
@@ -62,6 +62,7 @@ fn request(row: &Row, caller: &Caller<'_>, mut arguments: JsonObject) -> Result<
     let mut path = row.path.to_owned();
     let mut query = String::new();
     let mut body = JsonObject::new();
+    let mut headers = HeaderMap::new();
     for argument in row.arguments() {
         let value = arguments.remove(argument.name).filter(|value| !value.is_null());
         let name = argument.route_name.map_or_else(|| snake(argument.name), str::to_owned);
@@ -75,6 +76,12 @@ fn request(row: &Row, caller: &Caller<'_>, mut arguments: JsonObject) -> Result<
                 path = path.replace(&format!("{{{name}}}"), &encoded(text));
             }
             (Some(value), Place::Query) => add(&mut query, &name, &Argument::in_query(&value)),
+            (Some(value), Place::Header(field)) => {
+                let text = value.as_str().filter(|text| !text.is_empty());
+                let text = text.and_then(|text| HeaderValue::from_str(text).ok());
+                let text = text.ok_or_else(|| format!("{} is a text of one line", argument.name))?;
+                headers.insert(field, text);
+            }
             (Some(value), Place::Body) => {
                 let value = if argument.kind == Kind::Object {
                     value
@@ -94,6 +101,9 @@ fn request(row: &Row, caller: &Caller<'_>, mut arguments: JsonObject) -> Result<
         .header("x-api-key", caller.key);
     if let Some(host) = caller.host {
         builder = builder.header(header::HOST, host);
+    }
+    if let Some(fields) = builder.headers_mut() {
+        fields.extend(headers);
     }
     let has_body = row.arguments().any(|argument| argument.place == Place::Body);
     let request = if has_body {

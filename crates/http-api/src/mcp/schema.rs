@@ -45,7 +45,7 @@ impl Outputs {
     /// The answer of a tool; `None` if its route is not described.
     pub(super) fn of(&self, row: &Row) -> Option<Object> {
         if row.path == WAIT_PATH {
-            return Some(self.whole(waited()));
+            return Some(self.whole(crate::own::waited()));
         }
         let method = row.method.as_str().to_lowercase();
         let responses = self.document["paths"].get(row.path)?.get(method)?.get("responses")?;
@@ -92,37 +92,6 @@ pub(super) fn success() -> Value {
 
 fn done() -> Value {
     json!({ "type": "object", "properties": { "success": { "type": "boolean" } }, "required": ["success"] })
-}
-
-/// The answer of [`crate::own`]'s wait.
-fn waited() -> Value {
-    let text = || json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "properties": {
-            "message": { "anyOf": [{ "$ref": format!("{IN_DOCUMENT}Message") }, { "type": "null" }] },
-            "next": { "type": "string", "description": "`since` of the next call" },
-            "extraction": {
-                "type": "object",
-                "properties": {
-                    "code": text(),
-                    "link": text(),
-                    "purpose": text(),
-                    "evidence": text(),
-                    "expires_at": text(),
-                    "sender": {
-                        "type": "object",
-                        "properties": {
-                            "address": { "type": ["string", "null"] }, "dmarc": text(), "spf": text(), "dkim": text(),
-                        },
-                        "required": ["dmarc", "spf", "dkim"],
-                    },
-                },
-                "required": ["evidence", "sender"],
-            },
-        },
-        "required": ["message", "next"],
-    })
 }
 
 fn object(value: Value) -> Object {

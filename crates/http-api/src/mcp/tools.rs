@@ -1,6 +1,6 @@
 //! Every tool: its route, its arguments, and what it does to the world.
 
-use super::argument::{Argument, Kind, body, path, query};
+use super::argument::{Argument, Kind, body, idempotency_key, path, query};
 use super::schema::{input, outputs};
 use axum::http::Method;
 use rmcp::model::{Tool, ToolAnnotations};
@@ -102,6 +102,7 @@ const ENCLOSED: &[Argument] = &[
     body("attachments", Kind::Attachments, "Files, each with content or url"),
 ];
 const SEND_AT: &[Argument] = &[body("sendAt", Kind::Time, "When it is to be sent by itself")];
+const ONCE: &[Argument] = &[idempotency_key()];
 const CLIENT_ID: &[Argument] = &[body(
     "clientId",
     Kind::Text,
@@ -169,18 +170,18 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "get_attachment", about: "Get an attachment: its data and a link to its content.", method: Method::GET, path: "/v0/inboxes/{inbox_id}/threads/{thread_id}/attachments/{attachment_id}", arguments: &[INBOX, THREAD, ATTACHMENT], effect: Reads },
     Row { name: "list_messages", about: "List messages of an inbox.", method: Method::GET, path: "/v0/inboxes/{inbox_id}/messages", arguments: &[INBOX, PAGE, LISTED, BETWEEN, OF_MESSAGES, SHOWN], effect: Reads },
     Row { name: "search_messages", about: "Search messages of an inbox.", method: Method::GET, path: "/v0/inboxes/{inbox_id}/messages/search", arguments: &[INBOX, QUERY, PAGE, BETWEEN], effect: Reads },
-    Row { name: "send_message", about: "Send a message in a new thread.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/send", arguments: &[INBOX, TO_SOMEBODY, COPIES, SUBJECT, TEXTS, ENCLOSED], effect: Sends },
-    Row { name: "reply_to_message", about: "Answer a message.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/{message_id}/reply", arguments: &[INBOX, MESSAGE, &[body("replyAll", Kind::Flag, "To all who got it")], TO, COPIES, TEXTS, ENCLOSED], effect: Sends },
-    Row { name: "forward_message", about: "Forward a message.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/{message_id}/forward", arguments: &[INBOX, MESSAGE, TO_SOMEBODY, COPIES, SUBJECT, TEXTS, ENCLOSED], effect: Sends },
+    Row { name: "send_message", about: "Send a message in a new thread.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/send", arguments: &[INBOX, TO_SOMEBODY, COPIES, SUBJECT, TEXTS, ENCLOSED, ONCE], effect: Sends },
+    Row { name: "reply_to_message", about: "Answer a message.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/{message_id}/reply", arguments: &[INBOX, MESSAGE, &[body("replyAll", Kind::Flag, "To all who got it")], TO, COPIES, TEXTS, ENCLOSED, ONCE], effect: Sends },
+    Row { name: "forward_message", about: "Forward a message.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/messages/{message_id}/forward", arguments: &[INBOX, MESSAGE, TO_SOMEBODY, COPIES, SUBJECT, TEXTS, ENCLOSED, ONCE], effect: Sends },
     Row { name: "update_message", about: "Change the labels of a message.", method: Method::PATCH, path: "/v0/inboxes/{inbox_id}/messages/{message_id}", arguments: &[INBOX, MESSAGE, LABELS], effect: Changes },
     Row { name: "create_draft", about: "Write a draft.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/drafts", arguments: &[INBOX, TO, COPIES, SUBJECT, TEXTS, ENCLOSED, &[body("inReplyTo", Kind::Text, "The message it answers")], SEND_AT, CLIENT_ID], effect: Adds },
     Row { name: "list_drafts", about: "List drafts of an inbox.", method: Method::GET, path: "/v0/inboxes/{inbox_id}/drafts", arguments: &[INBOX, PAGE, LISTED, BETWEEN], effect: Reads },
     Row { name: "get_draft", about: "Get a draft.", method: Method::GET, path: "/v0/inboxes/{inbox_id}/drafts/{draft_id}", arguments: &[INBOX, DRAFT], effect: Reads },
     Row { name: "update_draft", about: "Change a draft.", method: Method::PATCH, path: "/v0/inboxes/{inbox_id}/drafts/{draft_id}", arguments: &[INBOX, DRAFT, TO, COPIES, SUBJECT, TEXTS, SEND_AT], effect: Changes },
-    Row { name: "send_draft", about: "Send a draft.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/drafts/{draft_id}/send", arguments: &[INBOX, DRAFT], effect: Sends },
+    Row { name: "send_draft", about: "Send a draft.", method: Method::POST, path: "/v0/inboxes/{inbox_id}/drafts/{draft_id}/send", arguments: &[INBOX, DRAFT, ONCE], effect: Sends },
     Row { name: "delete_draft", about: "Delete a draft.", method: Method::DELETE, path: "/v0/inboxes/{inbox_id}/drafts/{draft_id}", arguments: &[INBOX, DRAFT], effect: Deletes },
     Row { name: "agent_verify", about: "Verify the agent with the code mailed to its human.", method: Method::POST, path: "/v0/agent/verify", arguments: &[&[body("otpCode", Kind::Text, "The code").required()]], effect: Changes },
-    Row { name: "wait_for_message", about: "Wait for a message, and read a code or link out of it.", method: Method::GET, path: WAIT_PATH, arguments: &[INBOX, WAIT], effect: Waits },
+    Row { name: "wait_for_message", about: "Wait for a message, and read a code or link out of it.", method: Method::GET, path: WAIT_PATH, arguments: &[INBOX, WAIT, ONCE], effect: Waits },
 ];
 
 /// As clients are told of them.

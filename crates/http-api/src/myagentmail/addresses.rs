@@ -1,5 +1,6 @@
 //! Further addresses of an inbox.
 
+use super::operations::{MANAGERS, Operation};
 use crate::State;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -7,10 +8,16 @@ use crate::request::{Fields, Segments};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
+use axum::routing::{delete, post};
 use postroom_types::EmailAddress;
 use serde_json::{Value, json};
 
-pub(super) async fn add(
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::post("/inboxes/{inbox}/addresses", MANAGERS, || post(add)),
+    Operation::delete("/inboxes/{inbox}/addresses/{address}", MANAGERS, || delete(remove)),
+];
+
+async fn add(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -24,11 +31,7 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-pub(super) async fn remove(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     let inbox = caller.managed(&state, path.id("inbox")?).await?;
     let address = EmailAddress::parse(path.text("address")?).map_err(|_| ApiError::NotFound)?;
     let removed = state.identity().remove_address(inbox.id, &address).await?;

@@ -1,6 +1,7 @@
 //! Inboxes: made, listed, shown, changed, deleted, and given new credentials.
 
 use super::inbox_view::InboxView;
+use super::operations::{MANAGERS, Operation, READERS};
 use crate::State;
 use crate::auth::{Caller, Manager};
 use crate::error::{ApiError, invalid};
@@ -9,14 +10,28 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post};
 use postroom_identity::{CreateInbox, CreateOutcome, IdentityError, InboxChange, KeyKind, Rotate};
-use postroom_types::{OrganizationId, PodId};
+use postroom_types::{InboxId, PodId};
 use serde_json::{Value, json};
+
+const ONE: &str = "/inboxes/{inbox}";
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::get("/inboxes", READERS, || get(list)),
+    Operation::post("/inboxes", MANAGERS, || post(create)),
+    Operation::get(ONE, READERS, || get(show)),
+    Operation::patch(ONE, MANAGERS, || patch(update)),
+    Operation::delete(ONE, MANAGERS, || delete(remove)),
+    Operation::post("/inboxes/{inbox}/rotate-credentials", MANAGERS, || post(rotate)),
+];
 
 /// Inboxes read at a time.
 const PAGE: usize = 200;
+/// Most inboxes of one answer; beyond the contract, it says then where to go on.
+const MAX_LISTED: u64 = 10_000;
 
-pub(super) async fn create(
+async fn create(
     Shared(state): Shared<State>,
     caller: Caller,
     asked: Result<Asked, ApiError>,
@@ -66,7 +81,7 @@ fn wanted(manager: Manager, strict: bool, mut fields: Fields) -> Result<CreateIn
     })
 }
 
-pub(super) async fn list(
+async fn list(
     Shared(state): Shared<State>,
     caller: Caller,
     asked: Result<Asked, ApiError>,
@@ -75,8 +90,8 @@ pub(super) async fn list(
         let inbox = caller.readable(&state, own).await?;
         return Ok(Json(json!({ "inboxes": [InboxView::new(&inbox, state.options())] })));
     }
-    let manager = caller.manager()?;
-    let filter = asked?.text("workspace")?.map(|text| {
+    let (manager, asked) = (caller.manager()?, asked?);
+    let filter = asked.text("workspace")?.map(|text| {
         let id: PodId = text.parse().map_err(|_| invalid("workspace must be a UUID"))?;
         Ok::<_, ApiError>(id)
     });
@@ -85,28 +100,28 @@ pub(super) async fn list(
         (Some(own), Some(wanted)) if own != wanted => return Err(IdentityError::NoSuchPod.into()),
         (own, _) => own,
     };
-    Ok(Json(
-        json!({ "inboxes": all(&state, manager.organization, pod).await? }),
-    ))
-}
-
-async fn all(state: &State, organization: OrganizationId, pod: Option<PodId>) -> Result<Vec<InboxView>, ApiError> {
-    let (mut views, mut after) = (Vec::new(), None);
+    let limit = asked.number("limit", 1, MAX_LISTED)?.min(MAX_LISTED);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let cursor = asked.text("cursor")?.map(str::parse).transpose();
+    let mut after: Option<InboxId> = cursor.map_err(|_| invalid("cursor is the nextCursor of the page before"))?;
+    let mut views = Vec::new();
     loop {
-        let page = state.identity().inboxes(organization, pod, after, PAGE).await?;
+        let most = PAGE.min(limit - views.len());
+        let page = state.identity().inboxes(manager.organization, pod, after, most).await?;
         views.extend(page.inboxes.iter().map(|inbox| InboxView::new(inbox, state.options())));
         after = page.next;
-        if after.is_none() {
-            return Ok(views);
+        if after.is_none() || views.len() >= limit {
+            break;
         }
     }
+    let mut answer = json!({ "inboxes": views });
+    if let Some(next) = after {
+        answer["nextCursor"] = next.to_string().into();
+    }
+    Ok(Json(answer))
 }
 
-pub(super) async fn show(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<InboxView>, ApiError> {
+async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<InboxView>, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?;
     let metadata = state.identity().metadata(inbox.id).await?;
     Ok(Json(
@@ -114,7 +129,7 @@ pub(super) async fn show(
     ))
 }
 
-pub(super) async fn update(
+async fn update(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -132,17 +147,13 @@ pub(super) async fn update(
     Ok(Json(json!({ "updated": true, "id": inbox.id.to_string() })))
 }
 
-pub(super) async fn remove(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     let inbox = caller.managed(&state, path.id("inbox")?).await?;
     state.identity().delete_inbox(inbox.id).await?;
     Ok(Json(json!({ "deleted": true, "id": inbox.id.to_string() })))
 }
 
-pub(super) async fn rotate(
+async fn rotate(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,

@@ -1,32 +1,20 @@
-//! Routes of the contract that this server does not have (yet): known callers are told so, and not that there is no
-//! such route.
+//! Routes of the contract that this server does not have: known callers are told so, and not that there is no such route.
 
-use crate::State;
-use crate::auth::Caller;
+use super::operations::{ANYBODY, Operation};
 use crate::error::ApiError;
-use axum::Router;
 use axum::routing::any;
 
-pub(super) fn routes() -> Router<State> {
-    let mut routes = Router::new();
-    for (what, paths) in [
-        (
-            "drafts over the API",
-            &["/inboxes/{inbox}/drafts", "/inboxes/{inbox}/drafts/{*rest}"][..],
-        ),
-        (
-            "recipient lists",
-            &["/inboxes/{inbox}/lists", "/inboxes/{inbox}/lists/{*rest}"],
-        ),
-        ("webhooks", &["/webhooks", "/webhooks/{*rest}"]),
-        ("websockets", &["/ws"]),
-        ("domains of a tenant", &["/domains", "/domains/{*rest}"]),
-        ("LinkedIn", &["/linkedin", "/linkedin/{*rest}"]),
-    ] {
-        for path in paths {
-            let refuse = async move |_: Caller| ApiError::NotSupported(what);
-            routes = routes.route(path, any(refuse));
-        }
-    }
-    routes
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::any("/inboxes/{inbox}/lists", ANYBODY, || any(recipient_lists)),
+    Operation::any("/inboxes/{inbox}/lists/{*rest}", ANYBODY, || any(recipient_lists)),
+    Operation::any("/linkedin", ANYBODY, || any(linkedin)),
+    Operation::any("/linkedin/{*rest}", ANYBODY, || any(linkedin)),
+];
+
+async fn recipient_lists() -> ApiError {
+    ApiError::NotSupported("recipient lists")
+}
+
+async fn linkedin() -> ApiError {
+    ApiError::NotSupported("LinkedIn")
 }

@@ -15,11 +15,20 @@ const MAX_SUBJECT_CHARS: usize = 2_000;
 const MAX_ATTACHMENTS: usize = 100;
 const DEFAULT_TYPE: &str = "application/octet-stream";
 
+/// A letter as far as it is given.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// Without its subject.
+    pub(super) letter: Letter,
+    pub(super) subject: Option<String>,
+    /// Whether it is meant for those who never wrote to the inbox as well.
+    pub(super) verified: bool,
+}
+
 /// All fields that a letter can have. `null` is the same as leaving one out.
-pub(super) fn read(mut fields: Fields) -> Result<(Letter, Option<String>), ApiError> {
+pub(super) fn read(mut fields: Fields) -> Result<Given, ApiError> {
     let fields = &mut fields;
-    // The vendor's leave to write to strangers. A server of one's own has no shared reputation to protect.
-    fields.flag("verified")?;
+    let verified = fields.flag("verified")?.unwrap_or(false);
     let subject = fields.text("subject")?;
     if let Some(subject) = &subject {
         check_subject(subject)?;
@@ -36,10 +45,14 @@ pub(super) fn read(mut fields: Fields) -> Result<(Letter, Option<String>), ApiEr
         headers: Vec::new(),
         automated: fields.flag("automated")?.unwrap_or(true),
     };
-    Ok((letter, subject))
+    Ok(Given {
+        letter,
+        subject,
+        verified,
+    })
 }
 
-fn check_subject(subject: &str) -> Result<(), ApiError> {
+pub(super) fn check_subject(subject: &str) -> Result<(), ApiError> {
     if subject.chars().any(|c| c.is_control() && c != '\t') {
         return Err(invalid("subject has a control character in it"));
     }
@@ -50,7 +63,7 @@ fn check_subject(subject: &str) -> Result<(), ApiError> {
 }
 
 /// One text, or an array of them; each may hold several addresses.
-fn list(fields: &mut Fields, name: &str) -> Result<Vec<Mailbox>, ApiError> {
+pub(super) fn list(fields: &mut Fields, name: &str) -> Result<Vec<Mailbox>, ApiError> {
     let mut found = Vec::new();
     match fields.take(name) {
         None => {}
@@ -73,7 +86,7 @@ fn wrong_list(name: &str) -> ApiError {
     invalid(format!("{name} must be a string or an array of strings"))
 }
 
-fn attachments(fields: &mut Fields) -> Result<Vec<OutgoingAttachment>, ApiError> {
+pub(super) fn attachments(fields: &mut Fields) -> Result<Vec<OutgoingAttachment>, ApiError> {
     let given = match fields.take("attachments") {
         None => return Ok(Vec::new()),
         Some(Value::Array(given)) => given,
@@ -143,7 +156,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parsed(body: Value) -> Result<(Letter, Option<String>), ApiError> {
+    fn parsed(body: Value) -> Result<Given, ApiError> {
         let Value::Object(object) = body else {
             panic!("an object")
         };
@@ -152,7 +165,11 @@ mod tests {
 
     #[test]
     fn everything_there_is() {
-        let (letter, subject) = parsed(json!({
+        let Given {
+            letter,
+            subject,
+            verified,
+        } = parsed(json!({
             "to": "A <a@example.net>, b@example.net", "cc": ["c@example.net"], "bcc": ["d@example.net", "e@example.net"],
             "replyTo": "r@example.net", "subject": "Grüße", "plainBody": "p", "htmlBody": "h", "verified": true,
             "automated": false,
@@ -171,7 +188,10 @@ mod tests {
             ),
             (2, 1, 2, 1)
         );
-        assert_eq!((subject.as_deref(), letter.automated), (Some("Grüße"), false));
+        assert_eq!(
+            (subject.as_deref(), letter.automated, verified),
+            (Some("Grüße"), false, true)
+        );
         let [file, picture] = &letter.attachments[..] else {
             panic!("two")
         };
@@ -180,7 +200,7 @@ mod tests {
             (&b"fooba"[..], Some("ä.txt"))
         );
         assert_eq!((picture.content_type.as_str(), picture.inline), (DEFAULT_TYPE, true));
-        let (letter, subject) = parsed(json!({ "to": null, "attachments": null })).unwrap();
+        let Given { letter, subject, .. } = parsed(json!({ "to": null, "attachments": null })).unwrap();
         assert!(letter.to.is_empty() && letter.automated && subject.is_none());
     }
 

@@ -1,11 +1,15 @@
 //! What a key resolves to.
 
+use super::operations::{ANYBODY, Operation};
 use crate::auth::Caller;
 use axum::Json;
+use axum::routing::get;
 use postroom_identity::KeyKind;
 use serde_json::{Value, json};
 
-pub(super) async fn show(Caller(principal): Caller) -> Json<Value> {
+pub(super) const OPERATIONS: &[Operation] = &[Operation::get("/me", ANYBODY, || get(show))];
+
+async fn show(Caller(principal): Caller) -> Json<Value> {
     let kind = match principal.kind {
         KeyKind::Operator => "operator",
         KeyKind::Tenant => "tenant",

@@ -3,8 +3,8 @@
 use super::texts::Texts;
 use crate::model::{address, addresses, time};
 use postroom_mailstore::{MessageRecord, Origin};
-use postroom_message::{attachments, decode_words};
-use postroom_types::{Flag, Flags, MailboxId, Summary};
+use postroom_message::{Attachment, attachments, decode_words};
+use postroom_types::{Flag, Flags, MailboxId, Part, Summary};
 use serde::Serialize;
 
 /// The mailboxes of an inbox that mean something here.
@@ -23,10 +23,15 @@ impl Roles {
         role == Some(mailbox)
     }
 
-    /// Whether the dialect shows the message at all: neither a draft nor, wherever it appears, in the trash.
+    /// Whether the dialect shows the message at all: neither a draft nor in the trash. What is also in spam is thrown
+    /// away all the same; what is also anywhere else is not (as with labels).
     pub(super) fn shows(&self, record: &MessageRecord) -> bool {
-        let hidden = |mailbox| Self::is(self.trash, mailbox) || Self::is(self.drafts, mailbox);
-        !record.placements.iter().all(|(mailbox, _)| hidden(*mailbox))
+        let apart = [self.trash, self.drafts, self.junk];
+        let at_home = record
+            .placements
+            .iter()
+            .any(|(mailbox, _)| !apart.contains(&Some(*mailbox)));
+        at_home || Self::is_in(self.junk, record) && !Self::is_in(self.trash, record)
     }
 
     /// Sent by the inbox's owner: over SMTP or the API, or put into Sent by a mail program.
@@ -73,7 +78,7 @@ pub(super) struct MessageView {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AttachmentView {
+pub(super) struct AttachmentView {
     id: String,
     filename: Option<String>,
     content_type: String,
@@ -87,12 +92,6 @@ impl MessageView {
         let from = author.and_then(address);
         let to = addresses(envelope.to.as_ref());
         let received_at = time(record.received_at);
-        let attachments = attachments(&summary.root).into_iter().map(|attachment| AttachmentView {
-            id: attachment.index.to_string(),
-            filename: attachment.filename,
-            content_type: attachment.content_type,
-            size_bytes: attachment.size_octets,
-        });
         Self {
             id: record.email_id.to_string(),
             thread_id: record.thread_id.to_string(),
@@ -122,9 +121,20 @@ impl MessageView {
             created_at: received_at.clone(),
             received_at,
             size_bytes: record.size_octets(),
-            attachments: attachments.collect(),
+            attachments: attachment_views(&summary.root),
         }
     }
+}
+
+/// The attachments of a message; the id of each is its place among the leaves of the message.
+pub(super) fn attachment_views(root: &Part) -> Vec<AttachmentView> {
+    let view = |attachment: Attachment| AttachmentView {
+        id: attachment.index.to_string(),
+        filename: attachment.filename,
+        content_type: attachment.content_type,
+        size_bytes: attachment.size_octets,
+    };
+    attachments(root).into_iter().map(view).collect()
 }
 
 fn raw(value: &[u8]) -> String {

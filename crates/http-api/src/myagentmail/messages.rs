@@ -4,6 +4,7 @@
 //! back out.
 
 use super::message_view::{MessageView, Roles};
+use super::operations::{Operation, READERS};
 use super::texts;
 use crate::State;
 use crate::auth::Caller;
@@ -11,10 +12,21 @@ use crate::error::{ApiError, invalid};
 use crate::request::{Asked, Fields, Segments};
 use axum::Json;
 use axum::extract::State as Shared;
+use axum::routing::{delete, get, patch};
 use postroom_mailstore::{FlagMode, MailError, Mailstore, MessageRecord};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, MessageFlags, SpecialUse, Summary, ThreadId, Uid};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
+
+const ONE: &str = "/inboxes/{inbox}/messages/{message}";
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::get("/inboxes/{inbox}/messages", READERS, || get(list)),
+    Operation::get(ONE, READERS, || get(show)),
+    Operation::patch(ONE, READERS, || patch(update)),
+    Operation::delete(ONE, READERS, || delete(remove)),
+    Operation::get("/inboxes/{inbox}/threads/{thread}", READERS, || get(thread)),
+];
 
 /// Messages of one answer, unless asked otherwise.
 const LIMIT: u64 = 50;
@@ -30,7 +42,7 @@ const TEXT_ALONE: u64 = 4 << 20;
 /// How often a message is looked for again that moved while it was read.
 const LOOKS: usize = 3;
 
-pub(super) async fn list(
+async fn list(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -71,16 +83,12 @@ pub(super) async fn list(
     })))
 }
 
-pub(super) async fn show(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<MessageView>, ApiError> {
+async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<MessageView>, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?.id;
     one(state.mailstore(), inbox, path.id("message")?).await.map(Json)
 }
 
-pub(super) async fn update(
+async fn update(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -108,11 +116,7 @@ pub(super) async fn update(
     one(mailstore, inbox, id).await.map(Json)
 }
 
-pub(super) async fn remove(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?.id;
     let id: EmailId = path.id("message")?;
     let mailstore = state.mailstore();
@@ -123,11 +127,7 @@ pub(super) async fn remove(
     Ok(Json(json!({ "deleted": true, "id": id.to_string() })))
 }
 
-pub(super) async fn thread(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn thread(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?.id;
     let thread: ThreadId = path.id("thread")?;
     let mailstore = state.mailstore();

@@ -5,6 +5,8 @@
 
 use super::letter;
 use super::messages::{self, Found};
+use super::operations::{Operation, READERS};
+use super::strangers;
 use crate::State;
 use crate::auth::Caller;
 use crate::error::{ApiError, invalid};
@@ -14,12 +16,20 @@ use crate::request::Segments;
 use axum::Json;
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
-use postroom_drafts::{Context, Letter, Source, Written, audience};
+use axum::routing::post as to;
+use postroom_drafts::{Context, DraftId, Letter, Source, Written, audience};
 use postroom_identity::InboxRecord;
 use postroom_intake::{Alongside, Idempotency, KeyScope, Submitted};
 use postroom_mailstore::Mailstore;
 use postroom_types::{EmailId, InboxId};
 use serde_json::json;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::post("/inboxes/{inbox}/send", READERS, || to(send)),
+    Operation::post("/inboxes/{inbox}/reply/{message}", READERS, || to(reply)),
+    Operation::post("/inboxes/{inbox}/reply-all/{message}", READERS, || to(reply_all)),
+    Operation::post("/inboxes/{inbox}/forward/{message}", READERS, || to(forward)),
+];
 
 /// Most octets of a header section that are read to answer a message: its references are not at the end of more.
 const MAX_HEADER_OCTETS: u64 = 256 << 10;
@@ -31,7 +41,7 @@ enum Purpose {
     Forward { of: Box<Source> },
 }
 
-pub(super) async fn send(
+async fn send(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -43,16 +53,11 @@ pub(super) async fn send(
     post(&state, inbox, body, key, Purpose::Send).await
 }
 
-pub(super) async fn reply(
-    shared: Shared<State>,
-    caller: Caller,
-    path: Segments,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn reply(shared: Shared<State>, caller: Caller, path: Segments, request: Request) -> Result<Response, ApiError> {
     answer(shared, caller, path, request, false).await
 }
 
-pub(super) async fn reply_all(
+async fn reply_all(
     shared: Shared<State>,
     caller: Caller,
     path: Segments,
@@ -77,7 +82,7 @@ async fn answer(
     post(&state, inbox, body, key, Purpose::Reply { to, all }).await
 }
 
-pub(super) async fn forward(
+async fn forward(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -115,23 +120,33 @@ async fn post(
     let octets = body.octets();
     let Large { fields, turn, .. } = body;
     let (author, keyed) = (inbox.clone(), key.is_some());
+    let alongside = Alongside {
+        forwards: matches!(purpose, Purpose::Forward { .. }),
+        ..Alongside::default()
+    };
     let work = move || {
         // Hashed before the fields are taken apart, and only for who asks.
         let fingerprint = keyed
             .then(|| fingerprint(purpose.route(), purpose.target(), &fields))
             .transpose()?;
-        let (letter, subject) = letter::read(fields)?;
-        Ok((purpose.write(&author, letter, subject)?, fingerprint))
+        let letter::Given {
+            letter,
+            subject,
+            verified,
+        } = letter::read(fields)?;
+        let named = if verified { Vec::new() } else { letter.recipients() };
+        Ok((purpose.write(&author, letter, subject)?, fingerprint, named))
     };
-    let (written, fingerprint) = large::work(octets, work).await?;
+    let (written, fingerprint, named) = large::work(octets, work).await?;
+    strangers::refuse(state, inbox.id, &named).await?;
     let idempotency = key.zip(fingerprint).map(|(key, fingerprint)| Idempotency {
         scope: KeyScope::Inbox,
         key,
         fingerprint,
     });
-    let submitted = outgoing::submit(state, inbox, written, idempotency, Alongside::default()).await?;
+    let submitted = outgoing::submit(state, inbox, written, idempotency, alongside).await?;
     drop(turn);
-    Ok(shown(&submitted))
+    Ok(shown(&submitted, None))
 }
 
 impl Purpose {
@@ -182,13 +197,17 @@ fn replying(inbox: &InboxRecord, to: &Source, letter: Letter, all: bool) -> Resu
     })
 }
 
-fn shown(submitted: &Submitted) -> Response {
-    let answer = json!({
+/// The answer of a send; of a draft's, with its id.
+pub(super) fn shown(submitted: &Submitted, draft: Option<DraftId>) -> Response {
+    let mut answer = json!({
         "id": submitted.id.to_string(),
         "threadId": submitted.thread_id.to_string(),
         "status": if submitted.held { "on-hold" } else { "queued" },
         "messageId": format!("<{}>", submitted.message_id),
     });
+    if let Some(draft) = draft {
+        answer["draftId"] = draft.to_string().into();
+    }
     let mut response = Json(answer).into_response();
     if submitted.replayed {
         let replayed = axum::http::HeaderValue::from_static("true");

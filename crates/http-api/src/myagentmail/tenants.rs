@@ -1,17 +1,30 @@
 //! Tenants, for the operator.
 
+use super::operations::{OPERATOR, Operation};
 use crate::State;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::model::time;
+use crate::own::organizations;
 use crate::request::{Fields, Segments};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
-use postroom_identity::{Organization, OrganizationChange};
+use axum::routing::{delete, get, patch, post};
+use postroom_identity::{Organization, OrganizationChange, Standing};
 use serde_json::{Value, json};
 
-pub(super) async fn create(
+const ONE: &str = "/tenants/{tenant}";
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::get("/tenants", OPERATOR, || get(list)),
+    Operation::post("/tenants", OPERATOR, || post(create)),
+    Operation::get(ONE, OPERATOR, || get(show)),
+    Operation::patch(ONE, OPERATOR, || patch(update)),
+    Operation::delete(ONE, OPERATOR, || delete(remove)),
+];
+
+async fn create(
     Shared(state): Shared<State>,
     caller: Caller,
     fields: Result<Fields, ApiError>,
@@ -25,17 +38,13 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-pub(super) async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
+async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.operator()?;
     let all = state.identity().organizations().await?;
     Ok(Json(json!({ "tenants": all.iter().map(view).collect::<Vec<_>>() })))
 }
 
-pub(super) async fn show(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     caller.operator()?;
     let id = path.id("tenant")?;
     let organization = state.identity().organization(id).await?;
@@ -44,7 +53,7 @@ pub(super) async fn show(
     Ok(Json(answer))
 }
 
-pub(super) async fn update(
+async fn update(
     Shared(state): Shared<State>,
     caller: Caller,
     path: Segments,
@@ -55,22 +64,18 @@ pub(super) async fn update(
     let change = OrganizationChange {
         name: fields.text("name")?,
         max_inboxes: fields.change("maxInboxes", Fields::number)?,
+        max_octets: fields.change("maxStorageBytes", Fields::octets)?,
+        daily_messages: fields.change("dailyMessages", Fields::number)?,
+        suspended: fields.flag("suspended")?,
     };
-    let changed = state
-        .identity()
-        .update_organization(path.id("tenant")?, &change)
-        .await?;
+    let changed = organizations::changed(&state, path.id("tenant")?, change).await?;
     Ok(Json(view(&changed)))
 }
 
-pub(super) async fn remove(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     caller.operator()?;
     let id = path.id("tenant")?;
-    state.identity().delete_organization(id).await?;
+    organizations::delete(&state, id).await?;
     Ok(Json(json!({ "deleted": true, "id": id.to_string() })))
 }
 
@@ -80,6 +85,9 @@ fn view(organization: &Organization) -> Value {
         "name": organization.name,
         "defaultWorkspaceId": organization.default_pod.to_string(),
         "maxInboxes": organization.max_inboxes,
+        "maxStorageBytes": organization.max_octets,
+        "dailyMessages": organization.daily_messages,
+        "suspended": organization.standing() == Standing::Suspended,
         "createdAt": time(organization.created_at),
     })
 }

@@ -1,5 +1,6 @@
 //! Workspaces, for the tenant's master key.
 
+use super::operations::{Operation, TENANT};
 use crate::State;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -8,10 +9,17 @@ use crate::request::{Fields, Segments};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
+use axum::routing::{get, post};
 use postroom_identity::Pod;
 use serde_json::{Value, json};
 
-pub(super) async fn create(
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::get("/workspaces", TENANT, || get(list)),
+    Operation::post("/workspaces", TENANT, || post(create)),
+    Operation::get("/workspaces/{workspace}", TENANT, || get(show)),
+];
+
+async fn create(
     Shared(state): Shared<State>,
     caller: Caller,
     fields: Result<Fields, ApiError>,
@@ -20,10 +28,10 @@ pub(super) async fn create(
     let mut fields = fields?;
     let (name, slug) = (fields.required_text("name")?, fields.text("slug")?);
     let pod = state.identity().create_pod(tenant, &name, slug.as_deref()).await?;
-    Ok((StatusCode::CREATED, Json(view(&pod, false, 0))))
+    Ok((StatusCode::CREATED, Json(view(&pod, false, 0, 0))))
 }
 
-pub(super) async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
+async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let tenant = caller.tenant()?;
     let mut views = Vec::new();
     for pod in state.identity().pods(tenant).await? {
@@ -32,11 +40,7 @@ pub(super) async fn list(Shared(state): Shared<State>, caller: Caller) -> Result
     Ok(Json(json!({ "workspaces": views })))
 }
 
-pub(super) async fn show(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-) -> Result<Json<Value>, ApiError> {
+async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
     let pod = state.identity().pod(caller.tenant()?, path.id("workspace")?).await?;
     Ok(Json(counted(&state, &pod).await?))
 }
@@ -44,18 +48,18 @@ pub(super) async fn show(
 async fn counted(state: &State, pod: &Pod) -> Result<Value, ApiError> {
     let default = state.identity().organization(pod.organization).await?.default_pod;
     let inboxes = state.identity().pod_inbox_count(pod.id).await?;
-    Ok(view(pod, pod.id == default, inboxes))
+    let domains = state.identity().domains_of(pod.organization, Some(pod.id)).await?;
+    Ok(view(pod, pod.id == default, inboxes, domains.len()))
 }
 
-fn view(pod: &Pod, is_default: bool, inboxes: u64) -> Value {
+fn view(pod: &Pod, is_default: bool, inboxes: u64, domains: usize) -> Value {
     json!({
         "id": pod.id.to_string(),
         "name": pod.name,
         "slug": pod.slug,
         "isDefault": is_default,
         "inboxCount": inboxes,
-        // Domains of tenants are not served yet.
-        "domainCount": 0,
+        "domainCount": domains,
         "createdAt": time(pod.created_at),
     })
 }

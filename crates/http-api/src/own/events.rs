@@ -20,7 +20,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use postroom_feed::{Cursor, FeedError};
 use postroom_identity::{Permission, Principal};
-use postroom_webhooks::{Hub, Subscription};
+use postroom_webhooks::{Dialect, Hub, Subscription};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,7 +203,8 @@ impl Listener {
             let (mut next, mut more) = (page.next, page.more);
             for (at, placed) in page.events.iter().enumerate() {
                 if self.subscription.passes(placed) {
-                    let body = self.hub.body(&self.state, placed).await;
+                    let rights = self.subscription.rights;
+                    let body = self.hub.body(&self.state, Dialect::AgentMail, placed, rights).await;
                     let body = body.map_err(|error| {
                         tracing::warn!(reason = %error, code = 503, "request failed");
                         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "try again")

@@ -1,13 +1,17 @@
 //! The outbound queue: listed, shown, and worked by hand; and the trace of one message.
 
+use super::events::in_own_form;
 use super::queue_view::{recipient, state_named, traced};
 use super::scope::Scope;
 use super::window::Window;
 use crate::State;
+use crate::agentmail::failure::{Answer, Failure};
+use crate::agentmail::message_id;
 use crate::auth::Caller;
 use crate::error::{ApiError, invalid};
 use crate::request::{Asked, Fields, Segments};
 use axum::extract::State as Shared;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use postroom_identity::KeyKind;
@@ -104,16 +108,31 @@ async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> R
     Ok(Json(json!({ "message": message.to_string(), "recipients": views })))
 }
 
+async fn trace(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Response {
+    match told_of(&state, &caller, &path).await {
+        Ok(told) => told.into_response(),
+        Err(failure) => in_own_form(failure),
+    }
+}
+
 /// The same, by way of the inbox. A message that was never sent, or so long ago that nobody remembers, has no recipients.
-async fn trace(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
-    let inbox = caller.asked_about(&state, path.id("inbox")?).await?.id;
-    let message: EmailId = path.id("message")?;
+async fn told_of(state: &State, caller: &Caller, path: &Segments) -> Answer<Json<Value>> {
+    let inbox = caller.asked_about_named(state, path.text("inbox")?).await?.id;
+    let name = path.text("message")?;
+    let message: EmailId = match name.parse() {
+        Ok(id) => id,
+        // What the AgentMail dialect calls it.
+        Err(_) => {
+            let found = message_id::find(state, inbox, name, caller.may_see()).await?;
+            found.record.email_id
+        }
+    };
     let mut recipients = state.queue().recipients(message).await?;
     recipients.retain(|status| status.sender == Some(inbox));
     if recipients.is_empty() && state.mailstore().message(inbox, message).await?.is_none() {
-        return Err(ApiError::NotFound);
+        return Err(Failure::not_found());
     }
-    let views = with_attempts(&state, &recipients).await?;
+    let views = with_attempts(state, &recipients).await?;
     Ok(Json(json!({
         "id": message.to_string(),
         "inbox": inbox.to_string(),

@@ -22,6 +22,10 @@ pub(super) fn state_named(name: &str) -> Option<ItemState> {
     STATES.iter().find(|(_, own)| *own == name).map(|(state, _)| *state)
 }
 
+pub(super) fn state_names() -> Vec<&'static str> {
+    STATES.iter().map(|(_, name)| *name).collect()
+}
+
 fn state_name(state: ItemState) -> &'static str {
     let found = STATES.iter().find(|(own, _)| *own == state);
     found.map_or("unknown", |(_, name)| name)

@@ -3,8 +3,9 @@
 use crate::State;
 use crate::auth::{Caller, Manager};
 use crate::error::ApiError;
-use postroom_identity::{IdentityError, InboxRecord, KeyKind};
-use postroom_types::InboxId;
+use postroom_identity::{IdentityError, InboxRecord, KeyKind, Permission};
+use postroom_mailstore::Include;
+use postroom_types::{EmailAddress, InboxId};
 use std::collections::HashMap;
 
 /// The operator runs the queue and so sees all of it, though not into inboxes; others see the mail that their own
@@ -96,6 +97,42 @@ impl Caller {
             | KeyKind::Inbox
             | KeyKind::AgentPod
             | KeyKind::AgentInbox => self.readable(state, id).await,
+        }
+    }
+
+    /// The same for an inbox named by its id or by one of its addresses, and for keys of the AgentMail dialect too, as far
+    /// as they may read mail.
+    pub(super) async fn asked_about_named(&self, state: &State, name: &str) -> Result<InboxRecord, ApiError> {
+        let id = match name.parse() {
+            Ok(id) => id,
+            Err(_) => {
+                let address = EmailAddress::parse(name).map_err(|_| ApiError::NotFound)?;
+                let found = state.identity().inbox_at_address(&address).await?;
+                found.ok_or(IdentityError::NoSuchInbox)?.id
+            }
+        };
+        match self.0.kind {
+            KeyKind::Organization | KeyKind::AgentPod | KeyKind::AgentInbox => {
+                if !self.0.allows(Permission::MessageRead) {
+                    return Err(ApiError::Forbidden);
+                }
+                let inbox = state.identity().inbox(id).await?;
+                let is_seen = inbox.organization == self.0.organization
+                    && self.0.pod.is_none_or(|pod| pod == inbox.pod)
+                    && self.0.inbox.is_none_or(|own| own == inbox.id);
+                Ok(is_seen.then_some(inbox).ok_or(IdentityError::NoSuchInbox)?)
+            }
+            KeyKind::Operator | KeyKind::Tenant | KeyKind::Pod | KeyKind::Inbox => self.asked_about(state, id).await,
+        }
+    }
+
+    /// What of an inbox the caller may see besides its plain mail.
+    pub(super) fn may_see(&self) -> Include {
+        Include {
+            spam: self.0.allows(Permission::LabelSpamRead),
+            trash: self.0.allows(Permission::LabelTrashRead),
+            blocked: self.0.allows(Permission::LabelBlockedRead),
+            unauthenticated: self.0.allows(Permission::LabelUnauthenticatedRead),
         }
     }
 }

@@ -348,3 +348,32 @@ async fn a_draft_is_sent_once_under_a_key() {
     let inbox = agents.id_of(&agents.inbox).await;
     assert_eq!(agents.sent_count(inbox).await, 1);
 }
+
+/// Who did not hear that a draft was made asks again, and is told what became of it.
+#[tokio::test]
+async fn a_draft_that_went_is_not_made_again() {
+    let agents = Agents::new().await;
+    let wanted = json!({ "client_id": "mine", "to": ["ann@far.test"], "subject": "Plan", "text": "x" });
+    let draft = agents.draft(wanted.clone()).await;
+    let drafts = format!("/v0/inboxes/{}/drafts", agents.inbox);
+    let sent = agents
+        .api
+        .post(
+            &format!("{drafts}/{}/send", draft.text("draft_id")),
+            &agents.key,
+            json!({}),
+        )
+        .await;
+    sent.expect(StatusCode::OK);
+    let again = agents.post("drafts", wanted).await;
+    assert_eq!((again.status, again.text("code")), (409, "conflict".into()));
+    // The text names the message, such that it can be asked for.
+    let text = again.text("message");
+    let name = text.rsplit(' ').next().unwrap().replace('<', "%3C").replace('>', "%3E");
+    let named = agents
+        .api
+        .get(&format!("/v0/inboxes/{}/messages/{name}", agents.inbox), &agents.key)
+        .await;
+    named.expect(StatusCode::OK);
+    assert_eq!(named.text("message_id"), sent.text("message_id"));
+}

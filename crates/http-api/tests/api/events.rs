@@ -3,14 +3,18 @@
 use crate::agentmail_mail::Agents;
 use crate::hearing::{gist, hello, listen, receive, receive_text, send};
 use crate::setup::Answer;
-use axum::http::StatusCode;
+use axum::body::{Body, HttpBody};
+use axum::http::{Request, StatusCode, header};
 use postroom_feed::{Feed, ReceivedAs};
 use serde_json::{Value, json};
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower::ServiceExt;
 
 const EVENTS: &str = "/postroom/v1/events";
 
@@ -336,4 +340,45 @@ async fn a_stream_goes_on_where_it_broke_off() {
     let mut rest = Vec::new();
     let end = tokio::time::timeout(Duration::from_secs(5), stream.stream.read_to_end(&mut rest)).await;
     assert!(end.is_ok(), "a stream does not hold up the server's end");
+}
+
+/// A stream that has much to catch up on, for a client that reads slowly, does not outlive its key.
+#[tokio::test]
+async fn a_stream_that_catches_up_ends_with_its_key() {
+    let agents = Agents::new().await;
+    for number in 0..120 {
+        hello(&agents, &number.to_string()).await;
+    }
+    let made = agents
+        .api
+        .post("/v0/api-keys", &agents.key, json!({ "name": "x" }))
+        .await;
+    let request = Request::builder()
+        .uri(EVENTS)
+        .header(header::ACCEPT, "text/event-stream")
+        .header("x-api-key", made.text("api_key"))
+        .body(Body::empty())
+        .unwrap();
+    let mut body = agents.api.router.clone().oneshot(request).await.unwrap().into_body();
+    let mut frames = 0;
+    while frames < 5 {
+        frame(&mut body).await.expect("more");
+        frames += 1;
+    }
+    let gone = agents
+        .api
+        .delete(&format!("/v0/api-keys/{}", made.text("api_key_id")), &agents.key)
+        .await;
+    gone.expect(StatusCode::NO_CONTENT);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    while frame(&mut body).await.is_some() {
+        frames += 1;
+    }
+    assert!(frames < 60, "{frames} pieces");
+}
+
+async fn frame(body: &mut Body) -> Option<()> {
+    let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
+    frame.ok().map(|_| ())
 }

@@ -26,26 +26,7 @@ impl Mail {
     }
 
     pub(crate) async fn put(&self, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
-        let content = content.replace('\n', "\r\n");
-        let message = NewMessage {
-            summary: Arc::new(summarize(content.as_bytes())),
-            body: content.into(),
-            prefix: Vec::new(),
-            origin,
-            received_at: 1_700_000_000_000,
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let placing = Placing {
-            inbox: self.inbox,
-            mailbox,
-            email_id: EmailId::new(),
-            flags: MessageFlags::default(),
-            internal_date: InternalDate::utc(1_700_000_000),
-            thread: ThreadChoice::Find,
-            announce: None,
-        };
-        self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+        put(&self.api, self.inbox, content, origin, mailbox).await
     }
 
     pub(crate) async fn receive(&self, content: &str) -> EmailId {
@@ -124,6 +105,30 @@ impl Mail {
             Vec::<String>::new()
         );
     }
+}
+
+/// Puts a message into an inbox.
+pub(crate) async fn put(api: &Api, inbox: InboxId, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
+    let content = content.replace('\n', "\r\n");
+    let message = NewMessage {
+        summary: Arc::new(summarize(content.as_bytes())),
+        body: content.into(),
+        prefix: Vec::new(),
+        origin,
+        received_at: 1_700_000_000_000,
+        verdict: Vec::new(),
+        shared_body: None,
+    };
+    let placing = Placing {
+        inbox,
+        mailbox,
+        email_id: EmailId::new(),
+        flags: MessageFlags::default(),
+        internal_date: InternalDate::utc(1_700_000_000),
+        thread: ThreadChoice::Find,
+        announce: None,
+    };
+    api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
 }
 
 /// The values of a message's header field, on one line each.

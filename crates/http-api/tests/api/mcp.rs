@@ -7,6 +7,8 @@ use axum::http::{Request, header};
 use postroom_feed::ReceivedAs;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 const TOOLS: [&str; 25] = [
     "agent_verify",
@@ -47,6 +49,11 @@ struct Client {
 }
 
 async fn rpc(agents: &Agents, key: Option<&str>, method: &str, params: Value) -> (u16, Value) {
+    rpc_of(agents, key, method, params, true).await
+}
+
+/// Whether the request says how long it is, is up to the caller.
+async fn rpc_of(agents: &Agents, key: Option<&str>, method: &str, params: Value, says_length: bool) -> (u16, Value) {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
     let mut request = Request::builder()
         .method("POST")
@@ -54,8 +61,10 @@ async fn rpc(agents: &Agents, key: Option<&str>, method: &str, params: Value) ->
         .header(header::HOST, "mail.example.test")
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONTENT_LENGTH, body.len())
         .header("mcp-protocol-version", "2025-06-18");
+    if says_length {
+        request = request.header(header::CONTENT_LENGTH, body.len());
+    }
     if let Some(key) = key {
         request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
     }
@@ -359,4 +368,84 @@ async fn what_is_refused() {
         let refused = client.raw(&client.agents.key, name, arguments).await;
         assert_eq!(refused["error"]["code"], -32602, "{name} {refused}");
     }
+}
+
+/// What is sent with a name of its own is sent once, and answered alike; without, each call is one.
+#[tokio::test]
+async fn repeated_calls() {
+    let client = Client::new().await;
+    for name in [
+        "send_message",
+        "reply_to_message",
+        "forward_message",
+        "send_draft",
+        "wait_for_message",
+    ] {
+        let key = &client.tool(name)["inputSchema"]["properties"]["idempotencyKey"];
+        assert_eq!(key["type"], "string", "{name}");
+    }
+    let letter = |key: Value| json!({ "to": "bob@far.test", "subject": "Hello", "text": "hi", "idempotencyKey": key });
+    let first = client.call("send_message", letter("one".into())).await;
+    assert_eq!(client.call("send_message", letter("one".into())).await, first);
+    assert!(client.call("send_message", letter(Value::Null)).await != first);
+    let sent = client.call("list_messages", json!({ "labels": ["sent"] })).await;
+    assert_eq!(sent["count"], 2);
+    for bad in [json!(""), json!(7), json!("two\r\nlines")] {
+        let mut arguments = letter(bad);
+        arguments["inboxId"] = client.agents.inbox.as_str().into();
+        let refused = client.raw(&client.agents.key, "send_message", arguments).await;
+        assert!(refused["error"]["message"].is_string(), "{refused}");
+    }
+    // A code that is used up is given again to who asks the same again.
+    receive_text(&client.agents, &client.agents.inbox, MAIL, ReceivedAs::Plain).await;
+    let since = "2020-01-01T00:00:00Z";
+    let wanted =
+        |key: &str| json!({ "timeout": 0, "since": since, "extract": "code", "consume": true, "idempotencyKey": key });
+    for (key, code) in [("mine", "482913"), ("mine", "482913"), ("other", "")] {
+        let found = client.call("wait_for_message", wanted(key)).await;
+        assert_eq!(found["extraction"]["code"].as_str().unwrap_or_default(), code, "{key}");
+    }
+}
+
+/// Calls that do not say how long they are wait for mail, as many as there are, and hold up nobody.
+#[tokio::test]
+async fn calls_of_unknown_length() {
+    let client = Arc::new(Client::new().await);
+    let arguments = json!({ "inboxId": client.agents.inbox, "timeout": 30 });
+    let params = json!({ "name": "wait_for_message", "arguments": arguments });
+    let waiting = (0..20).map(|_| {
+        let (client, params) = (Arc::clone(&client), params.clone());
+        tokio::spawn(async move { rpc_of(&client.agents, Some(&client.agents.key), "tools/call", params, false).await })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let listing = rpc_of(&client.agents, Some(&client.agents.key), "tools/list", json!({}), false);
+    let (status, _) = tokio::time::timeout(Duration::from_secs(5), listing)
+        .await
+        .expect("in time");
+    assert_eq!(status, 200);
+    receive_text(&client.agents, &client.agents.inbox, MAIL, ReceivedAs::Plain).await;
+    for task in waiting {
+        let (status, answer) = task.await.unwrap();
+        assert_eq!((status, &answer["result"]["isError"]), (200, &json!(false)), "{answer}");
+    }
+    // A large one is taken too, and one that is too large is not.
+    let (status, _) = rpc_of(
+        &client.agents,
+        Some(&client.agents.key),
+        "x".repeat(1 << 20).as_str(),
+        json!({}),
+        false,
+    )
+    .await;
+    assert!(status < 500, "{status}");
+    let (status, _) = rpc_of(
+        &client.agents,
+        Some(&client.agents.key),
+        "x".repeat(11 << 20).as_str(),
+        json!({}),
+        false,
+    )
+    .await;
+    assert!((400..500).contains(&status), "{status}");
 }

@@ -29,6 +29,30 @@ async fn the_document_is_the_committed_one() {
     assert_eq!(document, committed);
 }
 
+/// Each of our own routes that is described is there, and asks for a key.
+#[tokio::test]
+async fn our_own_routes() {
+    let api = Api::new().await;
+    let document = api.get("/openapi.json", "").await.body;
+    let paths = document["paths"].as_object().unwrap();
+    let mut routes = 0;
+    for (path, methods) in paths.iter().filter(|(path, _)| path.starts_with("/postroom/v1/")) {
+        for (method, described) in methods.as_object().unwrap() {
+            let id = "00000000-0000-0000-0000-000000000001";
+            let place = path
+                .split('/')
+                .map(|segment| if segment.starts_with('{') { id } else { segment });
+            let place: Vec<&str> = place.collect();
+            let answer = api.any(&method.to_uppercase(), &place.join("/"), "").await;
+            assert_eq!(answer.status, 401, "{method} {path}: {}", answer.body);
+            let id = described["operationId"].as_str().unwrap();
+            assert!(id.starts_with("postroom."), "{id}");
+            routes += 1;
+        }
+    }
+    assert!(routes >= 30, "{routes}");
+}
+
 /// Whatever a schema refers to is there.
 #[tokio::test]
 async fn references_lead_somewhere() {

@@ -1,5 +1,6 @@
 //! The queue and the traces over our own routes, and who sees what of them.
 
+use crate::agentmail_mail::Agents;
 use crate::mail::Mail;
 use crate::setup::{Answer, Api};
 use axum::http::StatusCode;
@@ -120,6 +121,58 @@ async fn a_trace_tells_everything() {
     for unknown in [EmailId::new().to_string(), "nonsense".into()] {
         mail.trace(&unknown, &mail.key).await.refused(404, "NOT_FOUND");
     }
+}
+
+/// Inbox and message are found under all their names, by who may read mail there and by nobody else.
+#[tokio::test]
+async fn a_trace_by_name_and_by_key() {
+    let agents = Agents::new().await;
+    let (api, inbox) = (&agents.api, &agents.inbox);
+    let body = json!({ "to": ["a@example.net"], "subject": "x", "text": "x" });
+    let sent = api
+        .post(&format!("/v0/inboxes/{inbox}/messages/send"), &agents.key, body)
+        .await;
+    sent.expect(StatusCode::OK);
+    let name = sent.text("message_id").replace('<', "%3C").replace('>', "%3E");
+    let trace = async |inbox: &str, message: &str, key: &str| {
+        let path = format!("/postroom/v1/inboxes/{inbox}/messages/{message}/trace");
+        api.get(&path, key).await
+    };
+    let first = trace(inbox, &name, &agents.key).await;
+    assert_eq!(
+        states(&first, "recipients"),
+        [("a@example.net".to_owned(), "queued".to_owned())]
+    );
+    let (id, own) = (first.text("id"), agents.id_of(inbox).await.to_string());
+    let reader = agents.key_with(json!({ "message_read": true })).await;
+    let of_inbox = api
+        .post(&format!("/v0/inboxes/{inbox}/api-keys"), &agents.key, json!({}))
+        .await;
+    for key in [&agents.key, &reader, &of_inbox.text("api_key"), &api.operator] {
+        for inbox in [inbox.as_str(), own.as_str()] {
+            for message in [&name, &id, &format!("{id}@postroom.invalid")] {
+                let answer = trace(inbox, message, key).await;
+                assert_eq!(answer.body["id"], first.body["id"], "{inbox} {message}");
+            }
+        }
+    }
+    let other = agents.inbox("other").await;
+    let of_other = api
+        .post(&format!("/v0/inboxes/{other}/api-keys"), &agents.key, json!({}))
+        .await;
+    let foreign = api.tenant("B").await;
+    let foreign_key = api.organization_key(&foreign.id).await;
+    for key in [&of_other.text("api_key"), &foreign_key, &foreign.key] {
+        for (inbox, message) in [(inbox.as_str(), &name), (own.as_str(), &id)] {
+            assert_eq!(trace(inbox, message, key).await.status, 404, "{inbox} {message}");
+        }
+    }
+    let narrow = agents.key_with(json!({ "message_send": true })).await;
+    trace(inbox, &name, &narrow).await.refused(403, "FORBIDDEN");
+    trace(&other, &name, &agents.key).await.refused(404, "NOT_FOUND");
+    trace("nobody@example.test", &name, &agents.key)
+        .await
+        .refused(404, "NOT_FOUND");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn every_route_with_every_kind_of_key() {
         (
             "GET",
             format!("/postroom/v1/inboxes/{id}/messages/{none}/trace"),
-            "sa tk wk ak",
+            "sa tk wk ak am",
         ),
         ("GET", format!("/postroom/v1/inboxes/{id}"), "sa tk wk ak"),
         ("PATCH", format!("/postroom/v1/inboxes/{id}"), "sa tk wk"),

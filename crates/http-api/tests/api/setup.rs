@@ -7,6 +7,7 @@ use postroom_drafts::Drafts;
 use postroom_feed::Feed;
 use postroom_http_api::{Endpoint, Options, Services, State, router};
 use postroom_identity::{DomainNames, Identity, KeyScope};
+use postroom_imports::Imports;
 use postroom_intake::Intake;
 use postroom_mailstore::Mailstore;
 use postroom_outgoing_http::{OutgoingHttp, Reach};
@@ -28,8 +29,16 @@ pub(crate) struct Api {
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) drafts: Arc<Drafts>,
+    pub(crate) imports: Arc<Imports>,
     pub(crate) names: Arc<Zone>,
     pub(crate) operator: String,
+}
+
+/// What may differ from one server to the next.
+#[derive(Default)]
+pub(crate) struct Wish {
+    pub(crate) intake: postroom_intake::Options,
+    pub(crate) verified_sends: bool,
 }
 
 /// A tenant's keys and ids.
@@ -76,6 +85,14 @@ impl Api {
     }
 
     pub(crate) async fn with(intake: postroom_intake::Options) -> Self {
+        let wish = Wish {
+            intake,
+            ..Wish::default()
+        };
+        Self::wished(wish).await
+    }
+
+    pub(crate) async fn wished(wish: Wish) -> Self {
         let store: SharedStore = MemoryStore::new();
         let mailstore = Arc::new(Mailstore::new(
             Arc::clone(&store),
@@ -94,7 +111,7 @@ impl Api {
             Arc::clone(&mailstore),
             Arc::clone(&identity),
             Arc::clone(&queue),
-            intake,
+            wish.intake,
         ));
         let drafts = Arc::new(Drafts::new(
             Arc::clone(&mailstore),
@@ -110,6 +127,7 @@ impl Api {
             smtp: endpoint("smtp.example.test", 587),
             public_url: None,
             agent_sign_up: true,
+            verified_sends: wish.verified_sends,
         };
         let feed = Arc::new(Feed::new(Arc::clone(&store), postroom_feed::Options::default()));
         let hubs = Hubs::new(Arc::clone(&feed), Arc::clone(&identity), Duration::from_secs(1));
@@ -128,7 +146,15 @@ impl Api {
         ));
         let stopping = CancellationToken::new();
         let names = Arc::new(Zone::default());
+        let folder = std::env::temp_dir().join(format!("postroom-imports-{}", postroom_types::EmailId::new()));
+        let imports = Arc::new(Imports::new(
+            Arc::clone(&store),
+            Arc::clone(&identity),
+            Arc::clone(&intake),
+            postroom_imports::Options::new(folder),
+        ));
         let services = Services {
+            imports: Arc::clone(&imports),
             identity: Arc::clone(&identity),
             mailstore: Arc::clone(&mailstore),
             intake,
@@ -151,6 +177,7 @@ impl Api {
             mailstore,
             queue,
             drafts,
+            imports,
             names,
             operator: key.secret.expose().clone(),
         }

@@ -76,14 +76,24 @@ async fn what_a_webhook_looks_like() {
     );
     let path = format!("/v0/webhooks/{}", made.text("webhook_id"));
     assert_eq!(agents.api.get(&path, &agents.key).await.body, made.body);
-    let change = json!({ "event_types": ["message.sent"], "remove_inbox_ids": [agents.inbox], "enabled": false });
+    // Without the last of its inboxes it would hear of all.
+    let change = json!({ "event_types": ["message.sent"], "remove_inbox_ids": [agents.inbox] });
+    refused(
+        &agents.api.patch(&path, &agents.key, change).await,
+        400,
+        "validation_error",
+    );
+    assert_eq!(agents.api.get(&path, &agents.key).await.body, made.body);
+    let other = agents.inbox("other").await;
+    let change = json!({ "event_types": ["message.sent"], "remove_inbox_ids": [agents.inbox],
+        "add_inbox_ids": [other], "enabled": false });
     let changed = agents.api.patch(&path, &agents.key, change).await;
     changed.expect(StatusCode::OK);
     assert_eq!(
         (&changed.body["event_types"], &changed.body["enabled"]),
         (&json!(["message.sent"]), &json!(false))
     );
-    assert!(changed.body["inbox_ids"].is_null());
+    assert_eq!(changed.body["inbox_ids"], json!([other]));
     let unchanged = agents.api.patch(&path, &agents.key, json!({ "event_types": [] })).await;
     assert_eq!(unchanged.body["event_types"], json!(["message.sent"]));
     agents
@@ -107,6 +117,7 @@ async fn what_is_refused() {
         json!({ "url": "http://[fe80::1]/" }),
         json!({ "url": "https://user:pw@example.org/" }),
         json!({ "url": URL, "event_types": ["message.eaten"] }),
+        json!({ "url": URL, "event_types": ["message.forwarded"] }),
         json!({ "url": URL, "client_id": "a@b" }),
         json!({ "url": URL, "headers": { "svix-id": "1" } }),
         json!({ "url": URL, "headers": { "X-A": "1\r\nX-B: 2" } }),

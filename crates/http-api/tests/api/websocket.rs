@@ -14,10 +14,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    async fn try_open(at: SocketAddr, path: &str, key: Option<&str>) -> Result<Self, Error> {
+    pub(crate) async fn try_open(at: SocketAddr, path: &str, key: Option<&str>) -> Result<Self, Error> {
         let mut request = format!("ws://{at}{path}").into_client_request()?;
         if let Some(key) = key {
             let value = format!("Bearer {key}").parse().unwrap();
@@ -30,12 +30,12 @@ impl Socket {
         Self::try_open(at, "/v0", Some(key)).await.unwrap()
     }
 
-    async fn say(&mut self, frame: Value) {
+    pub(crate) async fn say(&mut self, frame: Value) {
         self.0.send(Message::Text(frame.to_string().into())).await.unwrap();
     }
 
     /// The next frame, pings apart; `null` at the end.
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         let next = async {
             loop {
                 match self.0.next().await {

@@ -89,7 +89,7 @@ impl DownloadKey {
         Ok(hex(&octets))
     }
 
-    pub(super) async fn open(&self, store: &SharedStore, token: &str) -> Result<Option<Download>, ApiError> {
+    pub(crate) async fn open(&self, store: &SharedStore, token: &str) -> Result<Option<Download>, ApiError> {
         let Some(octets) = from_hex(token) else { return Ok(None) };
         let Some(split) = octets.len().checked_sub(TAG_OCTETS) else {
             return Ok(None);

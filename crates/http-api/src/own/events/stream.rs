@@ -44,6 +44,7 @@ async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Res
     let mut tick = interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stopping = listener.state.stopping().clone();
+    let mut checked = Instant::now();
     // So that the client knows where it stands before anything happens.
     to.send(format!("retry: 2000\nid: {}\n\n", listener.cursor)).await?;
     loop {
@@ -58,11 +59,22 @@ async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Res
                 .await?;
         }
         if told.more {
+            // Catching up may take long, and what was read before a key was revoked is the last that it shows.
+            if checked.elapsed() >= TICK {
+                checked = Instant::now();
+                if !still_opens(&mut listener, key).await {
+                    return Ok(());
+                }
+            }
+            if stopping.is_cancelled() {
+                return Ok(());
+            }
             continue;
         }
         tokio::select! {
             changed = news.changed() => changed.map_err(io::Error::other)?,
             _ = tick.tick() => {
+                checked = Instant::now();
                 if !still_opens(&mut listener, key).await {
                     return Ok(());
                 }

@@ -1,10 +1,9 @@
 //! One connection: it waits for what the client says, for events, and for the clock.
 
-use super::frames::{self, Subscribe};
+use super::{Heard, Speech};
 use crate::State;
 use crate::agentmail::call::{Scope, scope_of_key};
 use crate::agentmail::failure::{Answer, Failure};
-use crate::subscriber::{rights, subscription};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -23,8 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// Events looked at between two looks at what the client says.
 const PIECE: usize = 64;
 
-pub(super) struct Session {
+pub(super) struct Session<S> {
     state: State,
+    speech: S,
     key: Secret<String>,
     principal: Principal,
     scope: Scope,
@@ -43,11 +43,12 @@ struct Listening {
 /// Why a connection ends.
 type Ended = Option<CloseFrame>;
 
-impl Session {
-    pub(super) fn new(state: State, key: Secret<String>, principal: Principal, scope: Scope) -> Self {
+impl<S: Speech> Session<S> {
+    pub(super) fn new(state: State, key: Secret<String>, principal: Principal, scope: Scope, speech: S) -> Self {
         Self {
             hub: state.hubs().of(principal.organization),
             state,
+            speech,
             key,
             principal,
             scope,
@@ -68,6 +69,9 @@ impl Session {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stopping = self.state.stopping().clone();
         let mut heard = Instant::now();
+        if let Some(greeting) = self.speech.greeting() {
+            tell(socket, greeting).await?;
+        }
         loop {
             let behind = self.listening.as_ref().is_some_and(|listening| listening.behind);
             tokio::select! {
@@ -76,7 +80,7 @@ impl Session {
                     match said {
                         Some(Ok(Message::Text(text))) => self.hear(socket, &text).await?,
                         Some(Ok(Message::Binary(_))) => {
-                            tell(socket, frames::error(&Failure::invalid("frames are text"))).await?;
+                            tell(socket, self.speech.error(&Failure::invalid("frames are text"))).await?;
                         }
                         // Pings are answered below us.
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -96,6 +100,9 @@ impl Session {
                         return Err(close(close_code::POLICY, "no sign of life"));
                     }
                     self.check_key().await?;
+                    if let Some(ping) = self.speech.ping() {
+                        tell(socket, ping).await?;
+                    }
                     send(socket, Message::Ping(Bytes::new())).await?;
                 }
                 () = stopping.cancelled() => return Err(close(close_code::AWAY, "the server stops")),
@@ -104,21 +111,35 @@ impl Session {
     }
 
     async fn hear(&mut self, socket: &mut WebSocket, text: &str) -> Result<(), Ended> {
-        let answer = match Subscribe::parse(text) {
-            Ok(frame) => match self.subscribe(&frame).await {
-                Ok(()) => frame.subscribed(),
-                Err(failure) => frames::error(&failure),
-            },
-            Err(failure) => frames::error(&failure),
-        };
-        tell(socket, answer).await
+        match self.answer(text).await {
+            Ok(None) => Ok(()),
+            Ok(Some(answer)) => tell(socket, answer).await,
+            Err(failure) => tell(socket, self.speech.error(&failure)).await,
+        }
     }
 
-    /// The last subscription is the one that counts. It goes on where the one before it was.
-    async fn subscribe(&mut self, frame: &Subscribe) -> Answer<()> {
-        let subscription = subscription(&self.state, &self.principal, &self.scope, &frame.wanted()).await?;
+    async fn answer(&mut self, text: &str) -> Answer<Option<String>> {
+        match self
+            .speech
+            .hear(&self.state, &self.principal, &self.scope, text)
+            .await?
+        {
+            Heard::Nothing => Ok(None),
+            Heard::Subscribe {
+                subscription,
+                after,
+                answer,
+            } => {
+                self.subscribe(subscription, after).await?;
+                Ok(Some(answer))
+            }
+        }
+    }
+
+    /// It goes on where the subscription before it was.
+    async fn subscribe(&mut self, subscription: Subscription, after: Option<Cursor>) -> Answer<()> {
         let before = self.listening.as_ref().map(|listening| listening.cursor);
-        let cursor = match (frame.after()?, before) {
+        let cursor = match (after, before) {
             (Some(after), _) => {
                 self.hub.page(after, 1).await.map_err(gone)?;
                 after
@@ -142,13 +163,14 @@ impl Session {
         let page = match self.hub.page(listening.cursor, PIECE).await {
             Ok(page) => page,
             Err(error) => {
-                tell(socket, frames::error(&gone(error))).await?;
+                tell(socket, self.speech.error(&gone(error))).await?;
                 return Err(close(close_code::ERROR, "events are gone, or cannot be read"));
             }
         };
         for placed in &page.events {
             if listening.subscription.passes(placed) {
-                let body = self.hub.body(&self.state, placed).await;
+                let rights = listening.subscription.rights;
+                let body = self.hub.body(&self.state, S::DIALECT, placed, rights).await;
                 // What cannot be told now is told after the client has come back.
                 let body = body.map_err(|_| close(close_code::AGAIN, "try again"))?;
                 if let Some(text) = body.and_then(|body| Utf8Bytes::try_from(body).ok()) {
@@ -171,7 +193,7 @@ impl Session {
         let principal = found.ok_or_else(|| close(close_code::POLICY, "the key opens nothing any more"))?;
         if principal.permissions != self.principal.permissions {
             if let Some(listening) = &mut self.listening {
-                listening.subscription.rights = rights(&principal);
+                listening.subscription.rights = S::rights(&principal);
             }
             self.principal = principal;
         }
