@@ -1,10 +1,12 @@
 """The HTTP side: JSON requests with a key, and making inboxes."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+import shown
 from scenario import equal
 
 
@@ -30,10 +32,45 @@ def request(server, method, path, body=None, key=None, seconds=30):
             status, text = answer.status, answer.read()
     except urllib.error.HTTPError as refused:
         status, text = refused.code, refused.read()
+    shown.note(text)
     try:
         return status, json.loads(text)
     except ValueError:
         return status, None
+
+
+class Connection:
+    """One connection that stays open: a request costs one round trip. Not for two threads."""
+
+    def __init__(self, server, key=None, seconds=60):
+        self.server, self.key, self.seconds, self.connection = server, key, seconds, None
+
+    def text(self, method, path, body=None, key=None):
+        """(status, octets)."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if data is not None else {}
+        headers.update({"X-API-Key": key or self.key} if key or self.key else {})
+        for last in (False, True):
+            try:
+                self.connection = self.connection or http.client.HTTPConnection(self.server.ready["api"].removeprefix("http://"), timeout=self.seconds)
+                self.connection.request(method, path, data, headers)
+                answer = self.connection.getresponse()
+                text = answer.read()
+                break
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):  # it was closed while it was idle
+                self.connection = None
+                if last:
+                    raise
+        shown.note(text)
+        return answer.status, text
+
+    def ask(self, method, path, body=None, key=None):
+        """(status, JSON or None)."""
+        status, text = self.text(method, path, body, key)
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, None
 
 
 def create_inbox(server, name, key=None, expect=201):

@@ -63,19 +63,20 @@ def reason(error):
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tests/compat/" in frame.filename]
     place = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     if hasattr(error, "status_code"):
-        text = f"HTTP {error.status_code} {scenario.short(getattr(error, 'body', ''))}"
+        text = f"HTTP {error.status_code} {scenario.short(getattr(error, 'body', None) or getattr(error, 'detail', ''))}"
     else:
         text = f"{type(error).__name__}: {error}"
     return re.sub(r"\s+", " ", text)[:600] + place
 
 
-def conclude(column, operations, hosted, results, record_in=None, whole=True):
-    """Prints the summary, records it if asked to, and fails if anything is not as it must be."""
+def conclude(column, operations, hosted, results, record_in=None, whole=True, vendor="AgentMail", excuse="hosted only", compared_with=None):
+    """Prints the summary, records it or holds it against what is recorded, and fails if anything is not as it must be."""
     unknown = [name for name in [*results, *hosted] if name not in operations]
     missing = [name for name in operations if name not in results and name not in hosted] if whole else []
     failed = [name for name, verdict in results.items() if verdict != "pass"]
+    cells = {name: cell(results.get(name), hosted.get(name), excuse) for name in operations}
     if record_in:
-        record(record_in, column, {name: cell(results.get(name), hosted.get(name)) for name in operations})
+        record(record_in, vendor, column, cells)
     passed = len(results) - len(failed)
     if missing:
         say("neither driven nor excused:", *missing)
@@ -83,47 +84,67 @@ def conclude(column, operations, hosted, results, record_in=None, whole=True):
         say("not an operation of this client:", *unknown)
     if failed:
         say("failed:", *failed)
-    say(f"{column}: {passed} of {len(results)} operations pass, {len(hosted)} of the hosted service only, {len(missing)} not covered")
+    say(f"{column}: {passed} of {len(results)} operations pass, {len(hosted)} {excuse}, {len(missing)} not covered")
     if failed or missing or unknown:
         raise Failure(f"{len(failed)} failed, {len(missing)} not covered, {len(unknown)} unknown")
+    if compared_with:
+        recorded = {name: row[column] for name, row in tables(compared_with).get(vendor, {}).items() if row.get(column, "-") != "-"}
+        other = sorted(name for name in {*recorded, *cells} if recorded.get(name) != cells.get(name))
+        check(not other, f"{os.path.basename(compared_with)} has another outcome for {other[:20]}: record it anew")
 
 
-def cell(verdict, excuse):
+def cell(verdict, reason, excuse="hosted only"):
     if verdict is None:
-        return f"hosted only: {excuse}" if excuse else "not driven"
+        return f"{excuse}: {reason}" if reason else "not driven"
     return "pass" if verdict == "pass" else "**fails**"
 
 
-HEAD = """# What the vendor's clients are seen to do with this server
+HEAD = """# What the vendors' clients are seen to do with this server
 
-Each operation of the real packages against a running server: made by `tests/compat/python_sdk.py --record` and
-`tests/compat/node_sdk.py --record`. "hosted only" names what a self-hosted server leaves out; its routes are called all the
-same, and must answer as the README says. `-`: this client has no such operation.
-
+Each operation of the real packages against a running server: made by `--record` of `tests/compat/python_sdk.py`, `node_sdk.py` and
+`inkbox_sdk.py`. "hosted only" and "not mail" name what a self-hosted mail server leaves out; those are called all the same, and must
+answer as the README says. `-`: this client has no such operation.
 """
 
 
-def record(path, column, cells):
-    """Puts one client's column into the table, beside those of the others."""
-    table = {}
+def tables(path):
+    """{vendor: {operation: {column: text}}} of what is recorded."""
+    found, vendor, columns = {}, "AgentMail", None
     if os.path.exists(path):
         with open(path) as file:
-            rows = [[word.strip() for word in line.strip().strip("|").split("|")] for line in file if line.startswith("|")]
-        for row in rows[2:]:
-            table[row[0].strip("`")] = dict(zip(rows[0][1:], row[1:]))
-    columns = sorted({column, *(name for row in table.values() for name in row)}, reverse=True)
+            for line in file:
+                if line.startswith("## "):
+                    vendor, columns = line[3:].strip(), None
+                elif line.startswith("|"):
+                    words = [word.strip() for word in line.strip().strip("|").split("|")]
+                    if columns is None:
+                        columns = words[1:]
+                    elif not words[0].startswith("---"):
+                        found.setdefault(vendor, {})[words[0].strip("`")] = dict(zip(columns, words[1:]))
+    return found
+
+
+def record(path, vendor, column, cells):
+    """Puts one client's column into its vendor's table, beside those of the others."""
+    every = tables(path)
+    table = every.setdefault(vendor, {})
     for row in table.values():
         row.pop(column, None)
     for operation, text in cells.items():
         table.setdefault(operation, {})[column] = text
-    table = {operation: row for operation, row in table.items() if any(text != "-" for text in row.values())}
-    counts = {name: [row.get(name, "-") for row in table.values()] for name in columns}
-    summary = "; ".join(f"{name}: {texts.count('pass')} pass, {texts.count('**fails**')} fail" for name, texts in counts.items())
     with open(path, "w") as file:
-        file.write(HEAD + summary + ".\n\n")
-        file.write("| operation | " + " | ".join(columns) + " |\n| --- |" + " --- |" * len(columns) + "\n")
-        for operation, row in sorted(table.items()):
-            file.write(f"| `{operation}` | " + " | ".join(row.get(name, "-") for name in columns) + " |\n")
+        file.write(HEAD)
+        for name, rows in sorted(every.items()):
+            file.write(f"\n## {name}\n\n" + section({operation: row for operation, row in rows.items() if any(text != "-" for text in row.values())}))
+
+
+def section(rows):
+    columns = sorted({name for row in rows.values() for name in row}, reverse=True)
+    counts = {name: [row.get(name, "-") for row in rows.values()] for name in columns}
+    summary = "; ".join(f"{name}: {texts.count('pass')} pass, {texts.count('**fails**')} fail" for name, texts in counts.items())
+    lines = [summary + ".", "", "| operation | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+    lines += [f"| `{operation}` | " + " | ".join(row.get(name, "-") for name in columns) + " |" for operation, row in sorted(rows.items())]
+    return "\n".join(lines) + "\n"
 
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")

@@ -18,6 +18,8 @@ import threading
 import time
 import traceback
 
+import shown
+
 
 class Failure(Exception):
     """The server did something else than it must."""
@@ -89,6 +91,7 @@ def command(words, seconds=60, expect=0, **options):
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, **options)
     except subprocess.TimeoutExpired as late:
         raise Failure(f"{words[0]} did not end within {seconds} s; so far: {short(late.output)}") from late
+    shown.note(done.stdout)
     if expect is not None and done.returncode != expect:
         text = done.stdout.decode("utf-8", "replace")[-3000:]
         raise Failure(f"{' '.join(map(str, words))} ended with {done.returncode}:\n{text}")

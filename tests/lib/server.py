@@ -4,6 +4,7 @@ The binary is $POSTROOM_BIN, else the newest build in the shared target folder. 
 exit with 0 and must have printed its ready line and nothing else on stdout.
 """
 
+import itertools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import subprocess
 import time
 import urllib.request
 
+import shown
 from scenario import Failure, check, command, equal, spawn, temp_folder, wait_until
 
 OFFSETS = {"smtp_in": 25, "api": 80, "imap": 143, "submissions": 465, "submission": 587, "imaps": 993}
@@ -53,6 +55,9 @@ def free_base_port():
     raise Failure("no six free ports found")
 
 
+_numbers = itertools.count(1)
+
+
 class Server:
     """One server process at a time on one data folder."""
 
@@ -61,7 +66,7 @@ class Server:
         self.data = data or os.path.join(self.folder, "data")
         self.base = base or free_base_port()
         self.domain = ["--domain", domain] if domain else []
-        self.log_path = os.path.join(self.folder, "stderr.log")
+        self.log_path = shown.log_path(self.folder, next(_numbers))
         self.env = {"RUST_LOG": log_level, **(env or {})}
         self.process = None
         self.ready = None
@@ -154,6 +159,7 @@ source_addresses = ["{host}"]
                     code = self.process.wait(10)
                     raise Failure(f"the server ended with {code} before it was ready; log:\n{self.log_tail()}")
                 line += piece
+        shown.note(line)
         self.ready = json.loads(line)
         check(self.ready.get("ready") is True, f"not a ready line: {line!r}")
         return self

@@ -1,18 +1,16 @@
 //! The command line.
 
-mod verbs;
+pub(crate) mod client;
 
 use crate::Outcome;
 use crate::config::Config;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
-pub(crate) use verbs::{
-    AliasVerb, Content, DomainVerb, Format, InboxVerb, MessageVerb, OrgVerb, QueueVerb, Recipients, Switch, Which,
-};
 
 /// A self-hosted mail server for AI agents and the people who run them.
 #[derive(Debug, Parser)]
-#[command(name = "postroom", version, about, propagate_version = true)]
+#[command(name = "postroom", version, about, propagate_version = true, after_help = client::EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -44,41 +42,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Organizations, with an operator key
-    Org {
-        #[command(flatten)]
-        api: ApiArgs,
-        #[command(subcommand)]
-        verb: OrgVerb,
+    /// Print what a shell needs to complete these commands, such as `postroom completions bash`
+    Completions {
+        /// For which shell
+        shell: Shell,
     },
-    /// Inboxes
-    Inbox {
-        #[command(flatten)]
-        api: ApiArgs,
-        #[command(subcommand)]
-        verb: InboxVerb,
-    },
-    /// Messages of an inbox, coming and going
-    Message {
-        #[command(flatten)]
-        api: ApiArgs,
-        #[command(subcommand)]
-        verb: MessageVerb,
-    },
-    /// Mail domains, their keys and DNS records, with an operator key
-    Domain {
-        #[command(flatten)]
-        api: ApiArgs,
-        #[command(subcommand)]
-        verb: DomainVerb,
-    },
-    /// Mail on its way out
-    Queue {
-        #[command(flatten)]
-        api: ApiArgs,
-        #[command(subcommand)]
-        verb: QueueVerb,
-    },
+    #[command(flatten)]
+    Client(client::Client),
 }
 
 #[derive(Debug, Args)]
@@ -168,21 +138,57 @@ pub(crate) struct RestoreArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ApiArgs {
-    /// The server's HTTP address
-    #[arg(long, env = "POSTROOM_URL", default_value = "http://127.0.0.1:2080", global = true)]
-    pub(crate) url: String,
-    /// An API key
-    #[arg(
-        long,
-        env = "POSTROOM_API_KEY",
-        hide_env_values = true,
-        default_value = "",
-        global = true
-    )]
-    pub(crate) key: String,
-    /// Print the server's JSON
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, CommandFactory};
+
+    /// Each command below this one, and itself.
+    fn all(command: &Command) -> Vec<Command> {
+        let below = command.get_subcommands().flat_map(all);
+        std::iter::once(command.clone()).chain(below).collect()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn short_and_long_names_both_work() {
+        let commands = all(&Cli::command());
+        let check = |name: &str, aliases: &[&str]| {
+            let found = commands.iter().filter(|command| command.get_name() == name);
+            let missing = found.filter(|command| {
+                let has: Vec<&str> = command.get_all_aliases().collect();
+                !aliases.iter().all(|alias| has.contains(alias))
+            });
+            assert_eq!(missing.count(), 0, "{name} without {aliases:?}");
+        };
+        check("ls", &["list"]);
+        check("rm", &["delete", "remove"]);
+        let named = |name: &str| commands.iter().filter(|command| command.get_name() == name).count();
+        assert!(named("ls") >= 11 && named("rm") >= 10);
+    }
+
+    #[test]
+    fn nothing_is_taken_for_the_server_or_the_key() {
+        // Arguments are told apart by their id: one of the same would get the value of the other.
+        let cli = Cli::command();
+        let groups = cli.get_subcommands().filter(|group| group.has_subcommands());
+        let below = groups.flat_map(|group| group.get_subcommands().flat_map(all));
+        let taken = |arg: &clap::Arg| ["url", "key", "json"].contains(&arg.get_id().as_str());
+        let wrong = below.filter(|command| command.get_arguments().any(taken));
+        let wrong: Vec<String> = wrong.map(|command| command.get_name().to_owned()).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn each_group_tells_its_exit_codes() {
+        let cli = Cli::command();
+        let groups = cli.get_subcommands().filter(|group| group.has_subcommands());
+        let silent = groups.filter(|group| group.get_after_help().is_none());
+        let silent: Vec<&str> = silent.map(Command::get_name).collect();
+        assert!(silent.is_empty(), "{silent:?}");
+    }
 }

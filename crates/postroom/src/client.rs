@@ -1,46 +1,68 @@
 //! Commands that talk to a running server over its HTTP API.
+//!
+//! What always holds: what a command prints on standard output is its answer and nothing else; why it failed is said on
+//! standard error, and by the exit code. Mail is foreign text: none of its control characters reach a terminal.
 
+mod account;
 mod api;
+mod call;
 mod domain;
+mod download;
+mod draft;
+mod events;
+mod failure;
 mod history;
 mod inbox;
+mod letter;
 mod message;
+mod organization;
+mod place;
 mod queue;
+mod rules;
 mod show;
+mod stream;
+mod table;
+mod thread;
+mod wait;
+mod width;
 
-pub(crate) use domain::domain;
-pub(crate) use inbox::inbox;
-pub(crate) use message::message;
-pub(crate) use queue::queue;
-
-use crate::Outcome;
-use crate::cli::{ApiArgs, OrgVerb};
+use crate::cli::client::{ApiArgs, Client};
 use api::Api;
-use serde_json::{Value, json};
+use failure::{Exit, Failure};
+use std::process::ExitCode;
 
-/// `postroom org …`
-pub(crate) async fn org(args: &ApiArgs, verb: &OrgVerb) -> Outcome<()> {
-    let api = Api::new(args)?;
-    let answer = match verb {
-        OrgVerb::Create { name, max_inboxes } => {
-            api.post("/v1/tenants", &json!({ "name": name, "maxInboxes": max_inboxes }))
-                .await?
-        }
-        OrgVerb::List => api.get("/v1/tenants").await?,
-        OrgVerb::Show { id } => api.get(&format!("/v1/tenants/{id}")).await?,
-        OrgVerb::Delete { id } => api.delete(&format!("/v1/tenants/{id}")).await?,
+/// What a command comes to.
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Runs a command and says on standard error what went wrong.
+pub(crate) async fn run(client: &Client) -> ExitCode {
+    let failure = match done(client).await {
+        Ok(()) => return Exit::Done.into(),
+        Err(failure) => failure,
     };
-    show::print(
-        &answer,
-        args.json,
-        "tenants",
-        &["id", "name", "maxInboxes", "createdAt"],
-    )
+    if failure.exit() != Exit::Done {
+        eprintln!("postroom: {failure}");
+    }
+    failure.exit().into()
 }
 
-/// A JSON object without the fields that were not given.
-fn given(body: &Value) -> Value {
-    let fields = body.as_object().into_iter().flatten();
-    let kept = fields.filter(|(_, value)| !value.is_null());
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+async fn done(client: &Client) -> Result<()> {
+    let api = |args: &ApiArgs| Api::new(args);
+    match client {
+        Client::Org(group) => account::org(&api(&group.api)?, &group.verb).await,
+        Client::Pod(group) => account::pod(&api(&group.api)?, &group.verb).await,
+        Client::Key(group) => account::key(&api(&group.api)?, &group.verb).await,
+        Client::Inbox(group) => inbox::inbox(&api(&group.api)?, &group.verb).await,
+        Client::Message(group) => message::message(&api(&group.api)?, &group.verb).await,
+        Client::Thread(group) => thread::thread(&api(&group.api)?, &group.verb).await,
+        Client::Draft(group) => draft::draft(&api(&group.api)?, &group.verb).await,
+        Client::List(group) => rules::list(&api(&group.api)?, &group.verb).await,
+        Client::Webhook(group) => rules::webhook(&api(&group.api)?, &group.verb).await,
+        Client::Metrics(group) => rules::metrics(&api(&group.api)?, &group.verb).await,
+        Client::Events(group) => events::events(&api(&group.api)?, &group.verb).await,
+        Client::Domain(group) => domain::domain(&api(&group.api)?, &group.verb).await,
+        Client::Queue(group) => queue::queue(&api(&group.api)?, &group.verb).await,
+        Client::Agent(group) => account::agent(&Api::with_or_without_key(&group.api)?, &group.verb).await,
+        Client::Whoami { api: args } => account::whoami(&api(args)?).await,
+    }
 }

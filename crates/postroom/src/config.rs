@@ -112,6 +112,8 @@ pub(crate) struct Limits {
     pub(crate) organization_key_login: bool,
     /// Whether agents may sign themselves up.
     pub(crate) agent_sign_up: bool,
+    /// Whether the MyAgentMail dialect sends to strangers only if the request says `verified`.
+    pub(crate) verified_sends: bool,
     /// Of one inbox in a day; 0 is without limit.
     pub(crate) daily_messages: u32,
     /// Of one inbox in a day; 0 is without limit.
@@ -270,6 +272,7 @@ impl Limits {
             deleted_keep_days: 7,
             organization_key_login: true,
             agent_sign_up: true,
+            verified_sends: false,
             daily_messages: 0,
             daily_new_recipients: 0,
             automated_turns: 8,
@@ -344,6 +347,7 @@ impl Limits {
             deleted_keep_days: reader.take("limits.deleted_keep_days", 7, "7", number),
             organization_key_login: reader.take("limits.organization_key_login", true, "true", boolean),
             agent_sign_up: reader.take("limits.agent_sign_up", false, "false", boolean),
+            verified_sends: reader.take("limits.verified_sends", false, "false", boolean),
             daily_messages: reader.take("limits.daily_messages", 1000, "1000", number_u32),
             daily_new_recipients: reader.take("limits.daily_new_recipients", 200, "200", number_u32),
             automated_turns: reader.take("limits.automated_turns", 8, "8", number_u32),

@@ -7,6 +7,7 @@ use postroom_delivery::HickoryNetwork;
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
 use postroom_identity::{DomainNames, Identity, KeyScope, NoNames};
+use postroom_imports::Imports;
 use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) intake: Arc<Intake>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) drafts: Arc<Drafts>,
+    pub(crate) imports: Arc<Imports>,
     pub(crate) hubs: Arc<Hubs>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) outgoing_http: OutgoingHttp,
@@ -122,6 +124,12 @@ impl Core {
             intake,
         ));
         Ok(Self {
+            imports: Arc::new(Imports::new(
+                store.clone(),
+                Arc::clone(&identity),
+                Arc::clone(&intake),
+                postroom_imports::Options::new(config.data_dir.join("imports")),
+            )),
             queue,
             drafts: Arc::new(Drafts::new(
                 Arc::clone(&mailstore),

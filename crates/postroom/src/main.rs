@@ -21,8 +21,9 @@ mod startup;
 mod systemd;
 mod upkeep;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What a command comes to; the error is for people.
@@ -46,17 +47,14 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome<ExitCode> {
     match command {
         Command::Fsck(args) => return Ok(fsck::run(&args).await),
+        Command::Client(client) => return Ok(client::run(&client).await),
         Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => backup::run_restore(&args).await,
         Command::Dev(args) => dev::run(&args).await,
         Command::Serve { config } => serve::run(&config.file).await,
         Command::CheckConfig { config } => serve::check(&config.file),
         Command::Version { json } => version(json),
-        Command::Org { api, verb } => client::org(&api, &verb).await,
-        Command::Inbox { api, verb } => client::inbox(&api, &verb).await,
-        Command::Message { api, verb } => client::message(&api, &verb).await,
-        Command::Domain { api, verb } => client::domain(&api, &verb).await,
-        Command::Queue { api, verb } => client::queue(&api, &verb).await,
+        Command::Completions { shell } => completions(shell),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +65,14 @@ fn version(json: bool) -> Outcome<()> {
         true => println!("{}", serde_json::json!({ "name": "postroom", "version": version })),
         false => println!("postroom {version}"),
     }
+    Ok(())
+}
+
+/// Prints what a shell completes the commands with.
+fn completions(shell: clap_complete::Shell) -> Outcome<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "postroom", &mut script);
+    std::io::stdout().write_all(&script)?;
     Ok(())
 }
 

@@ -1,7 +1,10 @@
 //! Work that waits for nobody: purging what was deleted, trimming what was kept long enough.
 
+use crate::Outcome;
 use crate::core::Core;
 use postroom_mailstore::{MailError, Mailstore};
+use postroom_types::OrganizationId;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Pause between two rounds.
@@ -12,7 +15,11 @@ const BUDGET: usize = 500;
 /// Works in rounds for ever; the first begins at once, since a crash may have left something half purged. May be dropped
 /// at any time: each step is a commit of its own.
 pub(crate) async fn run(core: Core, keep: Duration) {
+    let mut withdrawn = HashSet::new();
     loop {
+        if let Err(error) = withdraw(&core, &mut withdrawn).await {
+            tracing::warn!(%error, "cannot take back the mail of deleted organizations");
+        }
         if let Err(error) = core.identity.purge_deleted(keep).await {
             tracing::warn!(%error, "cannot purge deleted inboxes");
         }
@@ -36,6 +43,21 @@ pub(crate) async fn run(core: Core, keep: Duration) {
         }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// Takes back what deleted organizations have in the queue: whoever deletes one does so at once, unless a crash cuts it
+/// short. Nothing comes to it afterwards, so each is looked at once.
+async fn withdraw(core: &Core, done: &mut HashSet<OrganizationId>) -> Outcome<()> {
+    let deleted = core.identity.deleted_organizations().await?;
+    done.retain(|id| deleted.iter().any(|organization| organization.id == *id));
+    for organization in deleted {
+        if !done.contains(&organization.id) {
+            let senders = core.identity.inbox_ids(organization.id).await?;
+            core.queue.withdraw(&senders).await?;
+            done.insert(organization.id);
+        }
+    }
+    Ok(())
 }
 
 async fn tidy_queue(core: &Core) -> Result<(), postroom_queue::QueueError> {

@@ -1,83 +1,142 @@
 //! One HTTP client for all commands.
 
-use crate::Outcome;
-use crate::cli::ApiArgs;
+use super::Result;
+use super::failure::{Exit, Failure};
+use super::place::Place;
+use crate::cli::client::{ApiArgs, Within};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Longest silence of a server; a request that waits answers within 55 seconds.
+const SILENCE: Duration = Duration::from_secs(75);
+const CONNECT: Duration = Duration::from_secs(10);
+
 /// A server and a key.
-pub(crate) struct Api {
-    http: reqwest::Client,
+pub(super) struct Api {
+    http: Client,
     url: String,
     key: String,
+    /// Whether answers are printed as JSON.
+    pub(super) json: bool,
 }
 
 impl Api {
-    pub(crate) fn new(args: &ApiArgs) -> Outcome<Self> {
+    pub(super) fn new(args: &ApiArgs) -> Result<Self> {
         if args.key.is_empty() {
-            return Err("no API key: give --key or set POSTROOM_API_KEY".into());
+            return Err(Failure::new(
+                Exit::Key,
+                "no API key: give --key or set POSTROOM_API_KEY",
+            ));
         }
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
+        Self::with_or_without_key(args)
+    }
+
+    pub(super) fn with_or_without_key(args: &ApiArgs) -> Result<Self> {
+        let http = Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE);
+        // The key is for this server alone.
+        let http = http.redirect(Policy::none()).build()?;
         Ok(Self {
             http,
             url: args.url.trim_end_matches('/').to_owned(),
             key: args.key.clone(),
+            json: args.json,
         })
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Outcome<Value> {
-        self.send(self.http.get(format!("{}{path}", self.url))).await
+    /// Whether the key is the operator's.
+    pub(super) fn is_operator(&self) -> bool {
+        self.key.starts_with("sa_")
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.send(self.http.post(format!("{}{path}", self.url)).json(body))
-            .await
+    /// Whether the key is one that provisions inboxes, with their passwords.
+    pub(super) fn provisions(&self) -> bool {
+        self.key.starts_with("tk_") || self.key.starts_with("wk_")
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.send(self.http.patch(format!("{}{path}", self.url)).json(body))
-            .await
+    /// Whether the key is of the AgentMail API, in which an inbox is called by its address alone.
+    pub(super) fn is_agentmail(&self) -> bool {
+        self.key.starts_with("am_")
     }
 
-    /// An answer that is no JSON object, as it comes.
-    pub(crate) async fn octets(&self, path: &str) -> Outcome<Vec<u8>> {
-        let request = self.http.get(format!("{}{path}", self.url));
-        let response = request.header("X-API-Key", &self.key).send().await.map_err(innermost)?;
-        if response.status().is_success() {
-            return Ok(response.bytes().await?.to_vec());
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match self.key.as_str() {
+            "" => request,
+            key => request.header("X-API-Key", key),
         }
-        Err(failure(response).await)
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Outcome<Value> {
-        self.send(self.http.delete(format!("{}{path}", self.url))).await
+    /// Sends it and looks at the status.
+    pub(super) async fn answered(&self, request: RequestBuilder) -> Result<Response> {
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.json().await.unwrap_or_default();
+        let failure = Failure::answered(status, &body);
+        Err(match self.is_operator() && failure.exit() == Exit::Key {
+            true => {
+                failure.with_advice("An operator key opens no mail and no organization: use one of the organization.")
+            }
+            false => failure,
+        })
     }
 
-    /// A value as a segment of a path or in a query: what means something there is escaped (RFC 3986 §2).
-    pub(crate) fn segment(value: &str) -> String {
-        let escape = |byte: u8| match byte {
-            b'-' | b'.' | b'_' | b'~' | b'@' => char::from(byte).to_string(),
-            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        value.bytes().map(escape).collect()
+    /// The JSON of the answer; `null` if it has none.
+    pub(super) async fn json(&self, request: RequestBuilder) -> Result<Value> {
+        let bytes = self.answered(request).await?.bytes().await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|_| Failure::failed(format!("{}: the answer is not JSON", self.url)))
     }
 
-    /// The path of an inbox named by its id or by one of its addresses.
-    pub(crate) async fn inbox_path(&self, inbox: &str) -> Outcome<String> {
-        Ok(format!("/v1/inboxes/{}", self.inbox_id(inbox).await?))
+    pub(super) async fn get(&self, place: &Place) -> Result<Value> {
+        self.json(self.request(Method::GET, &place.path()?)).await
     }
 
-    /// Its path among our own routes.
-    pub(crate) async fn own_inbox_path(&self, inbox: &str) -> Outcome<String> {
-        Ok(format!("/postroom/v1/inboxes/{}", self.inbox_id(inbox).await?))
+    /// What is fetched without a key, from this server if it is one of its own links: it may be known to others by
+    /// another name than to us.
+    pub(super) async fn link(&self, url: &str) -> Result<Response> {
+        let own = url
+            .find("/postroom/v1/download/")
+            .map(|at| format!("{}{}", self.url, &url[at..]));
+        self.answered(self.http.get(own.as_deref().unwrap_or(url))).await
     }
 
-    async fn inbox_id(&self, inbox: &str) -> Outcome<String> {
+    /// The part of what the key sees that is meant.
+    pub(super) async fn within(&self, within: &Within) -> Result<Place> {
+        match (&within.inbox, &within.pod) {
+            (Some(inbox), _) => self.inbox(inbox).await,
+            (None, Some(pod)) => Ok(Place::v0(&["pods", pod])),
+            (None, None) => Ok(Place::v0(&[])),
+        }
+    }
+
+    /// An inbox, named by its address or its id.
+    pub(super) async fn inbox(&self, inbox: &str) -> Result<Place> {
+        if inbox.contains('@') {
+            return Ok(Place::v0(&["inboxes", inbox]));
+        }
+        if self.is_agentmail() {
+            return Err(Failure::not_found(format!(
+                "no inbox {inbox}: it is called by its address"
+            )));
+        }
+        let found = self.get(&Place::v1(&["inboxes", inbox])).await?;
+        let address = found["email"].as_str().unwrap_or_default();
+        Ok(Place::v0(&["inboxes", address]))
+    }
+
+    /// The id of an inbox, named by it or by one of its addresses.
+    pub(super) async fn inbox_id(&self, inbox: &str) -> Result<String> {
         if !inbox.contains('@') {
-            return Ok(Self::segment(inbox));
+            return Ok(inbox.to_owned());
         }
-        let all = self.get("/v1/inboxes").await?;
+        let all = self.get(&Place::v1(&["inboxes"])).await?;
         let is_named = |found: &&Value| {
             let addresses = found["addresses"].as_array().into_iter().flatten();
             addresses
@@ -85,53 +144,8 @@ impl Api {
                 .any(|address| address.eq_ignore_ascii_case(inbox))
         };
         let found = all["inboxes"].as_array().into_iter().flatten().find(is_named);
-        let id = found
-            .and_then(|found| found["id"].as_str())
-            .ok_or_else(|| format!("no inbox {inbox}"))?;
-        Ok(id.to_owned())
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Outcome<Value> {
-        let response = request.header("X-API-Key", &self.key).send().await.map_err(innermost)?;
-        if response.status().is_success() {
-            return Ok(response.json().await?);
-        }
-        Err(failure(response).await)
-    }
-}
-
-/// What is below "error sending request": a refused connection, a name that is not found.
-fn innermost(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(below) = cause.source() {
-        cause = below;
-    }
-    let url = error.url().map_or_else(String::new, |url| format!("{url}: "));
-    format!("{url}{cause}").into()
-}
-
-/// What the server says went wrong.
-async fn failure(response: reqwest::Response) -> Box<dyn std::error::Error + Send + Sync> {
-    let status = response.status();
-    match response.json::<Value>().await {
-        Ok(body) => format!("{status}: {}", body["error"].as_str().unwrap_or("no reason given")).into(),
-        Err(_) => format!("{status}: the answer is not JSON").into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn segments_keep_their_meaning() {
-        for (value, expected) in [
-            ("scout@example.test", "scout@example.test"),
-            ("a/b?c=d&e#f%", "a%2Fb%3Fc%3Dd%26e%23f%25"),
-            ("ü", "%C3%BC"),
-            ("..", ".."),
-        ] {
-            assert_eq!(Api::segment(value), expected);
-        }
+        let id = found.and_then(|found| found["id"].as_str());
+        id.map(str::to_owned)
+            .ok_or_else(|| Failure::not_found(format!("no inbox {inbox}")))
     }
 }

@@ -1,12 +1,13 @@
 //! What became of a message, recipient by recipient and attempt by attempt.
 
-use super::show::{copy, printable};
-use crate::Outcome;
+use super::Result;
+use super::api::Api;
+use super::show::{copy, one_line, printable};
 use serde_json::Value;
 
 /// Prints an answer that has `recipients` with their `attempts`.
-pub(super) fn print(answer: &Value, json: bool) -> Outcome<()> {
-    let text = match json {
+pub(super) fn print(api: &Api, answer: &Value) -> Result<()> {
+    let text = match api.json {
         true => format!("{answer}\n"),
         false => told(answer),
     };
@@ -61,7 +62,7 @@ fn items(value: &Value) -> &[Value] {
 
 /// The fields that say something, side by side.
 fn words(of: &Value, fields: &[&str]) -> String {
-    let values = fields.iter().map(|field| printable(&of[*field]));
+    let values = fields.iter().map(|field| one_line(&printable(&of[*field])));
     values.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }
 

@@ -1,138 +1,181 @@
 //! `postroom message …`
 
+use super::Result;
 use super::api::Api;
-use super::{given, history, show};
-use crate::Outcome;
-use crate::cli::{ApiArgs, Content, MessageVerb, Recipients};
-use postroom_wire::base64_encode;
+use super::call::{Call, given};
+use super::letter::{Envelope, letter, personal};
+use super::place::Place;
+use super::show::{self, Shown};
+use super::table::{ATTACHMENTS, CAPTURED, MESSAGES};
+use super::{download, history, wait};
+use crate::cli::client::{Content, MessageVerb, One, Recipients};
 use serde_json::{Value, json};
-use std::io::Read;
-use std::path::Path;
 
-pub(crate) async fn message(args: &ApiArgs, verb: &MessageVerb) -> Outcome<()> {
-    let api = Api::new(args)?;
-    let answer = match verb {
-        MessageVerb::List { inbox, limit, offset } => {
-            let path = api.inbox_path(inbox).await?;
-            api.get(&format!("{path}/messages?limit={limit}&offset={offset}"))
-                .await?
+pub(super) async fn message(api: &Api, verb: &MessageVerb) -> Result<()> {
+    let call = match verb {
+        MessageVerb::Ls { inbox, filter, paging } => {
+            Call::list(messages(api, inbox).await?, paging, &MESSAGES).filter(filter, ["from", "to"])
         }
-        MessageVerb::Show { inbox, id } => api.get(&message_path(&api, inbox, "messages", id).await?).await?,
-        MessageVerb::Delete { inbox, id } => api.delete(&message_path(&api, inbox, "messages", id).await?).await?,
+        MessageVerb::Search {
+            inbox,
+            query,
+            time,
+            paging,
+        } => Call::list(messages(api, inbox).await?.then(&["search"]), paging, &MESSAGES)
+            .asks("q", [query])
+            .time(time),
+        MessageVerb::Show { inbox, id } => match &id[..] {
+            [id] => Call::get(messages(api, inbox).await?.then(&[&name(id)])).shown(Shown::Message),
+            several => {
+                let names: Vec<String> = several.iter().map(|id| name(id)).collect();
+                let batch = messages(api, inbox).await?.then(&["batch-get"]);
+                Call::post(batch, json!({ "message_ids": names })).shown(Shown::Thread)
+            }
+        },
         MessageVerb::Send {
             inbox,
             recipients,
             subject,
             content,
         } => {
-            let path = format!("{}/send", api.inbox_path(inbox).await?);
-            api.post(&path, &letter(Some(recipients), Some(subject), content, true)?)
-                .await?
+            let body = letter(&envelope(recipients, Some(subject)), content, true)?;
+            send(api, inbox, None, "send", content, body).await?
         }
-        MessageVerb::Reply {
-            inbox,
-            id,
-            all,
-            content,
-        } => {
+        MessageVerb::Reply { one, all, content } => {
+            let body = letter(&Envelope::default(), content, true)?;
             let route = if *all { "reply-all" } else { "reply" };
-            let path = message_path(&api, inbox, route, id).await?;
-            api.post(&path, &letter(None, None, content, true)?).await?
+            send(api, &one.inbox, Some(&one.id), route, content, body).await?
+        }
+        MessageVerb::ReplyAll { one, content } => {
+            let body = letter(&Envelope::default(), content, true)?;
+            send(api, &one.inbox, Some(&one.id), "reply-all", content, body).await?
         }
         MessageVerb::Forward {
-            inbox,
-            id,
+            one,
             recipients,
+            subject,
             content,
         } => {
-            let path = message_path(&api, inbox, "forward", id).await?;
             // The message speaks for itself: nothing has to be said above it.
-            api.post(&path, &letter(Some(recipients), None, content, false)?)
-                .await?
+            let body = letter(&envelope(recipients, subject.as_deref()), content, false)?;
+            send(api, &one.inbox, Some(&one.id), "forward", content, body).await?
         }
-        MessageVerb::Trace { inbox, id } => {
-            let path = api.own_inbox_path(inbox).await?;
-            let path = format!("{path}/messages/{}/trace", Api::segment(id));
-            return history::print(&api.get(&path).await?, args.json);
+        MessageVerb::Label { inbox, id, labels } => {
+            let (add, remove) = (&labels.add, &labels.remove);
+            match &id[..] {
+                [id] => Call::patch(
+                    messages(api, inbox).await?.then(&[&name(id)]),
+                    given(json!({ "add_labels": add, "remove_labels": remove })),
+                ),
+                several => {
+                    let names: Vec<String> = several.iter().map(|id| name(id)).collect();
+                    let batch = messages(api, inbox).await?.then(&["batch-update"]);
+                    let body = json!({ "message_ids": names, "add_labels": add, "remove_labels": remove });
+                    Call::post(batch, given(body))
+                }
+            }
         }
-        MessageVerb::Captured { id, raw, limit } => match id {
-            None => {
-                let list = api.get(&format!("/postroom/v1/captured?limit={limit}")).await?;
-                return show::print(
-                    &list,
-                    args.json,
-                    "captured",
-                    &["id", "capturedAt", "from", "to", "subject"],
-                );
-            }
-            Some(id) if *raw => {
-                let path = format!("/postroom/v1/captured/{}/raw", Api::segment(id));
-                return show::copy(&api.octets(&path).await?);
-            }
-            Some(id) => api.get(&format!("/postroom/v1/captured/{}", Api::segment(id))).await?,
-        },
+        MessageVerb::Rm { one, for_good: true } => Call::delete(place(api, one).await?),
+        MessageVerb::Rm { one, .. } => Call::patch(place(api, one).await?, json!({ "add_labels": ["trash"] })),
+        MessageVerb::Raw { one, target } => {
+            return download::save(api, &place(api, one).await?.then(&["raw"]), target).await;
+        }
+        MessageVerb::Attachment {
+            one,
+            attachment: Some(id),
+            target,
+        } => return download::save(api, &place(api, one).await?.then(&["attachments", id]), target).await,
+        MessageVerb::Attachment { one, .. } => {
+            let message = api.get(&place(api, one).await?).await?;
+            let list = json!({ "attachments": show::items(&message["attachments"]) });
+            return show::print(api, &list, &Shown::Table(&ATTACHMENTS));
+        }
+        MessageVerb::Wait(wanted) => return wait::wait(api, wanted).await,
+        MessageVerb::Trace(one) => return history::print(api, &api.get(&trace(&one.inbox, &one.id)).await?),
+        MessageVerb::Captured { id: None, limit, .. } => Call::get(Place::own(&["captured"]))
+            .asks("limit", [limit])
+            .shown(Shown::Table(&CAPTURED)),
+        MessageVerb::Captured {
+            id: Some(id),
+            raw: true,
+            ..
+        } => return download::print(api, &Place::own(&["captured", id, "raw"])).await,
+        MessageVerb::Captured { id: Some(id), .. } => Call::get(Place::own(&["captured", id])),
     };
-    show::print(&answer, args.json, "messages", &["id", "receivedAt", "from", "subject"])
+    call.run(api).await
 }
 
-async fn message_path(api: &Api, inbox: &str, route: &str, id: &str) -> Outcome<String> {
-    Ok(format!("{}/{route}/{}", api.inbox_path(inbox).await?, Api::segment(id)))
+async fn messages(api: &Api, inbox: &str) -> Result<Place> {
+    Ok(api.inbox(inbox).await?.then(&["messages"]))
 }
 
-/// The body of a request that sends. What is not given as text is read from standard input, if it is needed.
-fn letter(
-    recipients: Option<&Recipients>,
-    subject: Option<&String>,
-    content: &Content,
-    text_needed: bool,
-) -> Outcome<Value> {
-    let text = match &content.text {
-        None if text_needed && content.html.is_none() => Some(standard_input()?),
-        text => text.clone(),
+async fn place(api: &Api, one: &One) -> Result<Place> {
+    Ok(messages(api, &one.inbox).await?.then(&[&name(&one.id)]))
+}
+
+/// What the AgentMail API calls a message. The queue, the captured mail and the MyAgentMail API tell its id instead, a
+/// UUID, under which it can be found as well.
+fn name(id: &str) -> String {
+    let is_uuid = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    match is_uuid {
+        true => format!("<{id}@postroom.invalid>"),
+        false => id.to_owned(),
+    }
+}
+
+fn envelope<'a>(recipients: &'a Recipients, subject: Option<&'a str>) -> Envelope<'a> {
+    Envelope {
+        to: &recipients.to,
+        copies: Some(&recipients.copies),
+        subject,
+    }
+}
+
+/// Sends something new, or what another message is the source of.
+async fn send<'a>(
+    api: &Api,
+    inbox: &str,
+    source: Option<&str>,
+    route: &str,
+    content: &'a Content,
+    body: Value,
+) -> Result<Call<'a>> {
+    let key = content.idempotency_key.as_deref();
+    if content.personal {
+        let place = Place::v1(&["inboxes", &api.inbox_id(inbox).await?, route]);
+        let place = match source {
+            None => place,
+            Some(source) => place.then(&[&id(api, inbox, source).await?]),
+        };
+        return Ok(Call::post(place, personal(body)).once(key));
+    }
+    let place = messages(api, inbox).await?;
+    let place = match source {
+        None => place.then(&[route]),
+        Some(source) => place.then(&[&name(source), route]),
     };
-    let attachments = content.attach.iter().map(|file| attachment(file));
-    let attachments = attachments.collect::<Outcome<Vec<Value>>>()?;
-    Ok(given(&json!({
-        "to": recipients.map(|recipients| &recipients.to),
-        "cc": recipients.map(|recipients| &recipients.cc),
-        "bcc": recipients.map(|recipients| &recipients.bcc),
-        "subject": subject,
-        "plainBody": text,
-        "htmlBody": content.html,
-        "attachments": attachments,
-        "automated": !content.personal,
-    })))
+    Ok(Call::post(place, body).once(key))
 }
 
-fn standard_input() -> Outcome<String> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    Ok(text)
+/// The id under which the MyAgentMail API knows a message; its trace tells it.
+async fn id(api: &Api, inbox: &str, message: &str) -> Result<String> {
+    let trace = api.get(&trace(inbox, message)).await?;
+    Ok(trace["id"].as_str().unwrap_or_default().to_owned())
 }
 
-fn attachment(file: &Path) -> Outcome<Value> {
-    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
-    Ok(json!({ "filename": name, "contentType": media_type(file), "content": base64_encode(&bytes) }))
+fn trace(inbox: &str, message: &str) -> Place {
+    Place::own(&["inboxes", inbox, "messages", message, "trace"])
 }
 
-/// By the name's extension; anything unknown is just bytes.
-fn media_type(file: &Path) -> &'static str {
-    let extension = file
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("txt" | "log" | "md") => "text/plain",
-        Some("html" | "htm") => "text/html",
-        Some("csv") => "text/csv",
-        Some("ics") => "text/calendar",
-        Some("pdf") => "application/pdf",
-        Some("json") => "application/json",
-        Some("zip") => "application/zip",
-        Some("png") => "image/png",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("gif") => "image/gif",
-        Some("svg") => "image/svg+xml",
-        _ => "application/octet-stream",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_two_names() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        assert_eq!(name(id), format!("<{id}@postroom.invalid>"));
+        assert_eq!(name("<a/b@c>"), "<a/b@c>");
+        assert_eq!(name("a@c"), "a@c");
     }
 }

@@ -1,24 +1,24 @@
 //! `postroom queue …`
 
+use super::Result;
 use super::api::Api;
-use super::{given, history, show};
-use crate::Outcome;
-use crate::cli::{ApiArgs, QueueVerb, Which};
-use serde_json::{Value, json};
+use super::call::{Call, given};
+use super::history;
+use super::place::Place;
+use super::show::{self, Shown};
+use super::table::QUEUE;
+use crate::cli::client::{QueueVerb, Which};
+use serde_json::json;
 
-const COLUMNS: [&str; 7] = [
-    "message",
-    "recipient",
-    "address",
-    "state",
-    "attempts",
-    "nextAttemptAt",
-    "reason",
-];
-
-pub(crate) async fn queue(args: &ApiArgs, verb: &QueueVerb) -> Outcome<()> {
-    let api = Api::new(args)?;
-    let answer = match verb {
+pub(super) async fn queue(api: &Api, verb: &QueueVerb) -> Result<()> {
+    let queue = |more: &[&str]| Place::own(&["queue"]).then(more);
+    let act = |which: &Which, deed: &str| {
+        Call::post(
+            queue(&[&which.message, deed]),
+            given(json!({ "recipient": which.recipient })),
+        )
+    };
+    let call = match verb {
         QueueVerb::Ls {
             inbox,
             state,
@@ -26,31 +26,28 @@ pub(crate) async fn queue(args: &ApiArgs, verb: &QueueVerb) -> Outcome<()> {
             after,
             limit,
         } => {
-            let mut query = format!("limit={limit}");
-            for (name, value) in [("inbox", inbox), ("state", state), ("domain", domain), ("after", after)] {
-                if let Some(value) = value {
-                    query.push_str(&format!("&{name}={}", Api::segment(value)));
-                }
+            let inbox = match inbox {
+                Some(inbox) => Some(api.inbox_id(inbox).await?),
+                None => None,
+            };
+            let call = Call::get(queue(&[]))
+                .asks("limit", [limit])
+                .asks("inbox", inbox)
+                .asks("state", state)
+                .asks("domain", domain)
+                .asks("after", after);
+            let answer = call.answer(api).await?;
+            show::print(api, &answer, &Shown::Table(&QUEUE))?;
+            if let (false, Some(next)) = (api.json, answer["next"].as_str()) {
+                eprintln!("postroom: there is more: --after {next}");
             }
-            api.get(&format!("/postroom/v1/queue?{query}")).await?
+            return Ok(());
         }
-        QueueVerb::Show { message } => {
-            let path = format!("/postroom/v1/queue/{}", Api::segment(message));
-            return history::print(&api.get(&path).await?, args.json);
-        }
-        QueueVerb::Retry(which) => act(&api, which, "retry").await?,
-        QueueVerb::Hold(which) => act(&api, which, "hold").await?,
-        QueueVerb::Cancel(which) => act(&api, which, "cancel").await?,
-        QueueVerb::Flush => api.post("/postroom/v1/queue/flush", &json!({})).await?,
+        QueueVerb::Show { message } => return history::print(api, &api.get(&queue(&[message])).await?),
+        QueueVerb::Retry(which) => act(which, "retry"),
+        QueueVerb::Hold(which) => act(which, "hold"),
+        QueueVerb::Cancel(which) => act(which, "cancel"),
+        QueueVerb::Flush => Call::post(queue(&["flush"]), json!({})),
     };
-    show::print(&answer, args.json, "queue", &COLUMNS)?;
-    if let (false, Some(next)) = (args.json, answer["next"].as_str()) {
-        eprintln!("postroom: there is more: --after {next}");
-    }
-    Ok(())
-}
-
-async fn act(api: &Api, which: &Which, verb: &str) -> Outcome<Value> {
-    let path = format!("/postroom/v1/queue/{}/{verb}", Api::segment(&which.message));
-    api.post(&path, &given(&json!({ "recipient": which.recipient }))).await
+    call.run(api).await
 }

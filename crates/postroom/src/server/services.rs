@@ -132,6 +132,7 @@ impl Server {
             },
             public_url: public.http_url.clone(),
             agent_sign_up: config.limits.agent_sign_up,
+            verified_sends: config.limits.verified_sends,
         };
         let services = http_api::Services {
             identity: Arc::clone(&core.identity),
@@ -140,6 +141,7 @@ impl Server {
             queue: Arc::clone(&core.queue),
             feed: Arc::clone(&core.feed),
             drafts: Arc::clone(&core.drafts),
+            imports: Arc::clone(&core.imports),
             hubs: Arc::clone(&core.hubs),
             webhooks: Arc::clone(&core.webhooks),
             outgoing_http: core.outgoing_http.clone(),
@@ -149,6 +151,8 @@ impl Server {
         let state = http_api::State::new(services, options);
         let telling = Arc::clone(&core.webhooks).run(Arc::new(state.clone()), self.shutdown.clone());
         self.tasks.spawn(telling);
+        let (imports, shutdown) = (Arc::clone(&core.imports), self.shutdown.clone());
+        self.tasks.spawn(async move { imports.run(shutdown).await });
         let router = http_api::router(state);
         let limits = http_api::Limits {
             connections: config.limits.connections,

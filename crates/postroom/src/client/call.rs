@@ -1,0 +1,231 @@
+//! One call of the API and how its answer is shown: each command is a row of these.
+
+use super::Result;
+use super::api::Api;
+use super::failure::Failure;
+use super::place::{Place, escaped};
+use super::show::{self, Shown};
+use super::table::Table;
+use crate::cli::client::{Filter, Paging, Time};
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+/// Most items the API gives at once.
+const PAGE: u64 = 100;
+
+/// A call.
+pub(super) struct Call<'a> {
+    method: Method,
+    place: Place,
+    query: Vec<(&'static str, String)>,
+    body: Option<Value>,
+    idempotency_key: Option<&'a str>,
+    /// Which part of the list that the answer has under a name.
+    paging: Option<(&'a Paging, &'static str)>,
+    shown: Shown,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, place: Place, body: Option<Value>) -> Self {
+        Self {
+            method,
+            place,
+            query: Vec::new(),
+            body,
+            idempotency_key: None,
+            paging: None,
+            shown: Shown::Fields,
+        }
+    }
+
+    pub(super) fn get(place: Place) -> Self {
+        Self::new(Method::GET, place, None)
+    }
+
+    pub(super) fn post(place: Place, body: Value) -> Self {
+        Self::new(Method::POST, place, Some(body))
+    }
+
+    pub(super) fn patch(place: Place, body: Value) -> Self {
+        Self::new(Method::PATCH, place, Some(body))
+    }
+
+    pub(super) fn delete(place: Place) -> Self {
+        Self::new(Method::DELETE, place, None)
+    }
+
+    /// A list whose pages are put together.
+    pub(super) fn list(place: Place, paging: &'a Paging, table: &'static Table) -> Self {
+        Self::get(place).paged(paging, table.rows).shown(Shown::Table(table))
+    }
+
+    /// With a list in the answer whose pages are put together.
+    pub(super) fn paged(self, paging: &'a Paging, rows: &'static str) -> Self {
+        Self {
+            paging: Some((paging, rows)),
+            ..self
+        }
+    }
+
+    pub(super) fn shown(self, shown: Shown) -> Self {
+        Self { shown, ..self }
+    }
+
+    /// Done once, however often it is sent.
+    pub(super) fn once(self, idempotency_key: Option<&'a str>) -> Self {
+        Self {
+            idempotency_key,
+            ..self
+        }
+    }
+
+    /// A parameter of the query, as often as there are values.
+    pub(super) fn asks(mut self, name: &'static str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        let values = values.into_iter().map(|value| (name, value.to_string()));
+        self.query.extend(values);
+        self
+    }
+
+    /// A parameter that is there or not.
+    pub(super) fn flag(self, name: &'static str, is_set: bool) -> Self {
+        self.asks(name, is_set.then_some("true"))
+    }
+
+    pub(super) fn time(self, time: &Time) -> Self {
+        self.asks("before", &time.before).asks("after", &time.after)
+    }
+
+    /// What lists of messages and of threads leave out; the two call who sent and who received differently.
+    pub(super) fn filter(self, filter: &Filter, [from, to]: [&'static str; 2]) -> Self {
+        self.asks("labels", &filter.label)
+            .time(&filter.time)
+            .asks(from, &filter.from)
+            .asks(to, &filter.to)
+            .asks("subject", &filter.subject)
+            .flag("ascending", filter.ascending)
+            .flag("include_spam", filter.spam)
+            .flag("include_trash", filter.trash)
+            .flag("include_blocked", filter.blocked)
+            .flag("include_unauthenticated", filter.unauthenticated)
+    }
+
+    /// Path and query.
+    pub(super) fn target(&self, further: &[(&str, String)]) -> Result<String> {
+        let own = self.query.iter().map(|(name, value)| (*name, value));
+        let all = own.chain(further.iter().map(|(name, value)| (*name, value)));
+        let query: Vec<String> = all.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let path = self.place.path()?;
+        Ok(match query.is_empty() {
+            true => path,
+            false => format!("{path}?{}", query.join("&")),
+        })
+    }
+
+    async fn send(&self, api: &Api, further: &[(&str, String)]) -> Result<Value> {
+        let mut request = api.request(self.method.clone(), &self.target(further)?);
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        if let Some(key) = self.idempotency_key {
+            request = request.header("Idempotency-Key", key);
+        }
+        api.json(request).await
+    }
+
+    /// The answer.
+    pub(super) async fn answer(&self, api: &Api) -> Result<Value> {
+        match self.paging {
+            Some((paging, rows)) => self.pages(api, paging, rows).await,
+            None => self.send(api, &[]).await,
+        }
+    }
+
+    /// As many pages as were asked for, as if they were one.
+    async fn pages(&self, api: &Api, paging: &Paging, name: &str) -> Result<Value> {
+        let mut left = if paging.all { u64::MAX } else { paging.limit };
+        let (mut token, mut rows) = (paging.token.clone(), Vec::new());
+        loop {
+            let mut further = vec![("limit", left.min(PAGE).to_string())];
+            further.extend(token.iter().map(|token| ("page_token", token.clone())));
+            let mut answer = self.send(api, &further).await?;
+            let page = answer[name].as_array_mut().map(std::mem::take);
+            let page = page.ok_or_else(|| Failure::failed(format!("the answer has no {name}")))?;
+            left = left.saturating_sub(page.len() as u64);
+            rows.extend(page);
+            let next = answer["next_page_token"].as_str().map(str::to_owned);
+            // One that leads nowhere else would lead there for ever.
+            if left == 0 || next.is_none() || next == token {
+                if let Some(count) = answer.get_mut("count") {
+                    *count = rows.len().into();
+                }
+                answer[name] = rows.into();
+                return Ok(answer);
+            }
+            token = next;
+        }
+    }
+
+    /// Makes the call and prints the answer.
+    pub(super) async fn run(&self, api: &Api) -> Result<()> {
+        let answer = self.answer(api).await?;
+        show::print(api, &answer, &self.shown)?;
+        if let (false, Some(next)) = (api.json, answer["next_page_token"].as_str()) {
+            eprintln!("postroom: there is more: --page {next}");
+        }
+        Ok(())
+    }
+}
+
+/// A JSON object without the fields that were not given.
+pub(super) fn given(body: Value) -> Value {
+    let Value::Object(mut fields) = body else { return body };
+    fields.retain(|_, value| match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    });
+    Value::Object(fields)
+}
+
+/// `NAME: VALUE` or `NAME=VALUE`, several times, as an object.
+pub(super) fn pairs(texts: &[String], separator: char) -> Result<Map<String, Value>> {
+    let mut pairs = Map::new();
+    for text in texts {
+        let (name, value) = text
+            .split_once(separator)
+            .ok_or_else(|| Failure::usage(format!("{text:?} has no {separator:?} in it")))?;
+        pairs.insert(name.trim().to_owned(), value.trim().into());
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_given_is_left_out() {
+        let body = json!({ "a": null, "b": [], "c": {}, "d": "", "e": false, "f": [null], "g": 0 });
+        assert_eq!(given(body), json!({ "d": "", "e": false, "f": [null], "g": 0 }));
+    }
+
+    #[test]
+    fn pairs_have_a_separator() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let header = pairs(&texts(&["X-A: b: c", "X-D:"]), ':').expect("pairs");
+        assert_eq!(Value::Object(header), json!({ "X-A": "b: c", "X-D": "" }));
+        assert!(pairs(&texts(&["X-A"]), ':').is_err());
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        let call = Call::get(Place::v0(&["x"]))
+            .asks("q", ["a b", "c&d"])
+            .flag("e", true)
+            .flag("f", false);
+        let target = call.target(&[("limit", "3".to_owned())]).expect("a path");
+        assert_eq!(target, "/v0/x?q=a%20b&q=c%26d&e=true&limit=3");
+    }
+}
