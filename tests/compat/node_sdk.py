@@ -47,7 +47,9 @@ def run():
                 if results.get(name, "pass") == "pass":
                     results[name] = verdict
         check(client.wait(30) == 0 and every, f"node ended with {client.returncode}")
-        coverage.conclude(VERSION, every, excused, results, os.path.join(HERE, "COVERAGE.md") if options.record else None, whole=not only)
+        path = os.path.join(HERE, "COVERAGE.md")
+        coverage.conclude(VERSION, every, excused, results, path if options.record else None, whole=not only,
+                          compared_with=None if options.record or only else path)
 
 
 if __name__ == "__main__":
