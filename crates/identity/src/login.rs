@@ -3,6 +3,10 @@
 //! What always holds: an address nobody has costs as much time as a wrong password; keys other than the inbox's own, and
 //! `am_` keys of its organization or pod where allowed, never log in; nor do keys that may not do what the login is for.
 
+mod rights;
+
+pub use rights::LoginRights;
+
 use crate::limiter::{Limiter, LoginLimits};
 use crate::record::{CredentialEpoch, InboxRecord, KeyKind, StoredKey};
 use crate::scram::StoredPassword;
@@ -34,44 +38,6 @@ impl Purpose {
     }
 }
 
-/// What a session that reads mail may do beyond that: everything with the inbox's password or a key without
-/// restrictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoginRights(Option<Permissions>);
-
-impl LoginRights {
-    /// What is needed to change anything: a mail client that may delete but not mark, say, would be of no use.
-    const CHANGES: [Permission; 5] = [
-        Permission::MessageUpdate,
-        Permission::MessageDelete,
-        Permission::DraftCreate,
-        Permission::DraftUpdate,
-        Permission::DraftDelete,
-    ];
-
-    /// Whether mail and mailboxes may be changed.
-    #[must_use]
-    pub fn may_change(self) -> bool {
-        Self::CHANGES.into_iter().all(|permission| self.has(permission))
-    }
-
-    /// Whether the mailbox is shown for which this label stands (`spam`, `trash`, `blocked`, `draft`).
-    #[must_use]
-    pub fn shows(self, label: &str) -> bool {
-        match label {
-            "spam" => self.has(Permission::LabelSpamRead),
-            "trash" => self.has(Permission::LabelTrashRead),
-            "blocked" => self.has(Permission::LabelBlockedRead),
-            "draft" => self.has(Permission::DraftRead),
-            _ => true,
-        }
-    }
-
-    fn has(self, permission: Permission) -> bool {
-        self.0.is_none_or(|permissions| permissions.contains(permission))
-    }
-}
-
 /// A session's right to be there.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -91,7 +57,7 @@ impl Login {
         Self {
             epoch: inbox.epoch,
             inbox,
-            rights: LoginRights(api_key.and_then(|key| key.permissions)),
+            rights: LoginRights::of(api_key.and_then(|key| key.permissions)),
             api_key: api_key.map(|key| keys::api_key(&key.hash)),
             purpose,
         }
@@ -211,7 +177,7 @@ impl Identity {
                 let key = self.row::<StoredKey>(row).await?;
                 // One with other rights is another login.
                 key.is_some_and(|(_, key)| {
-                    LoginRights(key.permissions) == login.rights && self.key_opens(&key, &inbox, login.purpose)
+                    LoginRights::of(key.permissions) == login.rights && self.key_opens(&key, &inbox, login.purpose)
                 })
             }
         };

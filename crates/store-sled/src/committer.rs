@@ -126,10 +126,12 @@ impl Committer {
             }
             Err(Trouble::Fatal(why)) => (Place::default(), Some(why)),
         };
-        for mut member in group.members {
-            if let Some(entry) = member.entry.take().filter(|_| failure.is_none()) {
-                failure = self.show(entry, place).err();
-            }
+        let mut members = group.members;
+        if failure.is_none() {
+            let entries = members.iter_mut().filter_map(|member| member.entry.take());
+            failure = self.show(entries.collect(), place).err();
+        }
+        for member in members {
             member.answer(failure.is_some(), &self.shared.topics);
         }
         failure.map_or(Ok(()), Err)
@@ -149,7 +151,7 @@ impl Committer {
             }
         };
         let done = match written {
-            Ok((entry, place)) => self.show(entry, place),
+            Ok((entry, place)) => self.show(vec![entry], place),
             Err(Trouble::Full) => {
                 let _ = reply.send(Err(StoreError::Unavailable("no space".into())));
                 return Ok(());
@@ -171,13 +173,17 @@ impl Committer {
         Ok(Place { file, offset })
     }
 
-    /// Makes a durable commit visible. Its entry counts from the beginning of what was written with it.
-    fn show(&self, mut entry: Entry, place: Place) -> Result<(), String> {
-        entry.file = place.file;
-        entry.bodies_at += place.offset;
-        let lsn = entry.lsn;
-        self.index.apply(vec![entry]).map_err(|error| error.to_string())?;
-        self.shared.set_stable(lsn);
+    /// Makes durable commits visible. Their entries count from the beginning of what was written with them.
+    fn show(&self, mut entries: Vec<Entry>, place: Place) -> Result<(), String> {
+        let Some(last) = entries.last().map(|entry| entry.lsn) else {
+            return Ok(());
+        };
+        for entry in &mut entries {
+            entry.file = place.file;
+            entry.bodies_at += place.offset;
+        }
+        self.index.apply(entries).map_err(|error| error.to_string())?;
+        self.shared.set_stable(last);
         Ok(())
     }
 

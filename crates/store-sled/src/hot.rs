@@ -87,6 +87,12 @@ impl Hot {
         shard.put(key, value, self.generation_octets);
     }
 
+    /// The committer wrote this key again right away: what it wrote first was never to be seen. Follows a call of
+    /// [`expect`](Self::expect), as [`write`](Self::write) does.
+    pub(crate) fn give_up(&self, key: &[u8]) {
+        self.shard(key).expected -= 1;
+    }
+
     fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard> {
         let place = self.hasher.hash_one(key) as usize % SHARDS;
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
@@ -130,6 +136,20 @@ mod tests {
         let ticket = hot.get(b"other").expect_err("nothing yet");
         hot.learn(b"other", &Some(vec![3]), ticket);
         assert_eq!(known(&hot, b"other"), Some(Some(vec![3])));
+    }
+
+    #[test]
+    fn a_key_written_twice_is_known_by_its_last_value() {
+        let hot = Hot::new(1 << 20);
+        hot.expect(b"k");
+        hot.expect(b"k");
+        hot.give_up(b"k");
+        assert_eq!(known(&hot, b"k"), None, "the last value is not here yet");
+        hot.write(b"k".to_vec(), Some(vec![2]));
+        assert_eq!(known(&hot, b"k"), Some(Some(vec![2])));
+        let ticket = hot.get(b"other").expect_err("nothing yet");
+        hot.learn(b"other", &None, ticket);
+        assert_eq!(known(&hot, b"other"), Some(None), "nothing is expected any more");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::record::{Op, Place};
 use location::{decode_location, encode_location};
 use postroom_store::{Key, Page, StoreError, Value};
 use postroom_types::{BlobId, Lsn};
+use std::collections::{HashMap, hash_map};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -208,54 +209,71 @@ impl Index {
             .transpose()
     }
 
-    /// Makes commits visible, in order.
+    /// Makes commits visible, in order. Small ones become visible together: sled writes out what it has buffered twice for
+    /// each batch.
     ///
     /// # Errors
     /// The commits stay durable in the journal, but this index is of no use any more. sled's panics count as errors.
     pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let apply = AssertUnwindSafe(|| entries.into_iter().try_for_each(|entry| self.apply_entry(entry)));
+        let apply = AssertUnwindSafe(|| self.apply_entries(entries));
         let applied = catch_unwind(apply).map_err(|_| StoreError::Unavailable("the index panicked".into()))?;
         applied.map_err(index_error)
     }
 
-    fn apply_entry(&self, entry: Entry) -> Result<(), sled::Error> {
-        let Entry {
+    fn apply_entries(&self, entries: Vec<Entry>) -> Result<(), sled::Error> {
+        let mut slice = Slice::default();
+        for Entry {
             lsn,
             file,
             bodies_at,
             mut ops,
-        } = entry;
-        while ops.len() > SLICE {
-            let rest = ops.split_off(SLICE);
-            self.apply_ops(batch(&ops, file, bodies_at), ops)?;
-            ops = rest;
+        } in entries
+        {
+            if slice.ops.len() + ops.len() > SLICE {
+                self.apply_slice(std::mem::take(&mut slice))?;
+            }
+            while ops.len() > SLICE {
+                let rest = ops.split_off(SLICE);
+                let mut part = Slice::default();
+                part.add(ops, file, bodies_at);
+                self.apply_slice(part)?;
+                ops = rest;
+            }
+            slice.add(ops, file, bodies_at);
+            slice.batch.insert(APPLIED, &lsn.0.to_be_bytes());
         }
-        let mut last = batch(&ops, file, bodies_at);
-        last.insert(APPLIED, &lsn.0.to_be_bytes());
-        self.apply_ops(last, ops)
+        self.apply_slice(slice)
     }
 
-    fn apply_ops(&self, batch: sled::Batch, ops: Vec<Op>) -> Result<(), sled::Error> {
-        for op in &ops {
-            match op {
-                Op::Put(key, _) | Op::Delete(key) => self.hot.expect(key),
-                Op::Body { .. } | Op::Witness { .. } | Op::Forget(_) | Op::Unwitness { .. } => {}
-            }
-        }
+    fn apply_slice(&self, slice: Slice) -> Result<(), sled::Error> {
+        let written = slice.ops.iter().filter_map(Op::written);
+        written.for_each(|key| self.hot.expect(key));
         // If this fails, the store is done for, and nothing is read from it any more.
-        self.db.apply_batch(batch)?;
-        self.remember(ops);
+        self.db.apply_batch(slice.batch)?;
+        self.remember(slice.ops);
         Ok(())
     }
 
+    /// Keeps what the index shows: of a key that was written several times, the last.
     fn remember(&self, ops: Vec<Op>) {
+        let mut last = HashMap::with_capacity(ops.len());
         for op in ops {
-            match op {
-                Op::Put(key, value) => self.hot.write(key, Some(value)),
-                Op::Delete(key) => self.hot.write(key, None),
-                Op::Body { .. } | Op::Witness { .. } | Op::Forget(_) | Op::Unwitness { .. } => {}
+            let (key, value) = match op {
+                Op::Put(key, value) => (key, Some(value)),
+                Op::Delete(key) => (key, None),
+                Op::Body { .. } | Op::Witness { .. } | Op::Forget(_) | Op::Unwitness { .. } => continue,
+            };
+            match last.entry(key) {
+                hash_map::Entry::Occupied(mut known) => {
+                    self.hot.give_up(known.key());
+                    known.insert(value);
+                }
+                hash_map::Entry::Vacant(new) => {
+                    new.insert(value);
+                }
             }
         }
+        last.into_iter().for_each(|(key, value)| self.hot.write(key, value));
     }
 
     /// Hands everything to the operating system. (It is not synced: see `files::sync_tree`.)
@@ -265,39 +283,49 @@ impl Index {
     }
 }
 
-fn batch(ops: &[Op], file: Lsn, bodies_at: u64) -> sled::Batch {
-    let mut batch = sled::Batch::default();
-    for op in ops {
-        match op {
-            Op::Put(key, value) => batch.insert(prefixed(USER, key), value.as_slice()),
-            Op::Delete(key) => batch.remove(prefixed(USER, key)),
-            Op::Witness { id, witness } => batch.insert(witness_key(*id, witness), &[]),
-            Op::Unwitness { id, witness } => batch.remove(witness_key(*id, witness)),
-            Op::Forget(id) => batch.remove(prefixed(BLOB, &id.0)),
-            Op::Body {
-                id,
-                witness,
-                place,
-                octets,
-                crc,
-            } => {
-                let at = match place {
-                    Place::Inline(offset) => At::Journal {
-                        file,
-                        offset: bodies_at + offset,
-                    },
-                    Place::Own(number) => At::Own(*number),
-                };
-                let location = Location {
-                    at,
-                    octets: *octets,
-                    crc: *crc,
-                };
-                batch.insert(prefixed(BLOB, &id.0), encode_location(&location, witness));
-            }
+/// Writes that become visible together.
+#[derive(Default)]
+struct Slice {
+    batch: sled::Batch,
+    ops: Vec<Op>,
+}
+
+impl Slice {
+    fn add(&mut self, ops: Vec<Op>, file: Lsn, bodies_at: u64) {
+        ops.iter().for_each(|op| write(&mut self.batch, op, file, bodies_at));
+        self.ops.extend(ops);
+    }
+}
+
+fn write(batch: &mut sled::Batch, op: &Op, file: Lsn, bodies_at: u64) {
+    match op {
+        Op::Put(key, value) => batch.insert(prefixed(USER, key), value.as_slice()),
+        Op::Delete(key) => batch.remove(prefixed(USER, key)),
+        Op::Witness { id, witness } => batch.insert(witness_key(*id, witness), &[]),
+        Op::Unwitness { id, witness } => batch.remove(witness_key(*id, witness)),
+        Op::Forget(id) => batch.remove(prefixed(BLOB, &id.0)),
+        Op::Body {
+            id,
+            witness,
+            place,
+            octets,
+            crc,
+        } => {
+            let at = match place {
+                Place::Inline(offset) => At::Journal {
+                    file,
+                    offset: bodies_at + offset,
+                },
+                Place::Own(number) => At::Own(*number),
+            };
+            let location = Location {
+                at,
+                octets: *octets,
+                crc: *crc,
+            };
+            batch.insert(prefixed(BLOB, &id.0), encode_location(&location, witness));
         }
     }
-    batch
 }
 
 fn location_of(row: &[u8]) -> Result<(Location, &[u8]), StoreError> {

@@ -65,6 +65,16 @@ pub(crate) enum Op {
     },
 }
 
+impl Op {
+    /// The key whose value it changes.
+    pub(crate) fn written(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => Some(key),
+            Self::Body { .. } | Self::Witness { .. } | Self::Forget(_) | Self::Unwitness { .. } => None,
+        }
+    }
+}
+
 /// Where a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
