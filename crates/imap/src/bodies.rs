@@ -131,17 +131,13 @@ impl Session {
         let Some(bytes) = self.gather(pieces).await? else {
             return Ok(SectionData::Nothing);
         };
-        let cut = |pieces| match section.partial {
-            Some((origin, octets)) => partial(pieces, origin, octets),
-            None => pieces,
-        };
         let measure = section.form == SectionForm::BinarySize;
         let encoding = match (work, &section.text) {
             (Work::Choose, SectionText::HeaderFields { names, not }) => {
                 let chosen = header_fields(&bytes, names, *not);
                 return Ok(match measure {
                     true => SectionData::Size(chosen.len() as u64),
-                    false => SectionData::Octets(cut(vec![Piece::Inline(chosen.into())])),
+                    false => SectionData::Octets(vec![Piece::Inline(cut(chosen.into(), section))]),
                 });
             }
             (Work::Choose, _) => return Err(Fault::Internal),
@@ -161,10 +157,7 @@ impl Session {
         };
         Ok(match decoded {
             None => SectionData::UnknownEncoding,
-            Some(SectionData::Decoded(whole)) => match cut(vec![Piece::Inline(whole)]).pop() {
-                Some(Piece::Inline(bytes)) => SectionData::Decoded(bytes),
-                _ => SectionData::Decoded(Bytes::new()),
-            },
+            Some(SectionData::Decoded(whole)) => SectionData::Decoded(cut(whole, section)),
             Some(data) => data,
         })
     }
@@ -196,6 +189,17 @@ impl Session {
     }
 }
 
+/// What is asked of octets that were made here. A part is copied, so that the whole, for which no room is held, goes.
+fn cut(whole: Bytes, section: &Section) -> Bytes {
+    let Some((origin, octets)) = section.partial else {
+        return whole;
+    };
+    match partial(vec![Piece::Inline(whole)], origin, octets).pop() {
+        Some(Piece::Inline(bytes)) => Bytes::copy_from_slice(&bytes),
+        _ => Bytes::new(),
+    }
+}
+
 /// Where a section is, and what is to be done with its octets once they are here.
 fn locate(content: &Content, root: Option<&Part>, section: &Section) -> (SectionData, Option<Work>) {
     let wanted = match root {
@@ -223,5 +227,33 @@ fn locate(content: &Content, root: Option<&Part>, section: &Section) -> (Section
             (SectionData::Octets(pieces), Some(Work::Choose))
         }
         Wanted::Decoded(range, encoding) => (SectionData::Octets(content.pieces(range)), Some(Work::Decode(encoding))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_does_not_keep_the_whole() {
+        let asked = |partial| Section {
+            part: vec![1],
+            text: SectionText::All,
+            form: SectionForm::Binary,
+            partial,
+        };
+        let whole = Bytes::from(b"decoded".repeat(1000));
+        for (partial, expected) in [
+            ((0, 1), &b"d"[..]),
+            ((8, 3), b"eco"),
+            ((6998, 100), b"ed"),
+            ((7000, 1), b""),
+        ] {
+            assert_eq!(cut(whole.clone(), &asked(Some(partial))), expected, "{partial:?}");
+            let part = cut(whole.clone(), &asked(Some(partial)));
+            assert!(whole.is_unique(), "{partial:?} keeps the whole");
+            drop(part);
+        }
+        assert_eq!(cut(whole.clone(), &asked(None)), whole);
     }
 }

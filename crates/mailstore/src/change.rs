@@ -6,7 +6,9 @@
 use crate::keys::{self, inbox_lane, mailbox_lane};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
 use crate::{Cause, FeedEvent, Marked};
-use postroom_store::{CommitBuilder, Condition, Key, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Value};
+use postroom_store::{
+    CommitBuilder, Condition, Key, MAX_COMMIT_OPERATIONS, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Value,
+};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +48,14 @@ impl Delta {
 /// Sizes are below 2^33, so they fit.
 pub(crate) fn signed(octets: u64) -> i64 {
     i64::try_from(octets).unwrap_or(i64::MAX)
+}
+
+/// Octets of the id of a message.
+const EMAIL_ID: usize = 16;
+
+/// Octets that a mark takes beside its messages, at most: lengths and the like take less than these eight.
+const fn mark_octets(label: &str) -> usize {
+    label.len() + 8
 }
 
 /// See the module.
@@ -212,18 +222,33 @@ impl Change {
         self.labels.entry((label.into(), added)).or_default().insert(message);
     }
 
-    /// What is told of labels, as far as there is room for in so many octets.
-    fn marks(&mut self, mut room: usize) -> Vec<Marked> {
+    /// Whether the commit keeps the limit of operations, and its feed row has room for all that is told of labels.
+    pub(crate) fn fits(&self) -> bool {
+        // `finish` adds a row for each mailbox, and the feed's.
+        let operations = self.builder.operations() + self.touched.len() + 1;
+        let marks = self.labels.iter();
+        let octets = marks.map(|((label, _), messages)| mark_octets(label) + EMAIL_ID * messages.len());
+        operations <= MAX_COMMIT_OPERATIONS && octets.sum::<usize>() <= self.room_for_marks()
+    }
+
+    /// Octets that the feed row has left.
+    fn room_for_marks(&self) -> usize {
+        let told = FeedRow::write(self.at, &self.events).value.len();
+        MAX_VALUE_OCTETS.saturating_sub(told + 8)
+    }
+
+    /// What is told of labels, as far as there is room for it.
+    fn marks(&mut self) -> Vec<Marked> {
+        let mut room = self.room_for_marks();
         let labels = std::mem::take(&mut self.labels).into_iter();
         let mark = |((label, added), messages): ((String, bool), BTreeSet<EmailId>)| {
-            // Lengths and the like take less than these eight octets.
-            let fixed = label.len() + 8;
-            let fitting = room.saturating_sub(fixed) / 16;
+            let fixed = mark_octets(&label);
+            let fitting = room.saturating_sub(fixed) / EMAIL_ID;
             let messages: Vec<EmailId> = messages.into_iter().take(fitting).collect();
             if messages.is_empty() {
                 return None;
             }
-            room -= fixed + 16 * messages.len();
+            room -= fixed + EMAIL_ID * messages.len();
             Some(Marked { label, added, messages })
         };
         labels.filter_map(mark).collect()
@@ -243,8 +268,7 @@ impl Change {
             self.builder
                 .put_patched(keys::highest(self.inbox, mailbox), write_number(0), vec![highest]);
         }
-        let told = FeedRow::write(self.at, &self.events).value.len();
-        let marks = self.marks(MAX_VALUE_OCTETS.saturating_sub(told + 8));
+        let marks = self.marks();
         if !marks.is_empty() {
             self.tell(FeedEvent::Labels(marks));
         }

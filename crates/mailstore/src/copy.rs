@@ -149,7 +149,20 @@ impl Mailstore {
         } = movers;
         let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
         let uid_operation = change.allot_uids(target, placements.len(), Cause::Placed, None);
-        for (email_id, minus) in distances(&placements) {
+        let mut delta = Delta::default();
+        let count = placements.len();
+        let distances = distances(&placements);
+        // Placements first: a bulk commit is seen half done, and who finds a placement in a message row reads its flags. A
+        // UID beyond the mailbox's counter is no message yet, and the counter comes last.
+        for (index, mover) in placements.into_iter().enumerate() {
+            let size = messages
+                .get(&mover.flags.email_id)
+                .map_or(0, |(_, row)| row.size_octets());
+            delta.add(mover.flags.flags.system, size);
+            let minus = (count - 1 - index) as u64;
+            change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta);
+        }
+        for (email_id, minus) in distances {
             let Some((old, row)) = messages.get_mut(&email_id) else {
                 continue;
             };
@@ -158,16 +171,6 @@ impl Mailstore {
                 .ok_or(MailError::Limit("too many placements of one message"))?;
             change.builder.require(key.clone(), old.clone());
             change.builder.put_patched(key, value, patches);
-        }
-        let mut delta = Delta::default();
-        let count = placements.len();
-        for (index, mover) in placements.into_iter().enumerate() {
-            let size = messages
-                .get(&mover.flags.email_id)
-                .map_or(0, |(_, row)| row.size_octets());
-            delta.add(mover.flags.flags.system, size);
-            let minus = (count - 1 - index) as u64;
-            change.put_placement(target, uid_operation, minus, &mover.flags, mover.meta);
         }
         change.count_mailbox(target, delta);
         for (message, told) in told {

@@ -100,7 +100,8 @@ impl Mailstore {
         let next = match last {
             Some((uid, row)) => Some(DraftPlace {
                 uid,
-                saved_at: self.saved_at(inbox, &row).await?,
+                // One that goes at this moment counts as the oldest.
+                saved_at: self.saved_at(inbox, &row).await?.unwrap_or(0),
             }),
             None => None,
         };
@@ -123,32 +124,33 @@ impl Mailstore {
         while low < high {
             let middle = low + (high - low) / 2;
             let (from, to) = (keys::flags(inbox, mailbox, middle), keys::flags(inbox, mailbox, high));
-            let mut rows = scan(&*self.store, from, to).page_pairs(1);
-            match rows.next().await? {
-                None => high = middle,
-                Some((key, value)) => {
-                    let uid = keys::trailing_uid(&key).map_or(middle, |uid| u64::from(uid.get()));
-                    if is_above(self.saved_at(inbox, &FlagsRow::read(&value)?).await?) {
-                        high = middle;
-                    } else {
-                        low = uid + 1;
-                    }
-                }
+            match self.first_saved(inbox, from, to).await? {
+                Some((uid, saved_at)) if !is_above(saved_at) => low = u64::from(uid.get()) + 1,
+                _ => high = middle,
             }
         }
         let beyond = if ascending { low.checked_sub(1) } else { Some(low) };
         Ok(beyond.and_then(|uid| Uid::new(u32::try_from(uid).ok()?)))
     }
 
-    /// When the message of a row was saved; one that goes at this moment counts as the oldest.
-    async fn saved_at(&self, inbox: InboxId, row: &FlagsRow) -> Result<i64, MailError> {
-        match self.message_values(inbox, &[row.email_id]).await?.pop().flatten() {
-            Some(value) => Ok(saved_at(
-                row,
-                MessageRow::read(&value)?.record(row.email_id).received_at,
-            )),
-            None => Ok(0),
+    /// The first message of these flags rows, and when it was saved. Those that go at this moment are passed over.
+    async fn first_saved(&self, inbox: InboxId, from: Key, to: Key) -> Result<Option<(Uid, i64)>, MailError> {
+        let mut rows = scan(&*self.store, from, to).page_pairs(1);
+        for _ in 0..MAX_ROWS {
+            let Some((key, value)) = rows.next().await? else { break };
+            let Some(uid) = keys::trailing_uid(&key) else { continue };
+            if let Some(saved_at) = self.saved_at(inbox, &FlagsRow::read(&value)?).await? {
+                return Ok(Some((uid, saved_at)));
+            }
         }
+        Ok(None)
+    }
+
+    /// When the message of a row was saved; `None`: it goes at this moment.
+    async fn saved_at(&self, inbox: InboxId, row: &FlagsRow) -> Result<Option<i64>, MailError> {
+        let value = self.message_values(inbox, &[row.email_id]).await?.pop().flatten();
+        let message = value.map(|value| MessageRow::read(&value)).transpose()?;
+        Ok(message.map(|message| saved_at(row, message.received_at)))
     }
 
     /// The drafts of this name, the one saved last first. A message without a Message-ID has its EMAILID for a name.

@@ -4,6 +4,8 @@ use crate::FeedEvent;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta, signed};
 use crate::labels::{KnownPlacement, MessageRows, Told};
+use crate::pieces::{Pieces, first_half};
+use crate::relocate::distinct;
 use crate::rows::{FlagsRow, IndexRow, MessageRow};
 use crate::shared::Leaving;
 use crate::{MailError, Mailstore, PIECE, keys};
@@ -11,7 +13,8 @@ use postroom_store::{CommitBuilder, Key, Value};
 use postroom_types::{EmailId, Flag, InboxId, MailboxId, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Messages of one commit: each takes up to eight operations.
+/// Messages of one commit: each takes up to eight operations, and one more for each placement that stays, so they may be
+/// fewer.
 const COMMIT_PIECE: usize = 100;
 
 /// One message of which placements go.
@@ -66,44 +69,60 @@ impl Mailstore {
         only_deleted: bool,
     ) -> Result<Vec<Uid>, MailError> {
         let mut removed = Vec::new();
-        for piece in uids.chunks(COMMIT_PIECE) {
-            removed.extend(self.expunge_piece(inbox, mailbox, piece, only_deleted).await?);
+        let uids = distinct(uids);
+        let mut pieces = Pieces::new(&uids, COMMIT_PIECE);
+        while let Some(piece) = pieces.piece() {
+            let (gone, done) = self.expunge_piece(inbox, mailbox, piece, only_deleted).await?;
+            removed.extend(gone);
+            pieces.done(done);
         }
         removed.sort_unstable();
         Ok(removed)
     }
 
+    /// Removes as many of these as fit into one commit, from the first on: which, and how many are done with.
     async fn expunge_piece(
         &self,
         inbox: InboxId,
         mailbox: MailboxId,
-        uids: &[Uid],
+        mut uids: &[Uid],
         only_deleted: bool,
-    ) -> Result<BTreeSet<Uid>, MailError> {
-        let mut tried = BTreeSet::new();
+    ) -> Result<(BTreeSet<Uid>, usize), MailError> {
+        let (mut removed, mut tried) = (BTreeSet::new(), BTreeSet::new());
         let mut attempts = Attempts::new();
         loop {
             attempts.next().await?;
             let rows = self.flags_rows(inbox, mailbox, uids).await?;
             // Of what was tried with an unknown outcome, that which is gone was (as good as) removed here.
             let gone = |uid: &Uid| !rows.iter().any(|(there, ..)| there == uid);
-            let removed: BTreeSet<Uid> = tried.iter().copied().filter(gone).collect();
+            removed.extend(tried.iter().copied().filter(gone));
             let due = |(_, _, row): &(Uid, Value, FlagsRow)| !only_deleted || row.flags.system.contains(Flag::Deleted);
             let rows: Vec<_> = rows.into_iter().filter(due).collect();
             if rows.is_empty() {
-                return Ok(removed);
+                return Ok((removed, uids.len()));
             }
-            let uids: BTreeSet<Uid> = rows.iter().map(|(uid, ..)| *uid).collect();
+            let due: Vec<Uid> = rows.iter().map(|(uid, ..)| *uid).collect();
             let Some(removals) = self.removals(inbox, mailbox, rows).await? else {
                 continue;
             };
-            self.keep_ghosts(inbox, mailbox, || Ok(leaving(&removals))).await?;
             let counted = self.store.get(&keys::mailbox_counters(inbox, mailbox)).await?.is_some();
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
-            remove(&mut change, inbox, mailbox, removals, counted);
+            remove(&mut change, inbox, mailbox, &removals, counted);
+            if !change.fits()
+                && let Some(half) = first_half(uids, &due)
+            {
+                uids = half;
+                tried.retain(|uid| half.binary_search(uid).is_ok());
+                attempts = Attempts::new();
+                continue;
+            }
+            self.keep_ghosts(inbox, mailbox, || Ok(leaving(&removals))).await?;
             match self.try_commit(change.finish().build()).await? {
-                Tried::Done(_) => return Ok(removed.into_iter().chain(uids).collect()),
-                Tried::Unknown => tried.extend(uids),
+                Tried::Done(_) => {
+                    removed.extend(due);
+                    return Ok((removed, uids.len()));
+                }
+                Tried::Unknown => tried.extend(due),
                 Tried::Conflict(key) if key == keys::inbox_counters(inbox) => {
                     self.inbox_row(inbox).await.map(|_| ())?
                 }
@@ -205,7 +224,7 @@ pub(crate) fn leaving(removals: &[Removal]) -> Vec<Leaving> {
     removals.iter().flat_map(of).collect()
 }
 
-pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, removals: Vec<Removal>, counted: bool) {
+pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, removals: &[Removal], counted: bool) {
     let mut delta = Delta::default();
     let mut uids = Vec::new();
     let mut gone = Vec::new();
@@ -214,25 +233,26 @@ pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, re
         let Removal {
             email_id,
             old,
-            mut row,
+            row,
             placements,
             index,
             told,
         } = removal;
+        let mut row = row.clone();
         let size = row.size_octets();
         for (uid, value, flags) in placements {
             row.placements
                 .retain(|placement| *placement != (mailbox, u64::from(uid.get())));
             delta.remove(flags.flags.system, size);
-            change.remove_placement(mailbox, uid, value);
-            uids.push(uid);
+            change.remove_placement(mailbox, *uid, value.clone());
+            uids.push(*uid);
         }
-        let key = keys::message(inbox, email_id);
-        change.builder.require(key.clone(), old);
+        let key = keys::message(inbox, *email_id);
+        change.builder.require(key.clone(), old.clone());
         match row.write() {
             Some(value) if !row.placements.is_empty() => {
                 change.builder.put(key, value);
-                told.unwrap_or_default().add(change, email_id);
+                told.clone().unwrap_or_default().add(change, *email_id);
                 continue;
             }
             _ => {}
@@ -240,12 +260,12 @@ pub(crate) fn remove(change: &mut Change, inbox: InboxId, mailbox: MailboxId, re
         change
             .builder
             .delete(key)
-            .delete(keys::thread_member(inbox, row.thread_id, email_id));
+            .delete(keys::thread_member(inbox, row.thread_id, *email_id));
         if let Some((key, value)) = index {
-            change.builder.require(key.clone(), value).delete(key);
+            change.builder.require(key.clone(), value.clone()).delete(key.clone());
         }
         octets_gone += signed(size);
-        gone.push(email_id);
+        gone.push(*email_id);
     }
     uids.sort_unstable();
     change.count_usage(-signed(gone.len() as u64), -octets_gone);

@@ -8,6 +8,7 @@ use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
 use crate::labels::{Known, KnownPlacement};
 use crate::once::OnceRow;
+use crate::pieces::{Pieces, first_half};
 use crate::relocate::distinct;
 use crate::rows::{FlagsRow, InboxRow};
 use crate::{FlagMode, FlagsAt, MailError, Mailstore, PIECE, Stored, keys};
@@ -16,6 +17,7 @@ use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, ModSeq, Ui
 use std::collections::BTreeSet;
 
 /// Messages of one commit. Others wait while it is written, some 25 µs a message; and each sync of the disk is waited for.
+/// Where messages have many placements, they may be fewer.
 const COMMIT_PIECE: usize = 100;
 /// Most keywords of one message.
 const MAX_KEYWORDS: usize = 100;
@@ -27,6 +29,13 @@ struct FlagsChange<'a> {
     mode: FlagMode,
     flags: &'a MessageFlags,
     unchanged_since: Option<ModSeq>,
+}
+
+/// What came of a piece, or comes of it if a try was done.
+struct Piece {
+    stored: Stored,
+    /// How many of the UIDs are done with.
+    done: usize,
 }
 
 /// One flags row that changes.
@@ -99,24 +108,28 @@ impl Mailstore {
             unchanged_since,
         };
         let mut stored = Stored::default();
-        for piece in distinct(uids).chunks(COMMIT_PIECE) {
-            let Stored { now, modified } = self.store_piece(inbox, mailbox, piece, &change).await?;
-            stored.now.extend(now);
-            stored.modified.extend(modified);
+        let uids = distinct(uids);
+        let mut pieces = Pieces::new(&uids, COMMIT_PIECE);
+        while let Some(piece) = pieces.piece() {
+            let piece = self.store_piece(inbox, mailbox, piece, &change).await?;
+            stored.now.extend(piece.stored.now);
+            stored.modified.extend(piece.stored.modified);
+            pieces.done(piece.done);
         }
         Ok(stored)
     }
 
+    /// Changes as many of these as fit into one commit, from the first on.
     async fn store_piece(
         &self,
         inbox: InboxId,
         mailbox: MailboxId,
-        uids: &[Uid],
+        mut uids: &[Uid],
         asked: &FlagsChange<'_>,
-    ) -> Result<Stored, MailError> {
+    ) -> Result<Piece, MailError> {
         // A change that is done for whoever comes first must not take itself for somebody else's.
         let once = asked.unchanged_since.map(|_| keys::once(inbox, EmailId::new()));
-        let mut tried: Vec<(Stored, Vec<Reflag>)> = Vec::new();
+        let mut tried: Vec<(Piece, Vec<Reflag>)> = Vec::new();
         let mut attempts = Attempts::new();
         loop {
             attempts.next().await?;
@@ -125,9 +138,9 @@ impl Mailstore {
             {
                 let OnceRow { number, attempt, .. } = OnceRow::read(&value)?;
                 if attempt < tried.len() {
-                    let (mut stored, reflags) = tried.swap_remove(attempt);
-                    tell_new(&mut stored.now, reflags, ModSeq(number));
-                    return Ok(stored);
+                    let (mut piece, reflags) = tried.swap_remove(attempt);
+                    tell_new(&mut piece.stored.now, reflags, ModSeq(number));
+                    return Ok(piece);
                 }
             }
             let mut rows = self.flags_rows(inbox, mailbox, uids).await?;
@@ -139,8 +152,9 @@ impl Mailstore {
             let reflags = plan(&rows, asked.mode, asked.flags)?;
             let now = rows.into_iter().map(|(uid, _, row)| (uid, row.flags, row.modseq));
             stored.now = now.collect();
+            let done = uids.len();
             if reflags.is_empty() {
-                return Ok(stored);
+                return Ok(Piece { stored, done });
             }
             let Some(known) = self.relabelled(inbox, mailbox, &reflags).await? else {
                 continue;
@@ -158,14 +172,22 @@ impl Mailstore {
             if let Some(once) = &once {
                 OnceRow::add(&mut change, once, self.now(), modseq, tried.len());
             }
+            let changing: Vec<Uid> = reflags.iter().map(|reflag| reflag.uid).collect();
+            if !change.fits()
+                && let Some(half) = first_half(uids, &changing)
+            {
+                uids = half;
+                attempts = Attempts::new();
+                continue;
+            }
             // After an unknown outcome the next look shows whether it was done: then nothing is left to change.
             match self.try_commit(change.finish().build()).await? {
                 Tried::Done(receipt) => {
                     tell_new(&mut stored.now, reflags, ModSeq(receipt.numbers[modseq]));
-                    return Ok(stored);
+                    return Ok(Piece { stored, done });
                 }
                 Tried::Conflict(_) => self.check_mailbox(inbox, mailbox).await?,
-                Tried::Unknown => tried.push((stored, reflags)),
+                Tried::Unknown => tried.push((Piece { stored, done }, reflags)),
             }
         }
     }

@@ -39,6 +39,7 @@ mod messages;
 mod model;
 mod once;
 mod open;
+mod pieces;
 mod relocate;
 mod remove;
 mod rows;

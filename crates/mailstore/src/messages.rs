@@ -50,9 +50,23 @@ impl Mailstore {
     /// # Errors
     /// The store's own.
     pub async fn thread(&self, inbox: InboxId, thread_id: ThreadId) -> Result<Vec<EmailId>, MailError> {
-        let mut rows = scan_prefix(&*self.store, &keys::thread(inbox, thread_id));
+        self.thread_start(inbox, thread_id, usize::MAX).await
+    }
+
+    /// The oldest messages of a thread, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn thread_start(
+        &self,
+        inbox: InboxId,
+        thread_id: ThreadId,
+        limit: usize,
+    ) -> Result<Vec<EmailId>, MailError> {
+        let mut rows = scan_prefix(&*self.store, &keys::thread(inbox, thread_id)).page_pairs(limit.clamp(1, 500));
         let mut ids = Vec::new();
-        while let Some((key, _)) = rows.next().await? {
+        while ids.len() < limit {
+            let Some((key, _)) = rows.next().await? else { break };
             ids.extend(keys::trailing_id(&key).map(EmailId::from_bytes));
         }
         Ok(ids)

@@ -5,6 +5,7 @@ use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
 use crate::labels::{KnownPlacement, MessageRows};
+use crate::pieces::{Pieces, first_half};
 use crate::rows::{Arrival, FlagsRow, InboxRow, MessageRow, MetaRow};
 use crate::shared::Leaving;
 use crate::{Copied, MailError, Mailstore, PIECE, keys};
@@ -12,7 +13,7 @@ use postroom_store::{CommitBuilder, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Messages of one commit: each takes seven operations.
+/// Messages of one commit: each takes seven operations, and one more for each placement that stays, so they may be fewer.
 const COMMIT_PIECE: usize = 120;
 
 /// One placement that moves.
@@ -36,6 +37,10 @@ impl Movers {
     pub(crate) fn rows(&self) -> Vec<(Uid, Value, FlagsRow)> {
         let row = |mover: &Mover| (mover.uid, mover.flags_value.clone(), mover.flags.clone());
         self.placements.iter().map(row).collect()
+    }
+
+    fn uids(&self) -> Vec<Uid> {
+        self.placements.iter().map(|mover| mover.uid).collect()
     }
 
     fn has(&self, uid: Uid) -> bool {
@@ -64,8 +69,11 @@ impl Mailstore {
         let uid_validity = self.mailbox_state(inbox, target).await?.row.uid_validity;
         let uids = &distinct(uids);
         let mut pairs = Vec::with_capacity(uids.len());
-        for piece in uids.chunks(COMMIT_PIECE) {
-            pairs.extend(self.move_piece(inbox, source, piece, target, &roles).await?);
+        let mut pieces = Pieces::new(uids, COMMIT_PIECE);
+        while let Some(piece) = pieces.piece() {
+            let (moved, done) = self.move_piece(inbox, source, piece, target, &roles).await?;
+            pairs.extend(moved);
+            pieces.done(done);
         }
         pairs.sort_unstable();
         let gone = uids.len() - pairs.len();
@@ -76,14 +84,15 @@ impl Mailstore {
         })
     }
 
+    /// Moves as many of these as fit into one commit, from the first on: where they went, and how many are done with.
     async fn move_piece(
         &self,
         inbox: InboxId,
         source: MailboxId,
-        uids: &[Uid],
+        mut uids: &[Uid],
         target: MailboxId,
         roles: &InboxRow,
-    ) -> Result<Vec<(Uid, Uid)>, MailError> {
+    ) -> Result<(Vec<(Uid, Uid)>, usize), MailError> {
         let mut done = Vec::new();
         let mut uncertain: Option<Movers> = None;
         let mut attempts = Attempts::new();
@@ -96,7 +105,7 @@ impl Mailstore {
                 continue;
             };
             if movers.placements.is_empty() {
-                return Ok(done);
+                return Ok((done, uids.len()));
             }
             let Some(known) = self
                 .known_around(inbox, source, &movers.rows(), movers.messages.clone())
@@ -104,7 +113,6 @@ impl Mailstore {
             else {
                 continue;
             };
-            self.keep_ghosts(inbox, source, || leaving(&movers)).await?;
             let mut change = Change::begin(CommitBuilder::new(), inbox, self.now());
             let uid_operation = relocate(&mut change, inbox, source, target, &movers, roles);
             let moves = |placed: &KnownPlacement| placed.mailbox == source && movers.has(placed.uid);
@@ -120,11 +128,19 @@ impl Mailstore {
                 );
                 told.add(&mut change, message.email_id);
             }
+            if !change.fits()
+                && let Some(half) = first_half(uids, &movers.uids())
+            {
+                uids = half;
+                attempts = Attempts::new();
+                continue;
+            }
+            self.keep_ghosts(inbox, source, || leaving(&movers)).await?;
             match self.try_commit(change.finish().build()).await? {
                 Tried::Done(receipt) => {
                     let last = receipt.numbers[uid_operation];
                     done.extend(pair_up(movers.placements.iter().map(|mover| mover.uid), last));
-                    return Ok(done);
+                    return Ok((done, uids.len()));
                 }
                 Tried::Unknown => uncertain = Some(movers),
                 Tried::Conflict(_) => {
@@ -312,6 +328,6 @@ fn relocate(
     // Arrivals first: within one mailbox the counts must not fall below zero on the way.
     change.count_mailbox(target, arriving);
     change.count_mailbox(source, leaving);
-    change.tell_expunged(source, placements.iter().map(|mover| mover.uid).collect(), Vec::new());
+    change.tell_expunged(source, movers.uids(), Vec::new());
     uid_operation
 }

@@ -61,6 +61,12 @@ impl Target {
         self.0.scheme() == "https"
     }
 
+    /// Whether both are of one origin: scheme, host and port (RFC 6454 §4).
+    #[must_use]
+    pub fn is_of_one_origin(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
     /// Whether it names this machine by a loopback address, or by the name that is kept for it (RFC 6761 §6.3).
     #[must_use]
     pub fn is_this_machine(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::core::Core;
 use postroom_mailstore::{MailError, Mailstore};
+use postroom_store::StoreError;
 use postroom_types::OrganizationId;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -88,9 +89,59 @@ async fn maintain(mailstore: &Mailstore) -> Result<(), MailError> {
             match mailstore.maintain(inbox, BUDGET).await {
                 Ok(true) | Err(MailError::NoSuchInbox(_)) => break,
                 Ok(false) => tokio::task::yield_now().await,
-                Err(error) => return Err(error),
+                // A store that fails does so for all of them; what is wrong with one inbox must not stop the others.
+                Err(error @ MailError::Store(StoreError::Unavailable(_))) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%inbox, %error, "cannot look after an inbox");
+                    break;
+                }
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroom_mailstore::Options;
+    use postroom_store::{CommitBuilder, MemoryStore, Store, scan_prefix};
+    use postroom_types::InboxId;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn one_inbox_does_not_stop_the_others() {
+        let store = MemoryStore::new();
+        let options = Options {
+            // All that is told is old at once.
+            feed_keep: Duration::ZERO,
+            clock: Arc::new({
+                let ticks = std::sync::atomic::AtomicI64::new(0);
+                move || ticks.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+            }),
+            ..Options::default()
+        };
+        let mailstore = Mailstore::new(store.clone(), options);
+        let mut inboxes = Vec::new();
+        for number in 1..=3 {
+            let inbox = InboxId::from_bytes([number; 16]);
+            let mut builder = CommitBuilder::new();
+            mailstore.add_inbox(&mut builder, inbox, 1 << 30);
+            store.commit(builder.build()).await.unwrap();
+            mailstore.create_mailbox(inbox, "work", None).await.unwrap();
+            inboxes.push(inbox);
+        }
+        let feed = |inbox: InboxId| [b"m", inbox.as_bytes().as_slice(), b"j"].concat();
+        let told = async |inbox| scan_prefix(&*store, &feed(inbox)).collect().await.unwrap().len();
+        // A row that cannot be read, before those of its kind.
+        let mut builder = CommitBuilder::new();
+        builder.put([feed(inboxes[0]), vec![0; 8]].concat(), vec![0xff]);
+        store.commit(builder.build()).await.unwrap();
+        maintain(&mailstore).await.unwrap();
+        let mut left = Vec::new();
+        for inbox in inboxes {
+            left.push(told(inbox).await > 0);
+        }
+        assert_eq!(left, [true, false, false]);
+    }
 }

@@ -12,7 +12,7 @@ use postroom_store::{CommitBuilder, Value};
 const TRIES: usize = 16;
 
 impl Webhooks {
-    /// Changes a dialect's webhook within this scope. One that is enabled again hears of what happens from now on. One that
+    /// Changes a dialect's webhook within this scope. The token of Inkbox's does not follow it to a URL of another origin. One that is enabled again hears of what happens from now on. One that
     /// hears of certain pods or inboxes keeps at least one of them, lest it hear of all. Whether what is added lies within
     /// the scope is the caller's to check.
     ///
@@ -32,10 +32,13 @@ impl Webhooks {
         let name = (scope.organization, id);
         for _ in 0..TRIES {
             let (old, mut webhook) = self.visible(dialect, scope, id).await?;
+            let goes_elsewhere = change.url.as_ref().is_some_and(|url| self.leads_away(&webhook, url));
             self.apply(&mut webhook, change)?;
             let mut builder = CommitBuilder::new();
             builder.replace(keys::webhook(name), old, checked_row(&webhook)?);
-            if let Some(token) = &change.auth_token {
+            // A token is for who it was given to.
+            let token = change.auth_token.as_ref().or(goes_elsewhere.then_some(&None));
+            if let Some(token) = token {
                 webhook
                     .headers
                     .retain(|(field, _)| !field.eq_ignore_ascii_case("authorization"));
@@ -49,6 +52,14 @@ impl Webhooks {
             }
         }
         Err(WebhookError::Busy)
+    }
+
+    /// Whether a URL is another endpoint's than that of a webhook which shows a token that nobody can read. AgentMail's
+    /// header fields can be read by whoever can change the URL.
+    fn leads_away(&self, webhook: &Webhook, url: &str) -> bool {
+        let (before, after) = (self.http.target(&webhook.url), self.http.target(url));
+        let stays = before.is_ok_and(|before| after.is_ok_and(|after| before.is_of_one_origin(&after)));
+        webhook.dialect == Dialect::Inkbox && webhook.has_auth_token() && !stays
     }
 
     fn apply(&self, webhook: &mut Webhook, change: &WebhookChange) -> Result<(), WebhookError> {

@@ -5,14 +5,17 @@ use crate::keys::{self, Name};
 use crate::log;
 use crate::model::{Delivery, DeliveryId, Webhook, WebhookId};
 use crate::subscription::Scope;
-use crate::{WebhookError, Webhooks};
+use crate::{WebhookError, Webhooks, rows};
+use bytes::Bytes;
 use postroom_store::{Scan, prefix_end, scan, scan_prefix};
 use postroom_types::{InboxId, OrganizationId};
 use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
-/// Webhooks whose logs are looked at by one call: as many as there may be, and as many that are gone.
+/// Logs of webhooks that are gone which are looked at by one call, besides those of all that there are.
 const MAX_LOGS: usize = 2000;
+/// Octets of bodies that one call gives, about: after that the page is short.
+const MAX_PAGE_OCTETS: usize = 4 << 20;
 /// Rows looked at by one call.
 const MAX_LOOKED_AT: usize = 20_000;
 /// Keys asked for at once.
@@ -45,7 +48,7 @@ impl DeliveryQuery {
 
 impl Webhooks {
     /// Attempts that were logged, newest first. A call looks at a bounded number of rows, so that a narrow filter may
-    /// leave out what is very old.
+    /// leave out what is very old; and where the bodies are long it gives fewer than asked for.
     ///
     /// # Errors
     /// Those of the store.
@@ -54,8 +57,10 @@ impl Webhooks {
         organization: OrganizationId,
         query: &DeliveryQuery,
     ) -> Result<Vec<Delivery>, WebhookError> {
-        let mut names = self.logs(organization, query.inbox).await?;
-        names.retain(|(_, webhook)| query.webhook.is_none_or(|wanted| wanted == *webhook));
+        let names = match query.webhook {
+            Some(webhook) => self.log_of((organization, webhook), query.inbox).await?,
+            None => self.logs(organization, query.inbox).await?,
+        };
         // Few rows of each at a time if there are many.
         let pairs = (512 / names.len().max(1)).clamp(2, 64);
         let mut rows: Vec<Scan<'_>> = Vec::with_capacity(names.len());
@@ -106,47 +111,89 @@ impl Webhooks {
         Err(WebhookError::NoSuchDelivery)
     }
 
-    /// The webhooks of which something is logged, also those that are gone, unless the inbox is.
+    /// The webhooks of which something may be logged, also those that are gone, unless the inbox is: first all that there
+    /// are, then those that are gone, the newest first.
     async fn logs(&self, organization: OrganizationId, inbox: Option<InboxId>) -> Result<Vec<Name>, WebhookError> {
+        let (mut names, mut known, mut there) = (Vec::new(), HashSet::new(), HashMap::new());
+        let mut rows = scan_prefix(&*self.store, &keys::webhooks(organization));
+        while let Some((key, row)) = rows.next().await? {
+            let Some(name) = keys::read_name(&key) else { continue };
+            let webhook = rows::read_webhook(organization, name.1, &row, None)?;
+            known.insert(name);
+            let owner = webhook.scope.inbox;
+            if webhook.dialect.is_logged() && self.is_readable(organization, owner, inbox, &mut there).await? {
+                names.push(name);
+            }
+        }
         let all = keys::logs(organization);
-        let (mut low, high) = (all.clone(), prefix_end(&all));
-        let (mut names, mut there) = (Vec::new(), HashMap::new());
-        for _ in 0..MAX_LOGS {
-            let Some((key, row)) = scan(&*self.store, low, high.clone()).page_pairs(1).next().await? else {
-                break;
-            };
+        let (low, mut high) = (all.clone(), prefix_end(&all));
+        for _ in 0..MAX_LOGS + known.len() {
+            let mut rows = scan(&*self.store, low.clone(), high).reverse().page_pairs(1);
+            let Some((key, row)) = rows.next().await? else { break };
             let (Some(name), Some(id)) = (keys::read_name(&key), keys::read_delivery(&key)) else {
                 break;
             };
-            low = prefix_end(&keys::log(name));
-            let owner = log::read(name, id, &row)?.inbox;
-            if inbox.is_some() && owner != inbox {
+            high = keys::log(name);
+            if known.contains(&name) {
                 continue;
             }
-            let is_there = match there.get(&owner) {
-                Some(is_there) => *is_there,
-                None => {
-                    self.is_owned(&Scope {
-                        inbox: owner,
-                        ..Scope::organization(organization)
-                    })
-                    .await?
-                }
-            };
-            there.insert(owner, is_there);
-            if is_there {
+            let owner = log::read(name, id, &row)?.inbox;
+            if self.is_readable(organization, owner, inbox, &mut there).await? {
                 names.push(name);
             }
         }
         Ok(names)
     }
 
-    /// Adds what was sent, and whether it can be sent again.
-    async fn complete(&self, organization: OrganizationId, found: &mut [Delivery]) -> Result<(), WebhookError> {
+    /// This webhook, if something is logged of it that may be read.
+    async fn log_of(&self, name: Name, inbox: Option<InboxId>) -> Result<Vec<Name>, WebhookError> {
+        let mut rows = scan_prefix(&*self.store, &keys::log(name)).page_pairs(1);
+        let Some((key, row)) = rows.next().await? else {
+            return Ok(Vec::new());
+        };
+        let Some(id) = keys::read_delivery(&key) else {
+            return Ok(Vec::new());
+        };
+        let owner = log::read(name, id, &row)?.inbox;
+        let readable = self.is_readable(name.0, owner, inbox, &mut HashMap::new()).await?;
+        Ok(Vec::from_iter(readable.then_some(name)))
+    }
+
+    /// Whether the log of a webhook of `owner` may be read by who sees `inbox`, or all; `there` remembers who is.
+    async fn is_readable(
+        &self,
+        organization: OrganizationId,
+        owner: Option<InboxId>,
+        inbox: Option<InboxId>,
+        there: &mut HashMap<Option<InboxId>, bool>,
+    ) -> Result<bool, WebhookError> {
+        if inbox.is_some() && owner != inbox {
+            return Ok(false);
+        }
+        if let Some(is_there) = there.get(&owner) {
+            return Ok(*is_there);
+        }
+        let scope = Scope {
+            inbox: owner,
+            ..Scope::organization(organization)
+        };
+        let is_there = self.is_owned(&scope).await?;
+        there.insert(owner, is_there);
+        Ok(is_there)
+    }
+
+    /// Adds what was sent, and whether it can be sent again; leaves out those for which there is no room.
+    async fn complete(&self, organization: OrganizationId, found: &mut Vec<Delivery>) -> Result<(), WebhookError> {
         let mut webhooks: HashMap<WebhookId, Option<Webhook>> = HashMap::new();
-        for delivery in found {
+        let (mut octets, mut completed) = (0, 0);
+        for delivery in found.iter_mut() {
+            if octets >= MAX_PAGE_OCTETS {
+                break;
+            }
+            completed += 1;
             let name = (organization, delivery.webhook);
             delivery.payload = self.payload(name, delivery.event).await?;
+            octets += delivery.payload.as_ref().map_or(0, Bytes::len);
             let webhook = match webhooks.entry(delivery.webhook) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => unknown.insert(self.load(name).await?.map(|(_, webhook)| webhook)),
@@ -160,6 +207,7 @@ impl Webhooks {
                 Some(_) => None,
             };
         }
+        found.truncate(completed);
         Ok(())
     }
 }

@@ -34,6 +34,11 @@ impl Dialect {
     pub(crate) const fn is_logged(self) -> bool {
         matches!(self, Self::Inkbox)
     }
+
+    /// Whether its API shows that a webhook is disabled, and can enable it again: otherwise nobody would find out.
+    pub(crate) const fn can_be_disabled(self) -> bool {
+        !matches!(self, Self::Inkbox)
+    }
 }
 
 impl fmt::Display for Dialect {

@@ -37,7 +37,8 @@ pub(crate) struct Posted {
 }
 
 impl Posted {
-    const fn nothing_sent(outcome: Outcome) -> Self {
+    /// Without a request.
+    pub(crate) const fn nothing_sent(outcome: Outcome) -> Self {
         Self { outcome, logged: None }
     }
 }

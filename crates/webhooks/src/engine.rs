@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks at all that may be cleared away, and before the first.
 const TIDY_AFTER: Duration = Duration::from_secs(3600);
 const FIRST_TIDY_AFTER: Duration = Duration::from_secs(60);
-/// Before a worker that failed is started again.
+/// Before a worker that failed is started again. It doubles each time up to the longest, and begins anew with one that
+/// worked for longer than that.
 const PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Webhooks that changed.
 #[derive(Default)]
@@ -48,8 +51,16 @@ struct Workers {
     /// Each ends with a nudge.
     pauses: JoinSet<()>,
     tasks: JoinSet<End>,
-    running: HashMap<Name, Arc<Notify>>,
+    running: HashMap<Name, Running>,
+    /// The last pauses of those that failed.
+    failed: HashMap<Name, Duration>,
     names: HashMap<Id, Name>,
+}
+
+/// A worker at work.
+struct Running {
+    changed: Arc<Notify>,
+    began: Instant,
 }
 
 impl Webhooks {
@@ -92,7 +103,7 @@ impl Webhooks {
                 names = self.nudges.take() => {
                     for name in names {
                         match workers.running.get(&name) {
-                            Some(changed) => changed.notify_one(),
+                            Some(running) => running.changed.notify_one(),
                             None => workers.start(&self, &render, name),
                         }
                     }
@@ -101,10 +112,10 @@ impl Webhooks {
                     match workers.ended(ended) {
                         Next::Rest => {}
                         Next::Start(name) => workers.start(&self, &render, name),
-                        Next::StartLater(name) => {
+                        Next::StartLater(name, pause) => {
                             let webhooks = Arc::clone(&self);
                             workers.pauses.spawn(async move {
-                                tokio::time::sleep(PAUSE).await;
+                                tokio::time::sleep(pause).await;
                                 webhooks.nudges.add(name);
                             });
                         }
@@ -141,7 +152,8 @@ impl Workers {
         let changed = Arc::new(Notify::new());
         let worker = Worker::run(Arc::clone(webhooks), Arc::clone(render), name, Arc::clone(&changed));
         let id = self.tasks.spawn(worker).id();
-        self.running.insert(name, changed);
+        let began = Instant::now();
+        self.running.insert(name, Running { changed, began });
         self.names.insert(id, name);
     }
 
@@ -154,20 +166,34 @@ impl Workers {
         let Some(name) = self.names.remove(&id) else {
             return Next::Rest;
         };
-        let changed = self.running.remove(&name);
+        let running = self.running.remove(&name);
         match end {
-            // It changed just after the worker saw that there was nothing to do.
-            Ok(End::Idle) if changed.is_some_and(|changed| was_notified(&changed)) => Next::Start(name),
-            Ok(End::Idle) => Next::Rest,
+            Ok(End::Idle) => {
+                self.failed.remove(&name);
+                // It changed just after the worker saw that there was nothing to do.
+                match running.is_some_and(|running| was_notified(&running.changed)) {
+                    true => Next::Start(name),
+                    false => Next::Rest,
+                }
+            }
             Ok(End::Failed(error)) => {
                 tracing::warn!(webhook = %name.1, reason = %error, "cannot send events");
-                Next::StartLater(name)
+                Next::StartLater(name, self.pause(name, running))
             }
             Err(error) => {
                 tracing::error!(webhook = %name.1, reason = %error, "sending events broke off");
-                Next::StartLater(name)
+                Next::StartLater(name, self.pause(name, running))
             }
         }
+    }
+
+    /// How long one that failed rests.
+    fn pause(&mut self, name: Name, running: Option<Running>) -> Duration {
+        let worked = running.is_some_and(|running| running.began.elapsed() > LONGEST_PAUSE);
+        let before = self.failed.get(&name).filter(|_| !worked);
+        let pause = before.map_or(PAUSE, |before| (*before * 2).min(LONGEST_PAUSE));
+        self.failed.insert(name, pause);
+        pause
     }
 }
 
@@ -175,7 +201,7 @@ impl Workers {
 enum Next {
     Rest,
     Start(Name),
-    StartLater(Name),
+    StartLater(Name, Duration),
 }
 
 /// Whether a notification waits.

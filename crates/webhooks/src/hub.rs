@@ -50,6 +50,21 @@ struct Tail {
     events: VecDeque<Arc<Placed>>,
 }
 
+/// Where an inbox is.
+enum Found {
+    In(PodId),
+    /// Its organization was deleted and can be restored.
+    Hidden,
+    Gone,
+}
+
+/// Events with their pods.
+struct Placing {
+    placed: Vec<Arc<Placed>>,
+    /// Whether these are all that were to be placed.
+    all: bool,
+}
+
 /// Some events.
 #[derive(Clone, Debug)]
 pub struct HubPage {
@@ -109,25 +124,27 @@ impl Hubs {
         hub
     }
 
-    /// Finds the pods of events; those of inboxes that are gone are left out.
-    async fn place(&self, events: Vec<Event>) -> Result<Vec<Arc<Placed>>, StoreError> {
+    /// Finds the pods of events; those of inboxes that are gone are left out. It ends before the first of an inbox that
+    /// is hidden with its organization: that may come back.
+    async fn place(&self, events: Vec<Event>) -> Result<Placing, StoreError> {
         let mut placed = Vec::with_capacity(events.len());
         for event in events {
             let pod = match event.inbox {
                 Some(inbox) => match self.pod_of(inbox).await? {
-                    Some(pod) => Some(pod),
-                    None => continue,
+                    Found::In(pod) => Some(pod),
+                    Found::Hidden => return Ok(Placing { placed, all: false }),
+                    Found::Gone => continue,
                 },
                 None => None,
             };
             placed.push(Arc::new(Placed { event, pod }));
         }
-        Ok(placed)
+        Ok(Placing { placed, all: true })
     }
 
-    async fn pod_of(&self, inbox: InboxId) -> Result<Option<PodId>, StoreError> {
+    async fn pod_of(&self, inbox: InboxId) -> Result<Found, StoreError> {
         if let Some(pod) = lock(&self.pods).get(&inbox) {
-            return Ok(Some(*pod));
+            return Ok(Found::In(*pod));
         }
         match self.identity.inbox(inbox).await {
             Ok(record) => {
@@ -136,9 +153,13 @@ impl Hubs {
                     pods.clear();
                 }
                 pods.insert(inbox, record.pod);
-                Ok(Some(record.pod))
+                Ok(Found::In(record.pod))
             }
-            Err(IdentityError::NoSuchInbox) => Ok(None),
+            Err(IdentityError::NoSuchInbox) => match self.identity.is_hidden(inbox).await {
+                Ok(true) => Ok(Found::Hidden),
+                Ok(false) => Ok(Found::Gone),
+                Err(error) => Err(StoreError::Unavailable(error.to_string().into())),
+            },
             Err(error) => Err(StoreError::Unavailable(error.to_string().into())),
         }
     }
@@ -170,11 +191,12 @@ impl Hub {
             .feed
             .page(self.organization, after, limit.clamp(1, PIECE))
             .await?;
-        Ok(HubPage {
-            events: self.hubs.place(page.events).await?,
-            next: page.next,
-            more: page.more,
-        })
+        let Placing { placed: events, all } = self.hubs.place(page.events).await?;
+        let (next, more) = match events.last() {
+            _ if all => (page.next, page.more),
+            last => (last.map_or(after, |last| last.event.cursor), false),
+        };
+        Ok(HubPage { events, next, more })
     }
 
     /// What is told of an event in a dialect; `None` if what it tells of is gone, or hidden by now from who has these
@@ -208,8 +230,15 @@ impl Hub {
                 Err(error) => return Err(error),
             };
             let happened = !page.events.is_empty();
-            let placed = self.hubs.place(page.events).await?;
-            lock(&self.tail).extend(placed, page.next);
+            let Placing { placed, all } = self.hubs.place(page.events).await?;
+            let mut tail = lock(&self.tail);
+            if all {
+                tail.extend(placed, page.next);
+            } else {
+                // Whoever wants these reads them from the feed, as it shows them then.
+                tail.restart(page.next);
+            }
+            drop(tail);
             if happened {
                 self.news.send_replace(page.next);
             }

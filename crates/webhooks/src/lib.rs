@@ -52,6 +52,7 @@ use postroom_feed::Clock;
 use postroom_identity::Identity;
 use postroom_outgoing_http::OutgoingHttp;
 use postroom_store::SharedStore;
+use replay::Replays;
 use shares::Shares;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -64,7 +65,7 @@ pub struct Options {
     pub waits: Vec<Duration>,
     /// For one request. Default 15 s.
     pub deadline: Duration,
-    /// An endpoint that has failed for so long is paused. Default 5 days.
+    /// An endpoint that has failed for so long is paused, but for those of Inkbox, which knows no pause. Default 5 days.
     pub disable_after: Duration,
     /// Requests at once to one endpoint, for events that are new to it; half as many for those that are tried again.
     /// Default 16.
@@ -106,6 +107,7 @@ pub struct Webhooks {
     http: OutgoingHttp,
     options: Options,
     requests: Arc<Shares>,
+    replays: Arc<Replays>,
     /// Held while one is made, so that those made at once are counted.
     making: tokio::sync::Mutex<()>,
     nudges: Nudges,
@@ -127,6 +129,7 @@ impl Webhooks {
             hubs,
             http,
             requests: Shares::new(options.at_once),
+            replays: Arc::default(),
             making: tokio::sync::Mutex::default(),
             nudges: Nudges::default(),
             options,

@@ -126,6 +126,17 @@ impl Logged {
     }
 }
 
+/// Takes the bodies that stand in blobs out of a commit, and leaves the attempts; whether there were any.
+pub(crate) fn drop_bodies(builder: &mut CommitBuilder) -> bool {
+    let mut commit = std::mem::take(builder).build();
+    let bodies = std::mem::take(&mut commit.blobs);
+    commit
+        .puts
+        .retain(|put| bodies.iter().all(|body| body.witness != put.key));
+    *builder = CommitBuilder::from_commit(commit);
+    !bodies.is_empty()
+}
+
 /// An attempt from its row, without what is not in it.
 pub(crate) fn read(name: Name, id: DeliveryId, row: &[u8]) -> Result<Delivery, StoreError> {
     let row: DeliveryRow = decode(row)?;

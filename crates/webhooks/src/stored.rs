@@ -36,6 +36,15 @@ impl Webhooks {
         Ok(Some((row, webhook)))
     }
 
+    /// A webhook that may send at this moment.
+    pub(crate) async fn sendable(&self, name: keys::Name) -> Result<Option<Webhook>, WebhookError> {
+        if self.standing(name.0).await? != Standing::Active {
+            return Ok(None);
+        }
+        let found = self.load(name).await?.map(|(_, webhook)| webhook);
+        Ok(found.filter(|webhook| webhook.enabled))
+    }
+
     pub(crate) async fn progress(&self, name: keys::Name) -> Result<Option<Progress>, WebhookError> {
         let row = self.store.get(&keys::state(name)).await?;
         Ok(row.map(|row| rows::read_progress(&row)).transpose()?)
@@ -84,13 +93,22 @@ impl Webhooks {
 
     /// What became of what a webhook belongs to.
     pub(crate) async fn owner(&self, scope: &Scope) -> Result<Owner, WebhookError> {
-        match self.standing(scope.organization).await? {
-            Standing::Gone => return Ok(Owner::Gone),
-            Standing::Suspended | Standing::Deleted => return Ok(Owner::Suspended),
-            Standing::Active => {}
+        // Twice: the organization may have been deleted, which hides what it has, between the two answers of the first
+        // look, and that it is gone cannot be taken back.
+        for _ in 0..2 {
+            match self.standing(scope.organization).await? {
+                Standing::Gone => return Ok(Owner::Gone),
+                Standing::Suspended | Standing::Deleted => return Ok(Owner::Suspended),
+                Standing::Active => {}
+            }
+            if self.is_owned(scope).await? {
+                return Ok(Owner::There);
+            }
         }
-        let owned = self.is_owned(scope).await?;
-        Ok(if owned { Owner::There } else { Owner::Gone })
+        match self.standing(scope.organization).await? {
+            Standing::Suspended | Standing::Deleted => Ok(Owner::Suspended),
+            Standing::Active | Standing::Gone => Ok(Owner::Gone),
+        }
     }
 
     /// Whether the pod or inbox is there that a webhook belongs to. What belongs to one that is gone is not there either,

@@ -119,11 +119,18 @@ impl Webhooks {
     }
 
     async fn is_gone(&self, inbox: InboxId) -> Result<bool, WebhookError> {
-        match self.identity.inbox(inbox).await {
-            Ok(_) => Ok(false),
-            // One of an organization that can be restored comes back with what it has.
-            Err(IdentityError::NoSuchInbox) => Ok(!self.identity.is_hidden(inbox).await.map_err(unavailable)?),
-            Err(error) => Err(unavailable(error)),
+        // Twice: its organization may have been restored between the two answers of the first look.
+        for _ in 0..2 {
+            match self.identity.inbox(inbox).await {
+                Ok(_) => return Ok(false),
+                // One of an organization that can be restored comes back with what it has.
+                Err(IdentityError::NoSuchInbox) if self.identity.is_hidden(inbox).await.map_err(unavailable)? => {
+                    return Ok(false);
+                }
+                Err(IdentityError::NoSuchInbox) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
         }
+        Ok(true)
     }
 }

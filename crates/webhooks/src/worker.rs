@@ -12,7 +12,7 @@ use crate::bodies::Render;
 use crate::endpoint::Outcome;
 use crate::hub::Hub;
 use crate::keys::{self, Name};
-use crate::log::Logged;
+use crate::log::{Logged, drop_bodies};
 use crate::model::Webhook;
 use crate::rows::{self, Progress};
 use crate::stored::Owner;
@@ -167,6 +167,10 @@ impl Worker {
                 return Ok(());
             }
             self.suspended = self.webhooks.standing(self.name.0).await? != Standing::Active;
+            if self.suspended && self.progress.failing_since.take().is_some() {
+                // What nobody tries does not fail: the time begins anew afterwards.
+                self.count_unsaved();
+            }
             news.mark_unchanged();
             let caught_up = self.suspended || self.send_new().await?;
             if self.wants_saving() && !self.save().await? {
@@ -230,8 +234,13 @@ impl Worker {
         loop {
             let mut builder = unsaved.clone();
             builder.require(keys::webhook(self.name), self.row.clone());
-            if self.webhooks.commit(builder).await? {
-                break;
+            match self.webhooks.commit(builder).await {
+                Ok(true) => break,
+                Ok(false) => {}
+                // A store that is nearly full refuses bodies first. What was sent counts more than what is kept of it:
+                // without this it would be sent again and again.
+                Err(WebhookError::Full) if drop_bodies(&mut unsaved) => continue,
+                Err(error) => return Err(error),
             }
             if !self.reload().await? {
                 return Ok(false);

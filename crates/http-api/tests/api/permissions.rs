@@ -100,7 +100,14 @@ impl Answer {
     }
 }
 
+/// The routes of the dialect.
 async fn routes(api: &Api) -> Vec<Route> {
+    let (routes, _) = all_routes(api).await.into_iter().partition::<Vec<_>, _>(|route| route.path.starts_with("/v0/"));
+    assert!(routes.len() > 40, "the document has {} routes", routes.len());
+    routes
+}
+
+async fn all_routes(api: &Api) -> Vec<Route> {
     let document = api.get("/openapi.json", "").await;
     let mut routes = Vec::new();
     for (path, item) in document.body["paths"].as_object().unwrap() {
@@ -112,7 +119,6 @@ async fn routes(api: &Api) -> Vec<Route> {
             });
         }
     }
-    assert!(routes.len() > 40, "the document has {} routes", routes.len());
     routes
 }
 
@@ -141,6 +147,24 @@ async fn without_a_key_nothing() {
             assert_eq!((answer.status, answer.code()), (401, code), "{} {path}", route.method);
         }
     }
+}
+
+#[tokio::test]
+async fn our_own_routes_need_a_key_too() {
+    let api = Api::new().await;
+    let tree = Tree::plant(&api, "tree").await;
+    let own = all_routes(&api).await.into_iter().filter(|route| !route.path.starts_with("/v0/"));
+    let mut count = 0;
+    for route in own {
+        let path = tree.path(&route);
+        for key in ["", "am_none"] {
+            let answer = api.any(&route.method, &path, key).await;
+            let told = (answer.status, answer.code());
+            assert_eq!(told, (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"), "{} {path}", route.method);
+        }
+        count += 1;
+    }
+    assert!(count > 20, "the document has {count} routes of our own");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl Mailstore {
             let operation = self.add_all(&mut change, shared, &placings, mailbox, &plans)?;
             if let Some((source, _)) = replaces {
                 self.keep_ghosts(inbox, source, || Ok(leaving(&removals))).await?;
-                remove(&mut change, inbox, source, removals, true);
+                remove(&mut change, inbox, source, &removals, true);
             }
             OnceRow::add(&mut change, &once, self.now(), operation, 0);
             let mut builder = change.finish();

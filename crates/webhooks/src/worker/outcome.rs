@@ -120,6 +120,9 @@ impl Worker {
     }
 
     pub(super) fn is_hopeless(&self) -> bool {
+        if !self.webhook.dialect.can_be_disabled() {
+            return false;
+        }
         let limit = i64::try_from(self.webhooks.options.disable_after.as_millis()).unwrap_or(i64::MAX);
         let now = self.webhooks.now();
         let since = self.progress.failing_since;

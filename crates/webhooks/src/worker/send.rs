@@ -1,8 +1,8 @@
 //! What goes out: new events as they come, and those that are due again.
 
-use super::{Done, PIECE, Slot, WINDOW, Worker};
+use super::{Done, MAX_UNSAVED, PIECE, Slot, WINDOW, Worker};
 use crate::WebhookError;
-use crate::endpoint::Outcome;
+use crate::endpoint::{Outcome, Posted};
 use crate::keys;
 use crate::rows;
 use crate::subscription::Placed;
@@ -95,6 +95,9 @@ impl Worker {
                 self.again_sending += 1;
                 self.retrying.insert(key.clone(), false);
                 self.send(placed, Some((key, attempts)));
+            } else if self.outcomes >= MAX_UNSAVED {
+                // One commit cannot hold them all: this one comes after what there is by now.
+                return Ok(());
             } else {
                 self.retrying.insert(key.clone(), true);
                 self.unsaved.delete(key);
@@ -127,12 +130,22 @@ impl Worker {
     }
 
     fn send(&mut self, placed: Arc<Placed>, retry: Option<(Key, u8)>) {
-        let (webhooks, webhook) = (Arc::clone(&self.webhooks), Arc::clone(&self.webhook));
+        let (webhooks, name, start) = (Arc::clone(&self.webhooks), self.name, self.webhook.start);
         let (hub, render) = (Arc::clone(&self.hub), Arc::clone(&self.render));
         self.sending.spawn(async move {
             let _place = webhooks.requests.take(hub.organization()).await;
             let again = retry.is_some();
-            let posted = webhooks.post(&webhook, &hub, &*render, &placed, again).await;
+            // It may have waited for its place, and much may have changed meanwhile.
+            let posted = match webhooks.sendable(name).await {
+                Ok(Some(webhook)) if webhook.start == start => {
+                    webhooks.post(&webhook, &hub, &*render, &placed, again).await
+                }
+                Ok(_) => Posted::nothing_sent(Outcome::Later),
+                Err(error) => {
+                    tracing::warn!(webhook = %name.1, reason = %error, "an event has to wait");
+                    Posted::nothing_sent(Outcome::Later)
+                }
+            };
             Done {
                 event: placed.event.cursor,
                 retry,

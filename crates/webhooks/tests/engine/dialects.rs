@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-fn scope(inbox: &InboxRecord) -> Scope {
+pub(crate) fn scope(inbox: &InboxRecord) -> Scope {
     Scope {
         organization: inbox.organization,
         pod: Some(inbox.pod),
@@ -22,7 +22,7 @@ fn scope(inbox: &InboxRecord) -> Scope {
     }
 }
 
-async fn subscription(working: &Working, inbox: &InboxRecord, receiver: &Receiver) -> Webhook {
+pub(crate) async fn subscription(working: &Working, inbox: &InboxRecord, receiver: &Receiver) -> Webhook {
     let wish = WebhookWish {
         dialect: Dialect::Inkbox,
         url: receiver.url(),
@@ -44,7 +44,7 @@ async fn subscription(working: &Working, inbox: &InboxRecord, receiver: &Receive
 }
 
 /// A message is not sent, for a reason that makes the body.
-async fn fail(setup: &Setup, inbox: &InboxRecord, reason: &str) {
+pub(crate) async fn fail(setup: &Setup, inbox: &InboxRecord, reason: &str) {
     let message = EmailId::new();
     let reason = reason.to_owned();
     setup
@@ -52,7 +52,7 @@ async fn fail(setup: &Setup, inbox: &InboxRecord, reason: &str) {
         .await;
 }
 
-async fn deliveries(working: &Working, setup: &Setup, query: DeliveryQuery) -> Vec<Delivery> {
+pub(crate) async fn deliveries(working: &Working, setup: &Setup, query: DeliveryQuery) -> Vec<Delivery> {
     let query = DeliveryQuery { limit: 50, ..query };
     working
         .webhooks
@@ -61,7 +61,7 @@ async fn deliveries(working: &Working, setup: &Setup, query: DeliveryQuery) -> V
         .expect("the log")
 }
 
-async fn logged(working: &Working, setup: &Setup, count: usize) -> Vec<Delivery> {
+pub(crate) async fn logged(working: &Working, setup: &Setup, count: usize) -> Vec<Delivery> {
     for _ in 0..400 {
         let found = deliveries(working, setup, DeliveryQuery::default()).await;
         if found.len() >= count {

@@ -2,6 +2,7 @@
 
 mod dialects;
 mod fairness;
+mod hard_times;
 mod hidden;
 mod manage;
 mod receiver;
