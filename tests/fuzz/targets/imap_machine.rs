@@ -240,6 +240,7 @@ impl Session<'_> {
         self.uid_next = count * 2 + 1;
         Selected {
             id: MailboxId::from_bytes([1; 16]),
+            read_only: self.choices.take().is_multiple_of(4),
             uid_validity: uid_validity(),
             uid_next: uid(self.uid_next),
             highest_modseq: ModSeq(9),
@@ -324,8 +325,8 @@ impl Session<'_> {
         let section = |number: usize| match (&items.sections[number], number % 3) {
             (section, 1) if section.is_decoded() => SectionData::UnknownEncoding,
             (section, 0 | 1) if section.form == SectionForm::BinarySize => SectionData::Size(5),
-            (section, 0) if section.is_decoded() => SectionData::Decoded(b"a\0b".to_vec()),
-            (_, 0) => SectionData::Octets(vec![Piece::Inline(b"x\r\n".to_vec()), stored()]),
+            (section, 0) if section.is_decoded() => SectionData::Decoded(b"a\0b".as_slice().into()),
+            (_, 0) => SectionData::Octets(vec![Piece::Inline(b"x\r\n".as_slice().into()), stored()]),
             (_, 1) => SectionData::Octets(vec![stored()]),
             _ => SectionData::Nothing,
         };
@@ -352,7 +353,12 @@ impl Session<'_> {
             None
         };
         let left = left.into_iter().map(|fetched| fetched.uid).collect();
-        FetchedPiece { messages, gone, left }
+        FetchedPiece {
+            messages,
+            gone,
+            left,
+            unreadable: self.choices.take().is_multiple_of(16),
+        }
     }
 
     fn copied(&mut self, uids: &[Uid]) -> Copied {

@@ -161,6 +161,7 @@ impl Session<'_> {
                 self.machine.handle(Input::Tick, self.now);
             }
             3 => self.machine.handle(Input::Shutdown, self.now),
+            4 => self.machine.handle(Input::News(Reply::new(421, "4.7.0", "Closing")), self.now),
             _ => {}
         }
     }
