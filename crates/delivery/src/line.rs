@@ -57,6 +57,14 @@ impl Line {
                 self.barred = standing::barred(&delivery.identity, job.sender).await;
                 self.groups = by_envelope(std::mem::take(&mut job.items));
                 self.job = Some(job);
+            } else if let Some(mut job) = self.job.take() {
+                // A message to many takes long, and its sender's organization may be suspended meanwhile.
+                if standing::is_suspended(&delivery.identity, job.sender).await {
+                    job.items = self.groups.drain(..).flatten().collect();
+                    standing::hold_back(delivery, job).await?;
+                    continue;
+                }
+                self.job = Some(job);
             }
             let (Some(items), Some(job)) = (self.groups.pop_front(), &mut self.job) else {
                 return Ok(None);

@@ -4,6 +4,7 @@ use crate::delivery::{Delivery, STORE_PAUSE};
 use crate::standing;
 use postroom_intake::Settled;
 use postroom_queue::{Contact, Job, Outcome, QueueError, Reason, Turn};
+use std::collections::VecDeque;
 
 /// Works on a destination until nothing is due there, or the server goes down.
 pub(crate) async fn serve(delivery: &Delivery, mut turn: Turn) {
@@ -32,8 +33,16 @@ async fn deliver(delivery: &Delivery, mut job: Job) -> Result<(), QueueError> {
         ..Contact::default()
     };
     let barred = standing::barred(&delivery.identity, job.sender).await;
-    for item in std::mem::take(&mut job.items) {
+    let mut left = VecDeque::from(std::mem::take(&mut job.items));
+    let mut is_first = true;
+    while let Some(item) = left.pop_front() {
         let id = item.id;
+        // A message to many takes long, and its sender's organization may be suspended meanwhile.
+        if !std::mem::take(&mut is_first) && standing::is_suspended(&delivery.identity, job.sender).await {
+            left.push_front(item);
+            job.items = left.into();
+            return standing::hold_back(delivery, job).await;
+        }
         job.items = vec![item];
         let attempt = delivery.queue.open_attempt(&job, &contact).await?;
         let outcome = match &barred {

@@ -23,13 +23,28 @@ pub(crate) async fn next_job(delivery: &Delivery, turn: &mut Turn) -> Result<Opt
         if !is_suspended(&delivery.identity, job.sender).await {
             return Ok(Some(job));
         }
-        let why = "the organization of the sender is suspended";
-        delivery.queue.hold_back(&job, HELD_BACK, why).await?;
+        hold_back(delivery, job).await?;
     }
 }
 
+/// Holds the items of a job back, since the organization of its sender is suspended.
+///
+/// # Errors
+/// Those of the queue; the work stays.
+pub(crate) async fn hold_back(delivery: &Delivery, job: Job) -> Result<(), QueueError> {
+    let why = "the organization of the sender is suspended";
+    delivery.queue.hold_back(&job, HELD_BACK, why).await?;
+    // Whoever let the organization go on meanwhile may have looked for its mail before this was held back.
+    if !is_suspended(&delivery.identity, job.sender).await {
+        let message = job.message;
+        drop(job);
+        delivery.queue.let_one_go(message).await?;
+    }
+    Ok(())
+}
+
 /// Whether nothing of the sender's organization may leave. If that cannot be told, the message waits for its try.
-async fn is_suspended(identity: &Identity, sender: Option<InboxId>) -> bool {
+pub(crate) async fn is_suspended(identity: &Identity, sender: Option<InboxId>) -> bool {
     let Some(sender) = sender else { return false };
     let standing = async { identity.standing(identity.inbox(sender).await?.organization).await };
     matches!(standing.await, Ok(Standing::Suspended))

@@ -15,7 +15,8 @@ use postroom_message::{Disposition, Verdict, count_received, is_authentication_r
 use postroom_queue::QueuedBody;
 use postroom_store::CommitBuilder;
 use postroom_types::{
-    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, SpecialUse, Summary, Uid, UidValidity,
+    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, OrganizationId, SpecialUse, Summary, Uid,
+    UidValidity,
 };
 use std::sync::Arc;
 
@@ -167,10 +168,12 @@ impl Intake {
         internal_date: Option<InternalDate>,
     ) -> Result<Placed, IntakeError> {
         self.check_size(content.len() as u64)?;
-        self.check_storage(inbox).await?;
+        let owner = self.check_storage(inbox).await?;
         let message = self.imported(content).await?;
         let date = internal_date.unwrap_or_else(|| date_of(&message));
-        Ok(self.mailstore.append(inbox, mailbox, &message, flags, date).await?)
+        let placed = self.mailstore.append(inbox, mailbox, &message, flags, date).await?;
+        self.note_brought(owner, message.octets());
+        Ok(placed)
     }
 
     /// Appends several messages, all or none (RFC 3502 §4), or one in place of another, which is expunged in the same
@@ -186,7 +189,7 @@ impl Intake {
         replaces: Option<(MailboxId, Uid)>,
     ) -> Result<(UidValidity, Vec<Uid>), IntakeError> {
         self.check_size(messages.iter().map(|message| message.content.len() as u64).sum())?;
-        self.check_storage(inbox).await?;
+        let owner = self.check_storage(inbox).await?;
         let mut imported = Vec::with_capacity(messages.len());
         for Appended {
             content,
@@ -199,6 +202,7 @@ impl Intake {
             imported.push((message, flags, date));
         }
         let appended = self.mailstore.append_many(inbox, mailbox, &imported, replaces).await?;
+        self.note_brought(owner, imported.iter().map(|(message, ..)| message.octets()).sum());
         Ok(appended)
     }
 
@@ -231,11 +235,20 @@ impl Intake {
         }
     }
 
-    /// Whether the organization of an inbox may store more.
-    pub(crate) async fn check_storage(&self, inbox: InboxId) -> Result<(), IntakeError> {
-        match self.identity.has_storage_for(inbox).await.map_err(trouble)? {
-            true => Ok(()),
+    /// That the organization of an inbox may store more; which that is. `None`: the inbox is gone, as will be seen.
+    pub(crate) async fn check_storage(&self, inbox: InboxId) -> Result<Option<OrganizationId>, IntakeError> {
+        let Some(owner) = self.identity.owner_of(inbox).await.map_err(trouble)? else {
+            return Ok(None);
+        };
+        match self.identity.has_storage(owner).await.map_err(trouble)? {
+            true => Ok(Some(owner)),
             false => Err(MailError::OverQuota(inbox).into()),
+        }
+    }
+
+    fn note_brought(&self, owner: Option<OrganizationId>, octets: u64) {
+        if let Some(owner) = owner {
+            self.identity.note_stored(owner, octets);
         }
     }
 

@@ -82,10 +82,10 @@ pub enum SubmitError {
         octets: u64,
     },
     /// The inbox has sent as much as it may today, or has written to as many new addresses as it may.
-    #[error("daily limit reached, again in {} s", retry_after.as_secs())]
+    #[error("{}", daily(*retry_after))]
     DailyLimit {
-        /// When the next day begins, in UTC.
-        retry_after: Duration,
+        /// When the next day begins, in UTC. `None`: it has more recipients than any day takes.
+        retry_after: Option<Duration>,
     },
     /// Too many Received fields (RFC 5321 §6.3).
     #[error("mail loop: {hops} Received fields")]
@@ -121,4 +121,11 @@ pub enum SubmitError {
     /// The queue failed.
     #[error(transparent)]
     Queue(QueueError),
+}
+
+fn daily(retry_after: Option<Duration>) -> String {
+    match retry_after {
+        Some(wait) => format!("daily limit reached, again in {} s", wait.as_secs()),
+        None => "the message has more recipients than the limit of a day allows".to_owned(),
+    }
 }

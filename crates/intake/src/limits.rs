@@ -67,6 +67,14 @@ struct Used {
     strangers: HashMap<EmailAddress, Stranger>,
 }
 
+/// Why there is no place for a message.
+enum NoPlace {
+    /// Too much was sent already.
+    Today,
+    /// It is more by itself than a day takes.
+    Ever,
+}
+
 /// An address that is written to for the first time.
 #[derive(Debug, Default)]
 struct Stranger {
@@ -78,7 +86,12 @@ struct Stranger {
 
 impl Used {
     /// Takes a place, if there is one; those of the addresses that are counted by it.
-    fn take(&mut self, limit: Limit, recipients: u64, mut new: Vec<EmailAddress>) -> Option<Vec<EmailAddress>> {
+    fn take(
+        &mut self,
+        limit: Limit,
+        recipients: u64,
+        mut new: Vec<EmailAddress>,
+    ) -> Result<Vec<EmailAddress>, NoPlace> {
         new.retain(|address| !self.strangers.get(address).is_some_and(|stranger| stranger.is_known));
         let added = new
             .iter()
@@ -89,7 +102,8 @@ impl Used {
             && fits(self.recipients, recipients, limit.recipients)
             && (added == 0 || fits(self.new_recipients, added, limit.new_recipients));
         if !allowed {
-            return None;
+            let is_too_many = !fits(0, recipients, limit.recipients) || !fits(0, added, limit.new_recipients);
+            return Err(if is_too_many { NoPlace::Ever } else { NoPlace::Today });
         }
         self.messages += 1;
         self.recipients += recipients;
@@ -97,7 +111,7 @@ impl Used {
         for address in &new {
             self.strangers.entry(address.clone()).or_default().holders += 1;
         }
-        Some(new)
+        Ok(new)
     }
 
     /// The place was used, or is free again.
@@ -217,11 +231,12 @@ impl Intake {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(limit, count, new);
-        let Some(new) = taken else {
+        let new = taken.map_err(|none| {
             let left_ms = DAY_MS - now_ms.rem_euclid(DAY_MS);
-            let retry_after = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) + Duration::from_secs(1);
-            return Err(SubmitError::DailyLimit { retry_after });
-        };
+            let next_day = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)) + Duration::from_secs(1);
+            let retry_after = matches!(none, NoPlace::Today).then_some(next_day);
+            SubmitError::DailyLimit { retry_after }
+        })?;
         Ok(Some(Reservation {
             day,
             key,

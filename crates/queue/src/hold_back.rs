@@ -75,9 +75,17 @@ impl Queue {
         let mut changed = 0;
         let mut messages = Pending::default();
         while let Some(message) = messages.next(self, senders).await? {
-            changed += self.shared.edit_message(message, None, released).await?;
+            changed += self.let_one_go(message).await?;
         }
         Ok(changed)
+    }
+
+    /// Lets go what was held back of one message; what is on hold stays so. How many recipients it changed.
+    ///
+    /// # Errors
+    /// As [`retry`](Self::retry).
+    pub async fn let_one_go(&self, message: EmailId) -> Result<usize, QueueError> {
+        self.shared.edit_message(message, None, released).await
     }
 
     /// Takes back what is not final of these senders. No notice is sent. How many recipients it changed.

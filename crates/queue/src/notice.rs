@@ -79,7 +79,7 @@ impl Shared {
         }
         header.truncate(body_offset(&header));
         let texts: Vec<(String, String)> = told.iter().map(|ending| explanation(&ending.decision.row)).collect();
-        let until = |row: &ItemRow| row.created_at.saturating_add(milliseconds(self.options.lifetime)) / 1000;
+        let until = |row: &ItemRow| row.aged_from().saturating_add(milliseconds(self.options.lifetime)) / 1000;
         let recipients = told.iter().zip(&texts).map(|(ending, (status, diagnostic))| {
             let row = &ending.decision.row;
             DsnRecipient {

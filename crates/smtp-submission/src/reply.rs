@@ -19,6 +19,7 @@ pub(crate) const BAD_DOMAIN: Reply = Reply::new(550, "5.1.2", "Not a domain name
 const UNKNOWN: Reply = Reply::new(550, "5.1.1", "No such mailbox here");
 const NO_RECIPIENTS: Reply = Reply::new(554, "5.5.1", "No recipients");
 const TOO_MANY: Reply = Reply::new(452, "4.5.3", "Too many recipients, send the rest separately");
+const TOO_MANY_FOR_A_DAY: Reply = Reply::new(554, "5.5.3", "More recipients than the limit of a day allows");
 const TOO_BIG: Reply = Reply::new(552, "5.3.4", "Message too big");
 const LOOP: Reply = Reply::new(554, "5.4.6", "Routing loop detected");
 const FULL_INBOX: Reply = Reply::new(452, "4.2.2", "Mailbox full, no room for the copy in Sent");
@@ -46,8 +47,11 @@ pub(crate) fn reply_for(error: &SubmitError) -> Reply {
             ..Reply::new(554, "5.6.0", "")
         },
         SubmitError::TooBig { .. } => TOO_BIG,
-        SubmitError::DailyLimit { retry_after } => Reply {
-            text: format!("Daily limit reached, again in {} s", retry_after.as_secs()).into(),
+        SubmitError::DailyLimit { retry_after: None } => TOO_MANY_FOR_A_DAY,
+        SubmitError::DailyLimit {
+            retry_after: Some(wait),
+        } => Reply {
+            text: format!("Daily limit reached, again in {} s", wait.as_secs()).into(),
             ..Reply::new(450, "4.7.1", "")
         },
         SubmitError::Loop { .. } => LOOP,

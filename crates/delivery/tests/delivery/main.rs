@@ -7,5 +7,6 @@ mod inside;
 mod network;
 mod peer;
 mod security;
+mod slow;
 mod suspended;
 mod world;

@@ -2,9 +2,11 @@
 
 use crate::network::Net;
 use crate::peer::{Peer, Say};
-use crate::world::{World, message, options, world};
+use crate::slow::{STEP, Slow};
+use crate::world::{World, domain, message, options, world, world_on};
 use postroom_identity::{InboxRecord, OrganizationChange};
 use postroom_queue::{Destination, ItemState, NewQueued, RecipientStatus};
+use postroom_store::MemoryStore;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -93,6 +95,116 @@ async fn it_goes_by_itself_if_nobody_lets_it_go() {
     suspend(&world, &scout, false).await;
     tokio::time::sleep(Duration::from_secs(3700)).await;
     assert_eq!(status(&world, &away).await.state, ItemState::Delivered);
+}
+
+/// Whoever lets it go may look for it just before it is held back: then it is not left for an hour.
+#[tokio::test(start_paused = true)]
+async fn it_goes_whenever_it_is_let_go() {
+    let peer = Peer::new();
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", &peer);
+    let world = world_on(std::sync::Arc::new(Slow(MemoryStore::new())), net, options()).await;
+    let scout = world.inbox("scout").await;
+    let senders = HashSet::from([scout.id]);
+    for step in 0..40 {
+        suspend(&world, &scout, true).await;
+        let away = from(&scout, "b@there.example", 1_700_000_000_000);
+        world.enqueue(&away).await;
+        tokio::time::sleep(STEP * step).await;
+        suspend(&world, &scout, false).await;
+        world.queue.let_go(&senders).await.expect("a working store");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(status(&world, &away).await.state, ItemState::Delivered, "{step}");
+    }
+}
+
+/// Each recipient is a transaction of its own, and none begins once the organization is suspended.
+#[tokio::test(start_paused = true)]
+async fn a_message_to_many_stops_in_the_middle() {
+    let slowly = |heard: &crate::peer::Heard<'_>| {
+        (heard.line == ".").then(|| Say::After(Duration::from_secs(10), "250 2.0.0 taken".into()))
+    };
+    let peer = Peer::new().with(slowly);
+    let net = Net::default();
+    net.domain("there.example", "192.0.2.1", &peer);
+    let world = world(net, options()).await;
+    let scout = world.inbox("scout").await;
+    let many = NewQueued {
+        verp: true,
+        recipients: message(&[
+            "a@there.example",
+            "b@there.example",
+            "c@there.example",
+            "d@there.example",
+        ])
+        .recipients,
+        ..from(&scout, "a@there.example", 1_700_000_000_000)
+    };
+    world.enqueue(&many).await;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    suspend(&world, &scout, true).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(peer.taken().len(), 2);
+    let all = world.queue.recipients(many.id).await.expect("a working store");
+    let waiting: Vec<_> = all.iter().filter(|status| status.state == ItemState::Queued).collect();
+    assert_eq!(waiting.len(), 2);
+    for status in waiting {
+        assert_eq!(
+            (status.attempts, status.reason.text.as_str()),
+            (0, "the organization of the sender is suspended")
+        );
+    }
+    suspend(&world, &scout, false).await;
+    let senders = HashSet::from([scout.id]);
+    assert_eq!(world.queue.let_go(&senders).await.expect("a working store"), 2);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut to: Vec<String> = peer.taken().into_iter().flat_map(|taken| taken.rcpt).collect();
+    to.sort_unstable();
+    assert_eq!(to.len(), 4);
+    to.dedup();
+    assert_eq!(to.len(), 4, "each once: {to:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_one_to_many_inboxes_here() {
+    let names = ["ranger", "rover", "raven", "robin"];
+    let store = std::sync::Arc::new(Slow(MemoryStore::new()));
+    let world = world_on(store, Net::default(), options()).await;
+    let scout = world.inbox("scout").await;
+    let mut inboxes = Vec::new();
+    for name in names {
+        inboxes.push(world.inbox(name).await.id);
+    }
+    let to = names.map(|name| format!("{name}@here.example"));
+    let mut many = NewQueued {
+        recipients: message(&to.each_ref().map(String::as_str)).recipients,
+        ..from(&scout, "a@here.example", 1_700_000_000_000)
+    };
+    for recipient in &mut many.recipients {
+        recipient.destination = Destination::Domain(domain("here.example"));
+    }
+    let arrived = async || {
+        let mut count = 0;
+        for inbox in &inboxes {
+            count += world.mail_in(*inbox).await;
+        }
+        count
+    };
+    world.enqueue(&many).await;
+    while arrived().await == 0 {}
+    suspend(&world, &scout, true).await;
+    let before = arrived().await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let after = arrived().await;
+    assert!(after < 4 && after <= before + 1, "{before} {after}");
+    suspend(&world, &scout, false).await;
+    world
+        .queue
+        .let_go(&HashSet::from([scout.id]))
+        .await
+        .expect("a working store");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(arrived().await, 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,14 +10,14 @@ use postroom_net::CancellationToken;
 use postroom_queue::{
     Attempt, Destination, ItemId, NewQueued, NewRecipient, OnLostReply, Queue, QueuedBody, RecipientStatus,
 };
-use postroom_store::{CommitBuilder, MemoryStore, Outcome, Store};
+use postroom_store::{CommitBuilder, MemoryStore, Outcome, SharedStore};
 use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, OrganizationId, ReversePath};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 pub(crate) struct World {
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: SharedStore,
     pub(crate) mailstore: Arc<Mailstore>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) queue: Arc<Queue>,
@@ -33,11 +33,11 @@ pub(crate) async fn world(net: Net, options: Options) -> World {
     world_on(MemoryStore::new(), net, options).await
 }
 
-pub(crate) async fn world_on(store: Arc<MemoryStore>, net: Net, options: Options) -> World {
+pub(crate) async fn world_on(store: SharedStore, net: Net, options: Options) -> World {
     world_under(OnLostReply::Retry, store, net, options).await
 }
 
-pub(crate) async fn world_under(policy: OnLostReply, store: Arc<MemoryStore>, net: Net, options: Options) -> World {
+pub(crate) async fn world_under(policy: OnLostReply, store: SharedStore, net: Net, options: Options) -> World {
     let begun = tokio::time::Instant::now();
     let clock = Arc::new(move || 1_700_000_000_000 + i64::try_from(begun.elapsed().as_millis()).expect("a short test"));
     let mailstore_options = postroom_mailstore::Options {

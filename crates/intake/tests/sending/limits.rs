@@ -24,7 +24,7 @@ async fn a_day_has_so_many_messages_and_the_next_as_many_again() {
     }
     match world.send(&scout, &["a@example.net"], "four").await {
         // It is noon.
-        Err(SubmitError::DailyLimit { retry_after }) => assert_eq!(retry_after, Duration::from_secs(43_201)),
+        Err(SubmitError::DailyLimit { retry_after }) => assert_eq!(retry_after, Some(Duration::from_secs(43_201))),
         other => panic!("{other:?}"),
     }
     let ranger = world.inbox("ranger").await;
@@ -95,8 +95,19 @@ async fn only_strangers_count_as_new() {
         .unwrap_err();
     world.send(&scout, &["scout@example.test"], "oneself").await.unwrap();
     let refused = world.send(&scout, &["c@example.net"], "third").await;
-    assert!(matches!(refused, Err(SubmitError::DailyLimit { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SubmitError::DailyLimit { retry_after: Some(_) })),
+        "{refused:?}"
+    );
 
+    // One that has more of them than a day takes by itself has not to wait for another day.
+    let never = world
+        .send(&scout, &["c@example.net", "d@example.net", "e@example.net"], "x")
+        .await;
+    assert!(
+        matches!(never, Err(SubmitError::DailyLimit { retry_after: None })),
+        "{never:?}"
+    );
     // Who wrote is no stranger.
     world.send(&ranger, &["scout@example.test"], "question").await.unwrap();
     world.work().await;

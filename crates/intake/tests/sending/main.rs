@@ -12,3 +12,4 @@ mod onward;
 mod organizations;
 mod setup;
 mod submit;
+mod summing;

@@ -3,7 +3,7 @@
 use crate::setup::{DAY_MS, World, plain};
 use bytes::Bytes;
 use postroom_identity::{InboxRecord, OrganizationChange};
-use postroom_intake::{IntakeError, SubmitError};
+use postroom_intake::{Appended, IntakeError, SubmitError};
 use postroom_mailstore::MailError;
 use postroom_queue::ItemState;
 use postroom_store::MemoryStore;
@@ -75,6 +75,41 @@ async fn inboxes_share_the_storage_of_their_organization() {
     world.pass(DAY_MS / 10);
     world.work().await;
     assert_eq!(world.messages(ranger.id).await.len(), 1);
+}
+
+/// A sum is kept for a while, in which no client puts more there than one message beyond the limit.
+#[tokio::test]
+async fn what_a_client_brings_counts_at_once() {
+    for many in [false, true] {
+        let world = World::new(|_| {}).await;
+        let (scout, ranger) = (world.inbox("scout").await, world.inbox("ranger").await);
+        let limit = OrganizationChange {
+            max_octets: Some(Some(20)),
+            ..OrganizationChange::default()
+        };
+        change(&world, &scout, limit).await;
+        let append = async |inbox: &InboxRecord| {
+            let (content, flags) = (Bytes::from_static(b"Subject: x\r\n\r\n"), MessageFlags::default());
+            if !many {
+                let placed = world.intake.append(inbox.id, "INBOX", content, flags, None).await;
+                return placed.map(|_| ());
+            }
+            let message = Appended {
+                content,
+                flags,
+                internal_date: None,
+            };
+            let appended = world.intake.append_many(inbox.id, "INBOX", vec![message], None).await;
+            appended.map(|_| ())
+        };
+        append(&scout).await.unwrap();
+        append(&ranger).await.unwrap();
+        let refused = append(&scout).await;
+        assert!(
+            matches!(refused, Err(IntakeError::Mail(MailError::OverQuota(_)))),
+            "{many} {refused:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

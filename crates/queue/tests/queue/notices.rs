@@ -136,6 +136,31 @@ async fn one_delay_notice_and_one_failure_notice_in_five_days() {
     assert!(!is_kept(&store, new.body.blob).await);
 }
 
+/// As it is given up later by as much as it was held back, so the sender is told.
+#[tokio::test(start_paused = true)]
+async fn a_delay_notice_says_until_when() {
+    let options = options();
+    let (queue, store) = started(&store(), &options).await;
+    let new = message(&options, 1, &["a@peer.test"]);
+    put(&queue, &store, &new).await;
+    let (turn, held) = job(&queue).await;
+    queue.hold_back(&held, 48 * HOUR, "for a while").await.unwrap();
+    drop((turn, held));
+    let text = loop {
+        let (turn, next) = job(&queue).await;
+        if next.message != new.id {
+            let body = store.blob(next.body.blob, 0..next.body.octets).await.unwrap().unwrap();
+            break String::from_utf8(body.to_vec()).unwrap();
+        }
+        let attempt = queue.open_attempt(&next, &contact()).await.unwrap();
+        let outcomes = [(next.items[0].id, deferred())];
+        queue.close_attempt(attempt, &contact(), &outcomes).await.unwrap();
+        drop(turn);
+    };
+    // Two days and five after it came.
+    assert!(text.contains("Will-Retry-Until: Tue, 21 Nov 2023 22:13:20"), "{text}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_tried_again_or_held() {
     for (policy, state) in [
