@@ -94,7 +94,7 @@ def lines(archive, name):
 def exported(archive, folder, address):
     """The same from the archive, read by others' code."""
     found = {}
-    for one in lines(archive, f"mail/{address}/mailboxes.jsonl"):
+    for one in lines(archive, f"mailboxes/{address}.jsonl"):
         path = archive.extract(f"mail/{address}/{one['file']}", folder)
         check(os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep), f"{path} is within its folder")
         known = lines(archive, f"mail/{address}/{one['file'].removesuffix('.mbox')}.jsonl")

@@ -15,6 +15,9 @@ pub enum ArchiveError {
     /// The archive has more entries than are read.
     #[error("the archive has more than {0} entries")]
     TooManyEntries(usize),
+    /// The file has more messages than are read.
+    #[error("the file has more than {0} messages")]
+    TooManyMessages(usize),
     /// What is in the archive is larger, unpacked, than is read.
     #[error("the archive unpacks to more than {0} octets")]
     TooLarge(u64),

@@ -1,9 +1,12 @@
 //! The messages of a file, whatever its format.
 
 use crate::{ArchiveError, MboxEntry, MboxReader};
+use directory::View;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::ops::ControlFlow;
 use zip::ZipArchive;
+
+mod directory;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Bounds {
     pub unpacked_octets: u64,
     /// Most entries of an archive.
     pub entries: usize,
+    /// Most messages of a file, and of all entries of an archive together.
+    pub messages: usize,
 }
 
 /// What is next in a file.
@@ -48,7 +53,7 @@ pub fn read_messages(
     mut take: impl FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), ArchiveError> {
     match format {
-        Format::Mbox => read_mbox(BufReader::new(file), bounds, &mut take).map(|_| ()),
+        Format::Mbox => read_mbox(BufReader::new(file), bounds, &mut 0, &mut take).map(|_| ()),
         Format::Eml => read_eml(file, bounds, &mut take).map(|_| ()),
         Format::Zip => read_zip(file, bounds, &mut take),
     }
@@ -57,10 +62,15 @@ pub fn read_messages(
 fn read_mbox(
     file: impl BufRead,
     bounds: Bounds,
+    messages: &mut usize,
     take: &mut impl FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, ArchiveError> {
     let mut reader = MboxReader::new(file, bounds.message_octets);
     while let Some(entry) = reader.next()? {
+        *messages += 1;
+        if *messages > bounds.messages {
+            return Err(ArchiveError::TooManyMessages(bounds.messages));
+        }
         let entry = match entry {
             MboxEntry::Message { content, .. } => Entry::Message(content),
             MboxEntry::TooLarge => Entry::TooLarge,
@@ -103,10 +113,10 @@ fn read_zip(
     bounds: Bounds,
     take: &mut impl FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), ArchiveError> {
-    let mut archive = ZipArchive::new(BufReader::new(file))?;
-    if archive.len() > bounds.entries {
-        return Err(ArchiveError::TooManyEntries(bounds.entries));
-    }
+    let view = View::new(file, bounds)?;
+    let is_open = view.is_open();
+    let mut archive = ZipArchive::new(BufReader::new(view))?;
+    is_open.set(true);
     // Before the first message is taken, so that an archive is taken or refused.
     let mut wanted = Vec::new();
     for index in 0..archive.len() {
@@ -123,7 +133,7 @@ fn read_zip(
                 .map(|format| (index, format)),
         );
     }
-    let mut left = bounds.unpacked_octets;
+    let (mut left, mut messages) = (bounds.unpacked_octets, 0);
     for (index, format) in wanted {
         // What an entry says of its size is not to be trusted: what comes out of it counts.
         let mut entry = Counted {
@@ -131,7 +141,7 @@ fn read_zip(
             left: &mut left,
         };
         let read = match format {
-            Format::Mbox => read_mbox(BufReader::new(&mut entry), bounds, take),
+            Format::Mbox => read_mbox(BufReader::new(&mut entry), bounds, &mut messages, take),
             Format::Eml | Format::Zip => read_eml(&mut entry, bounds, take),
         };
         match read {

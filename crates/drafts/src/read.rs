@@ -36,14 +36,17 @@ impl Drafts {
         self.claims.holds(inbox, id)
     }
 
-    /// The message that a draft went out as, if that was within the last day.
+    /// The message that this version of a draft went out as, if that was within the last day.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn sent_as(&self, inbox: InboxId, id: DraftId) -> Result<Option<EmailId>, DraftError> {
+    /// [`DraftError::Stale`]: another version went out; those of the store.
+    pub async fn sent_as(&self, inbox: InboxId, id: DraftId, generation: Uid) -> Result<Option<EmailId>, DraftError> {
         let stored = self.stored(inbox, id).await?;
         let sent_as = stored.and_then(|stored| stored.row.sent_as(self.now_ms()));
-        Ok(sent_as.map(|sent_as| sent_as.message))
+        match sent_as {
+            Some(sent_as) if ![0, generation.get()].contains(&sent_as.generation) => Err(DraftError::Stale),
+            sent_as => Ok(sent_as.map(|sent_as| sent_as.message)),
+        }
     }
 
     /// The bytes of a draft's message.

@@ -116,6 +116,9 @@ pub(crate) struct DraftRow {
 pub(crate) struct SentAs {
     #[serde(with = "text")]
     pub(crate) message: EmailId,
+    /// The generation of the version that was sent; 0 in rows of older servers, which did not keep it.
+    #[serde(default)]
+    pub(crate) generation: u32,
     /// Remembered until then, milliseconds since 1970.
     pub(crate) until: i64,
 }

@@ -5,7 +5,7 @@
 
 use crate::row::{self, DraftRow, Stored, WHEN, empty_value, named, when, when_key};
 use crate::{DraftError, DraftId, Drafts, Sending};
-use postroom_identity::IdentityError;
+use postroom_identity::{IdentityError, Standing};
 use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 use postroom_store::{CommitBuilder, Key, prefix_end, scan};
@@ -24,6 +24,8 @@ const MISSING_MS: i64 = 60_000;
 const TIDY_EVERY_MS: i64 = 600_000;
 /// Least pause before what a limit of the day refused is tried again.
 const LIMITED_MS: i64 = 60_000;
+/// Pause before a draft is looked at again whose organization may not send: many may be due there at once.
+const BARRED_MS: i64 = 600_000;
 /// So long after its time a draft that limits refuse is given up.
 const GIVE_UP_MS: i64 = 7 * DAY_MS;
 const DAY_MS: i64 = 86_400_000;
@@ -43,6 +45,8 @@ enum Next {
     Done,
     /// It is to be tried again.
     Later,
+    /// Its organization may not send, nor will before long.
+    Barred,
     /// Its message is not there.
     Missing,
 }
@@ -108,6 +112,9 @@ impl Drafts {
                 Ok(Next::Later) => {
                     memory.not_before.insert(key, now + AGAIN_MS);
                 }
+                Ok(Next::Barred) => {
+                    memory.not_before.insert(key, now + BARRED_MS);
+                }
                 Ok(Next::Missing) => {
                     let since = *memory.missing.entry(key.clone()).or_insert(now);
                     if now - since >= MISSING_MS {
@@ -130,13 +137,13 @@ impl Drafts {
             self.clear(key.clone()).await?;
             return Ok(Next::Done);
         };
-        let stored = self.stored(inbox, id).await?;
-        match stored.and_then(|stored| Some((stored.row.due_at()?.max(0), stored.row.sent))) {
-            Some((due, Some(_))) if due == at => {
+        let row = self.stored(inbox, id).await?.map(|stored| stored.row);
+        match row.filter(|row| row.due_at().map(|due| due.max(0)) == Some(at)) {
+            Some(row) if row.sent.is_some() => {
                 self.finish(inbox, id).await?;
                 Ok(Next::Done)
             }
-            Some((due, None)) if due == at => self.send_due(inbox, id, at).await,
+            Some(row) => self.send_due(inbox, id, at, row.send_at.unwrap_or(at)).await,
             // It has another row by now, or none.
             _ => {
                 self.clear(key.clone()).await?;
@@ -145,19 +152,31 @@ impl Drafts {
         }
     }
 
-    async fn send_due(&self, inbox: InboxId, id: DraftId, at: i64) -> Result<Next, DraftError> {
+    /// Sends what is due `at` this time, and was to go at `send_at`.
+    async fn send_due(&self, inbox: InboxId, id: DraftId, at: i64, send_at: i64) -> Result<Next, DraftError> {
         let record = match self.identity.inbox(inbox).await {
             Ok(record) => record,
             Err(IdentityError::NoSuchInbox) => {
                 // What is hidden only for a while goes when it is there again.
                 if self.identity.is_hidden(inbox).await? {
-                    return Ok(Next::Later);
+                    return Ok(Next::Barred);
                 }
                 self.erase(inbox, id, |row| row.due_at() == Some(at)).await?;
                 return Ok(Next::Done);
             }
             Err(error) => return Err(error.into()),
         };
+        // Before anything of the draft is read, which may be large.
+        if self.identity.standing(record.organization).await? == Standing::Suspended {
+            return Ok(waits(inbox, id, &SubmitError::Suspended));
+        }
+        if !self.identity.has_storage(record.organization).await? {
+            let full = SubmitError::StorageLimit;
+            return match self.now_ms() - send_at > GIVE_UP_MS {
+                true => self.fail(inbox, id, at, &full.into()).await,
+                false => Ok(waits(inbox, id, &full)),
+            };
+        }
         let is_due = |row: Option<&DraftRow>| row.is_some_and(|row| row.due_at() == Some(at) && row.sent.is_none());
         match self.send_if(&record, id, &Sending::default(), is_due).await {
             Ok(submitted) => {
@@ -170,9 +189,13 @@ impl Drafts {
                 _ => Ok(Next::Done),
             },
             Err(error) if passes(&error) => Err(error),
-            Err(DraftError::Submit(SubmitError::DailyLimit { retry_after })) => {
-                self.put_off(inbox, id, at, retry_after).await
+            // It was so only since it was asked above.
+            Err(DraftError::Submit(error @ (SubmitError::Suspended | SubmitError::StorageLimit))) => {
+                Ok(waits(inbox, id, &error))
             }
+            Err(DraftError::Submit(SubmitError::DailyLimit {
+                retry_after: Some(retry_after),
+            })) => self.put_off(inbox, id, at, retry_after).await,
             Err(error) => {
                 tracing::warn!(%inbox, draft = %id, reason = %error, "a draft was not sent at its time");
                 self.fail(inbox, id, at, &error).await
@@ -180,6 +203,7 @@ impl Drafts {
         }
     }
 
+    /// Leaves a draft as it is for a while: what is due while nothing may leave goes when it may again.
     /// Notes that a draft was refused; it is not tried again by itself.
     async fn fail(&self, inbox: InboxId, id: DraftId, at: i64, error: &DraftError) -> Result<Next, DraftError> {
         self.note(inbox, id, at, |row| row.refused(&error.to_string())).await
@@ -193,6 +217,7 @@ impl Drafts {
         tracing::info!(%inbox, draft = %id, retry_after_seconds = retry_after.as_secs(), "a draft is put off: daily limit");
         self.note(inbox, id, at, |row| match row.send_at {
             Some(time) if again - time > GIVE_UP_MS => {
+                let retry_after = Some(retry_after);
                 row.refused(&SubmitError::DailyLimit { retry_after }.to_string())
             }
             _ => Ok(DraftRow {
@@ -258,6 +283,12 @@ impl Drafts {
     }
 }
 
+/// What is due while nothing may leave goes when it may again.
+fn waits(inbox: InboxId, id: DraftId, reason: &SubmitError) -> Next {
+    tracing::debug!(%inbox, draft = %id, %reason, "a draft that is due has to wait");
+    Next::Barred
+}
+
 /// Whether it may go well the next time without anybody doing anything.
 fn passes(error: &DraftError) -> bool {
     let mail = |error: &MailError| matches!(error, MailError::Full | MailError::Unavailable | MailError::Store(_));
@@ -271,14 +302,7 @@ fn passes(error: &DraftError) -> bool {
         DraftError::Unavailable => true,
         DraftError::Mail(error) => mail(error),
         DraftError::Identity(error) => identity(error),
-        // What is due while nothing may leave goes when it may again.
-        DraftError::Submit(
-            SubmitError::Unavailable
-            | SubmitError::Full
-            | SubmitError::Queue(_)
-            | SubmitError::Suspended
-            | SubmitError::StorageLimit,
-        ) => true,
+        DraftError::Submit(SubmitError::Unavailable | SubmitError::Full | SubmitError::Queue(_)) => true,
         DraftError::Submit(SubmitError::Mail(error)) => mail(error),
         DraftError::Submit(SubmitError::Identity(error)) => identity(error),
         DraftError::Submit(_)

@@ -141,7 +141,12 @@ impl Drafts {
         };
         let message = EmailId::new();
         let until = self.now_ms() + REMEMBERED_MS;
-        let row = row.sent(draft.email_id(), SentAs { message, until });
+        let sent_as = SentAs {
+            message,
+            generation: draft.generation().get(),
+            until,
+        };
+        let row = row.sent(draft.email_id(), sent_as);
         let mut commit = CommitBuilder::new();
         row::put(&mut commit, (draft.inbox, draft.id), stored.as_ref(), &row)?;
         Ok((

@@ -91,6 +91,7 @@ impl Drafts {
                 }
                 Err(error) => return Err(error.into()),
             }
+            self.identity.note_stored(inbox.organization, message.octets());
             // Read first: what is due at once may be gone when somebody looks at it.
             let draft = self.get(inbox.id, id).await;
             self.scheduled.notify_one();
@@ -121,6 +122,11 @@ impl Drafts {
                 continue;
             }
             let message = self.rewritten(inbox, &draft, change).await?;
+            // One that does not grow may be changed however full it is.
+            let grown = message.octets().saturating_sub(draft.record.message.size_octets());
+            if grown > 0 && !self.identity.has_storage(inbox.organization).await? {
+                return Err(SubmitError::StorageLimit.into());
+            }
             let mut flags = relabelled(&flags_of(&draft), &change.add_labels, &change.remove_labels)?;
             flags.system = flags.system.with(Flag::Draft).with(Flag::Seen);
             let thread = change
@@ -164,6 +170,7 @@ impl Drafts {
             let replaces = (draft.record.mailbox, draft.record.uid);
             match self.mailstore.replace_with(&message, placing, replaces, &builder).await {
                 Ok(_) => {
+                    self.identity.note_stored(inbox.organization, grown);
                     let draft = self.get(inbox.id, new_id).await;
                     self.scheduled.notify_one();
                     return draft;

@@ -232,7 +232,7 @@ impl ApiError {
     pub(crate) fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
         match self {
             // At least one: a client that counts in whole seconds must not come back at once.
-            Self::Submit(SubmitError::DailyLimit { retry_after }) => Some(retry_after.as_secs().max(1)),
+            Self::Submit(SubmitError::DailyLimit { retry_after }) => retry_after.map(|wait| wait.as_secs().max(1)),
             Self::TooManySockets => Some(5),
             _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }

@@ -7,6 +7,7 @@
 mod change;
 mod list;
 mod make;
+mod older;
 mod open;
 mod scope;
 

@@ -21,13 +21,17 @@ pub struct Operator {
 
 impl Identity {
     /// Makes the operator's organization and the inbox `postmaster@<default domain>` on the first start, and finds them
-    /// on every later one; reads the domains. Nobody knows the inbox's secrets until they are rotated.
+    /// on every later one; reads the domains, and lists what older servers did not. Nobody knows the inbox's secrets until they are rotated.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn bootstrap(&self) -> Result<Operator, IdentityError> {
         self.open_domains().await?;
         self.scram().await?;
+        if let Err(error) = self.list_older_keys().await {
+            // They open what they did; the next start tries it again.
+            tracing::warn!(%error, "the keys of inboxes that older servers made are not all listed for their organizations");
+        }
         for _ in 0..ATTEMPTS {
             if let Some(organization) = self.operator_organization().await? {
                 return Ok(Operator {

@@ -16,9 +16,10 @@ pub use rule::{ContactRule, FilterMode, MatchType, RuleAction, RuleDirection, Ru
 
 use crate::record::{InboxRecord, decode};
 use crate::{Identity, IdentityError, keys};
-use postroom_store::{Key, StoreError, scan_prefix};
+use postroom_store::{Key, StoreError, prefix_end, scan, scan_prefix};
 use postroom_types::{InboxId, OrganizationId, RuleId};
 use rule::{StoredTarget, rule_hash};
+use std::collections::BTreeSet;
 pub(crate) use verdict::ContactsOver;
 
 /// Most rules of one inbox.
@@ -27,6 +28,19 @@ const MAX_RULES: u32 = 5_000;
 const RULES_A_READ: usize = 128;
 /// Rows looked at in one go, so that a page far behind costs no more than this.
 const ROWS_A_PAGE: usize = 50_000;
+
+/// A place among the rules of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RulePlace(InboxId, RuleId);
+
+/// Some rules of an organization.
+#[derive(Clone, Debug)]
+pub struct RulePage {
+    /// They.
+    pub rules: Vec<ContactRule>,
+    /// Where to go on; `None` at the end. There may be more even if this page is not full.
+    pub next: Option<RulePlace>,
+}
 
 impl Identity {
     /// Some rules of an inbox, or of all inboxes of an organization one inbox after the other, oldest first: of those that
@@ -54,10 +68,12 @@ impl Identity {
             seen += 1;
             waiting.extend(row);
             if is_end || waiting.len() == RULES_A_READ {
-                for rule in self.open_rules(std::mem::take(&mut waiting)).await? {
-                    if !filter.admits(&rule) {
-                        continue;
-                    }
+                let mut rules = self.open_rules(std::mem::take(&mut waiting)).await?;
+                rules.retain(|rule| filter.admits(rule));
+                if filter.of_identities {
+                    rules = self.of_identities(rules).await?;
+                }
+                for rule in rules {
                     if skipped < offset {
                         skipped += 1;
                     } else if found.len() < limit {
@@ -69,6 +85,54 @@ impl Identity {
                 return Ok(found);
             }
         }
+    }
+
+    /// All rules of an organization, piece by piece: about `limit` after a place, or from the beginning, in the order of
+    /// [`contact_rules`](Self::contact_rules). What one piece costs does not depend on where it begins.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn rule_page(
+        &self,
+        organization: OrganizationId,
+        after: Option<RulePlace>,
+        limit: usize,
+    ) -> Result<RulePage, IdentityError> {
+        let prefix = keys::rules(organization);
+        let mut low = prefix.clone();
+        if let Some(RulePlace(inbox, id)) = after {
+            low = keys::rule(organization, inbox, id);
+            low.push(0);
+        }
+        let mut rows = scan(&*self.store, low, prefix_end(&prefix)).page_pairs((limit + 1).clamp(16, 256));
+        let mut seen = Vec::new();
+        while seen.len() < limit
+            && let Some(row) = rows.next().await?
+        {
+            seen.push(row);
+        }
+        let next = match seen.last() {
+            Some((key, _)) if seen.len() == limit => {
+                let (inbox, id) = keys::rule_of(key).ok_or_else(corrupt)?;
+                Some(RulePlace(inbox, id))
+            }
+            _ => None,
+        };
+        let rules = self.open_rules(seen).await?;
+        Ok(RulePage { rules, next })
+    }
+
+    /// Those of inboxes that are an identity's.
+    async fn of_identities(&self, mut rules: Vec<ContactRule>) -> Result<Vec<ContactRule>, IdentityError> {
+        let inboxes: BTreeSet<InboxId> = rules.iter().map(|rule| rule.inbox).collect();
+        let rows: Vec<Key> = inboxes.into_iter().map(keys::inbox).collect();
+        let mut identities = BTreeSet::new();
+        for value in self.store.get_many(&rows).await?.into_iter().flatten() {
+            let inbox: InboxRecord = decode(&value)?;
+            identities.extend((inbox.agent.is_some() && inbox.deleted_at.is_none()).then_some(inbox.id));
+        }
+        rules.retain(|rule| identities.contains(&rule.inbox));
+        Ok(rules)
     }
 
     /// A rule of an inbox.

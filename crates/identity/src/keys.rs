@@ -19,6 +19,7 @@
 //! | `ih` SHA-256(key) | the API key's record |
 //! | `iw` scope-letter scope-id key-id | SHA-256 of the key, to list and revoke |
 //! | `ij` organization key-id | SHA-256 of the `am_` key of a pod or an inbox, and the pod |
+//! | `iE` | nothing; says that all keys of inboxes have the row below |
 //! | `iE` organization key-id | SHA-256 of the `ak_` key of an inbox |
 //! | `ix` organization kind SHA-256(client id) | the inbox (kind `i`) or pod (kind `p`) that a client calls so |
 //! | `ie` SHA-256(address) | the organization of the agent that this human answers for |
@@ -57,6 +58,8 @@ pub(crate) const SCRAM: &[u8] = b"iK";
 pub(crate) const ORGANIZATIONS: &[u8] = b"io";
 pub(crate) const PURGES: &[u8] = b"iz";
 pub(crate) const ADDRESSES: &[u8] = b"ia";
+pub(crate) const API_KEYS: &[u8] = b"ih";
+pub(crate) const INBOX_KEYS: &[u8] = b"iE";
 pub(crate) const DOMAINS: &[u8] = b"id";
 pub(crate) const CLAIMS: &[u8] = b"it";
 

@@ -56,7 +56,8 @@ pub use agents::{AgentLimits, HumanSet, SignUp, SignedUp};
 pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Principal};
 pub use bootstrap::Operator;
 pub use contact_rules::{
-    ContactRule, FilterMode, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RuleWish,
+    ContactRule, FilterMode, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RulePage, RulePlace,
+    RuleWish,
 };
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};
@@ -81,7 +82,7 @@ pub use pods::PodWish;
 pub use record::{AgentState, CredentialEpoch, InboxRecord, KeyKind, Organization, Pod, Standing};
 pub use resolve::Resolution;
 pub use secrets::{random_seed, random_token};
-pub use signature::{Signature, SignatureChange};
+pub use signature::{MAX_SIGNATURE_CHARACTERS, Signature, SignatureChange};
 pub use signing_keys::SigningKey;
 pub use tenant_domains::{
     CheckedRecord, DomainChange, DomainNames, DomainStatus, DomainWish, NoNames, RecordStatus, TenantDomain,

@@ -54,9 +54,20 @@ impl Identity {
                 continue;
             };
             let is_due = !organization.restorable || deleted_at < before;
-            if is_due && self.give_up(organization.id).await? {
-                self.finish_organization(organization.id, deleted_at).await?;
+            if !is_due {
+                continue;
             }
+            // The others do not wait for one that cannot be cleared away: the next run tries it again.
+            if let Err(error) = self.finish_if_given_up(organization.id, deleted_at).await {
+                tracing::warn!(organization = %organization.id, %error, "a deleted organization is not cleared away yet");
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish_if_given_up(&self, id: OrganizationId, deleted_at: i64) -> Result<(), IdentityError> {
+        if self.give_up(id).await? {
+            self.finish_organization(id, deleted_at).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use postroom_types::InboxId;
 use serde::{Deserialize, Serialize};
 
 /// Longest signature in either form, in characters.
-const MAX_CHARACTERS: usize = 16_384;
+pub const MAX_SIGNATURE_CHARACTERS: usize = 16_384;
 
 /// The signature of an inbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Identity {
     /// [`IdentityError::NoSuchInbox`]; [`IdentityError::Invalid`].
     pub async fn set_signature(&self, id: InboxId, change: &SignatureChange) -> Result<Signature, IdentityError> {
         for text in [&change.html, &change.text].into_iter().flatten().flatten() {
-            if text.chars().count() > MAX_CHARACTERS {
+            if text.chars().count() > MAX_SIGNATURE_CHARACTERS {
                 return Err(IdentityError::Invalid("a signature has at most 16,384 characters"));
             }
         }

@@ -21,6 +21,9 @@ pub enum ImportError {
     /// The inbox has as many imports under way as it may.
     #[error("too many imports at once")]
     TooMany,
+    /// The organization has as many uploads under way, or as much waiting, as it may.
+    #[error("too much is uploaded at once, or waits to be taken in")]
+    TooMuch,
     /// The upload is not allowed, or not any more.
     #[error("this upload is not known, or its time is over")]
     NotAllowed,

@@ -142,6 +142,12 @@ pub struct Job {
     pub(crate) upload_until: i64,
     /// When to look whether it is to be given up or forgotten.
     pub(crate) expires_at: i64,
+    /// Its place among those that have not ended; none of a job that was made before there were places.
+    #[serde(default)]
+    pub(crate) open: Option<Vec<u8>>,
+    /// How often it was begun since it last came further, or was left in good order.
+    #[serde(default)]
+    pub(crate) attempts: u32,
 }
 
 impl Job {
@@ -232,6 +238,8 @@ mod tests {
             upload_hash: Some([7; 32]),
             upload_until: 0,
             expires_at: 0,
+            open: None,
+            attempts: 0,
         };
         let one = job(JobId::new());
         let other = job(JobId::new());

@@ -5,11 +5,12 @@
 //! | `jj` job | the job |
 //! | `ji` inbox job | a format byte: the jobs of an inbox, in the order they were made |
 //! | `jq` job | a format byte: the jobs that wait, or are worked on |
+//! | `jo` organization inbox place | a format byte, then the job: one that has not ended; an inbox has so many places |
 //! | `jx` when job | a format byte: when to look whether the job is to be given up or forgotten, milliseconds since 1970 |
 
 use crate::JobId;
 use postroom_store::Key;
-use postroom_types::InboxId;
+use postroom_types::{InboxId, OrganizationId};
 
 /// The value of a row whose key says it all.
 pub(crate) const MARK: &[u8] = &[1];
@@ -40,6 +41,18 @@ pub(crate) fn queued(id: JobId) -> Key {
 
 pub(crate) fn expires(at: i64, id: JobId) -> Key {
     key(EXPIRES, &[&at.max(0).to_be_bytes(), id.as_bytes()])
+}
+
+pub(crate) fn open_of(organization: OrganizationId) -> Key {
+    key(b"jo", &[organization.as_bytes()])
+}
+
+pub(crate) fn open(organization: OrganizationId, inbox: InboxId, place: u8) -> Key {
+    key(b"jo", &[organization.as_bytes(), inbox.as_bytes(), &[place]])
+}
+
+pub(crate) fn open_value(id: JobId) -> Vec<u8> {
+    [MARK, id.as_bytes()].concat()
 }
 
 /// The job at the end of a key.

@@ -39,7 +39,13 @@ pub struct Options {
     /// Most octets that come out of an archive. Default 8 GiB.
     pub max_unpacked_octets: u64,
     /// Most jobs of one inbox that have not ended. Default 5.
-    pub jobs_an_inbox: usize,
+    pub jobs_an_inbox: u8,
+    /// Most octets of files of one organization that wait. Default 8 GiB.
+    pub waiting_octets: u64,
+    /// Octets that stay free where files are kept. Default 1 GiB.
+    pub spare_octets: u64,
+    /// How often a job may be begun without coming any further: what stops the server is not begun for ever. Default 2.
+    pub attempts: u32,
     /// How long a file may be uploaded after it was asked where to. Default 1 hour.
     pub upload_within: Duration,
 }
@@ -53,6 +59,9 @@ impl Options {
             max_file_octets: 2 << 30,
             max_unpacked_octets: 8 << 30,
             jobs_an_inbox: 5,
+            waiting_octets: 8 << 30,
+            spare_octets: 1 << 30,
+            attempts: 2,
             upload_within: Duration::from_secs(60 * 60),
         }
     }
@@ -65,6 +74,7 @@ pub struct Imports {
     intake: Arc<Intake>,
     options: Options,
     queued: Notify,
+    uploads: files::Uploads,
 }
 
 impl Imports {
@@ -77,6 +87,7 @@ impl Imports {
             intake,
             options,
             queued: Notify::new(),
+            uploads: files::Uploads::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// How often a change is tried again when others were faster.
 const TRIES: usize = 60;
-/// Jobs of an inbox looked at for those that have not ended.
+/// Jobs of an inbox looked at for where messages came from.
 const LOOKED_AT: usize = 200;
 const DAY_MS: i64 = 86_400_000;
 /// How long a job waits for its file and for its beginning.
@@ -38,19 +38,16 @@ impl Imports {
     /// Makes a job, and says where its file may be uploaded.
     ///
     /// # Errors
-    /// [`ImportError::TooMany`], [`ImportError::Invalid`]; those of the store.
+    /// [`ImportError::TooMany`], [`ImportError::Invalid`]; those of the store and of the inbox.
     pub async fn create(&self, inbox: InboxId, wish: &JobWish) -> Result<(Job, UploadTicket), ImportError> {
         if wish.original_addresses.as_ref().is_some_and(|all| all.len() > 50) {
             return Err(ImportError::Invalid("original_addresses has at most 50 entries"));
         }
-        let open = self.list(inbox, None, LOOKED_AT).await?.jobs;
-        if open.iter().filter(|job| !job.status.is_final()).count() >= self.options.jobs_an_inbox {
-            return Err(ImportError::TooMany);
-        }
+        let organization = self.identity.inbox(inbox).await?.organization;
         let (ticket, hash) = self.ticket();
         let now = now_ms();
         let addresses = wish.original_addresses.as_ref();
-        let job = Job {
+        let mut job = Job {
             id: JobId::new(),
             inbox,
             status: Status::PendingUpload,
@@ -71,16 +68,33 @@ impl Imports {
             upload_hash: Some(hash),
             upload_until: self.upload_until(now),
             expires_at: now + PENDING_MS,
+            open: None,
+            attempts: 0,
         };
+        for place in 0..self.options.jobs_an_inbox {
+            let open = keys::open(organization, inbox, place);
+            if self.store.get(&open).await?.is_some() {
+                continue;
+            }
+            job.open = Some(open.clone());
+            if self.made(&job, open).await? {
+                return Ok((job, ticket));
+            }
+        }
+        Err(ImportError::TooMany)
+    }
+
+    /// Stores a new job at its place; `false` if somebody else has taken that.
+    async fn made(&self, job: &Job, place: Vec<u8>) -> Result<bool, ImportError> {
         let mut builder = CommitBuilder::new();
         builder.put_new(keys::job(job.id), job.write());
-        builder.put(keys::listed(inbox, job.id), keys::MARK.to_vec());
+        builder.put_new(place, keys::open_value(job.id));
+        builder.put(keys::listed(job.inbox, job.id), keys::MARK.to_vec());
         builder.put(keys::expires(job.expires_at, job.id), keys::MARK.to_vec());
         match postroom_store::commit_once(&*self.store, builder.build(), &keys::job(job.id)).await? {
             postroom_store::Committed::Full => Err(ImportError::Full),
-            postroom_store::Committed::Done(_)
-            | postroom_store::Committed::AlreadyDone
-            | postroom_store::Committed::Conflict(_) => Ok((job, ticket)),
+            postroom_store::Committed::Conflict(_) => Ok(false),
+            postroom_store::Committed::Done(_) | postroom_store::Committed::AlreadyDone => Ok(true),
         }
     }
 
@@ -157,13 +171,15 @@ impl Imports {
         Ok(())
     }
 
-    /// Begins an upload for who has its ticket.
+    /// Begins an upload for who has its ticket, of so many octets if that was told.
     ///
     /// # Errors
-    /// [`ImportError::NotAllowed`]; those of the disk.
-    pub async fn upload(&self, id: JobId, token: &str) -> Result<Upload, ImportError> {
+    /// [`ImportError::NotAllowed`]; [`ImportError::State`] while another upload of the job is under way;
+    /// [`ImportError::TooMuch`], [`ImportError::Full`]; those of the disk.
+    pub async fn upload(&self, id: JobId, token: &str, told: Option<u64>) -> Result<Upload, ImportError> {
         self.check_ticket(id, token).await?;
-        self.begin_upload(id).await
+        let (_, job) = self.found(id).await?.ok_or(ImportError::NotAllowed)?;
+        self.begin_upload(&job, told.unwrap_or(0)).await
     }
 
     /// Ends an upload: the file is whole. Durable on return.
@@ -172,7 +188,7 @@ impl Imports {
     /// [`ImportError::NotAllowed`] if the job has gone on meanwhile; those of the disk and the store.
     pub async fn uploaded(&self, id: JobId, upload: Upload) -> Result<(), ImportError> {
         let (_, job) = self.found(id).await?.ok_or(ImportError::NotAllowed)?;
-        let octets = upload.finish().await?;
+        let (octets, _turn) = upload.finish().await?;
         let kept = self
             .change(job.inbox, id, |job| {
                 if job.status != Status::PendingUpload {
@@ -182,6 +198,10 @@ impl Imports {
                 Ok(())
             })
             .await;
+        if let Err(ImportError::NotAllowed | ImportError::NoSuchJob) = kept {
+            // It has ended meanwhile, or goes on with the file that was there.
+            self.remove_ended(id).await;
+        }
         kept.map(|_| ())
     }
 
@@ -219,6 +239,7 @@ impl Imports {
                 Ok(())
             })
             .await?;
+        self.stop_upload(id);
         self.remove_file(id).await;
         Ok(cancelled)
     }
@@ -259,6 +280,9 @@ impl Imports {
                 builder.delete(keys::expires(before.expires_at, id));
                 builder.put(keys::expires(job.expires_at, id), keys::MARK.to_vec());
                 builder.delete(keys::queued(id));
+                if let Some(open) = job.open.take() {
+                    builder.delete(open);
+                }
             }
             if job.status == Status::Queued {
                 builder.put(keys::queued(id), keys::MARK.to_vec());

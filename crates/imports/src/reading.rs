@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Reads the file, from the place where the job is.
 pub(crate) fn read(
@@ -13,6 +14,7 @@ pub(crate) fn read(
     format: Format,
     bounds: Bounds,
     skip: u64,
+    stop: CancellationToken,
     sender: &mpsc::Sender<Entry>,
 ) -> Result<(), ArchiveError> {
     let mut file = File::open(path)?;
@@ -22,6 +24,7 @@ pub(crate) fn read(
         Format::Eml => postroom_archive::Format::Eml,
         Format::Zip => postroom_archive::Format::Zip,
     };
+    let file = Stoppable { file, stop };
     let mut place = 0;
     read_messages(file, format, bounds, |entry| {
         place += 1;
@@ -34,6 +37,27 @@ pub(crate) fn read(
             Err(_) => ControlFlow::Break(()),
         }
     })
+}
+
+/// A file that cannot be read any more once nobody wants it.
+struct Stoppable {
+    file: File,
+    stop: CancellationToken,
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.stop.is_cancelled() {
+            true => Err(std::io::Error::other("reading was given up")),
+            false => self.file.read(buffer),
+        }
+    }
+}
+
+impl Seek for Stoppable {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 /// What a file is by its first octets.

@@ -2,7 +2,7 @@
 
 use crate::job::{Job, JobId, Status};
 use crate::{ImportError, Imports, keys, now_ms};
-use postroom_store::{CommitBuilder, prefix_end, scan};
+use postroom_store::{CommitBuilder, StoreError, prefix_end, scan};
 
 impl Imports {
     /// Gives up what waited too long for its file, and forgets what ended long ago.
@@ -13,7 +13,14 @@ impl Imports {
                 return Ok(());
             }
             let Some(id) = keys::last_id(&key) else { continue };
-            match self.found(id).await? {
+            let found = match self.found(id).await {
+                Err(error @ ImportError::Store(StoreError::Corrupt(_))) => {
+                    tracing::error!(job = %id, %error, "an import cannot be read");
+                    continue;
+                }
+                found => found?,
+            };
+            match found {
                 Some((_, job)) if job.status == Status::PendingUpload => {
                     let given_up = self.change(job.inbox, id, |job| {
                         job.status = Status::Failed;
@@ -21,6 +28,7 @@ impl Imports {
                         Ok(())
                     });
                     given_up.await?;
+                    self.stop_upload(id);
                     self.remove_file(id).await;
                 }
                 Some((_, job)) if job.status.is_final() => self.forget(&job).await?,
@@ -32,14 +40,16 @@ impl Imports {
     }
 
     pub(crate) async fn forget(&self, job: &Job) -> Result<(), ImportError> {
+        self.stop_upload(job.id);
         self.remove_file(job.id).await;
-        self.clear(vec![
+        let mut rows = vec![
             keys::queued(job.id),
             keys::listed(job.inbox, job.id),
             keys::expires(job.expires_at, job.id),
             keys::job(job.id),
-        ])
-        .await
+        ];
+        rows.extend(job.open.clone());
+        self.clear(rows).await
     }
 
     pub(crate) async fn clear(&self, rows: Vec<Vec<u8>>) -> Result<(), ImportError> {
@@ -63,10 +73,15 @@ impl Imports {
             let Ok(id) = name.split('.').next().unwrap_or_default().parse::<JobId>() else {
                 continue;
             };
-            let job = self.found(id).await;
-            if matches!(&job, Ok(None)) || matches!(&job, Ok(Some((_, job))) if job.status.is_final()) {
-                self.remove_file(id).await;
-            }
+            self.remove_ended(id).await;
+        }
+    }
+
+    /// Removes the file of a job that has ended, or that there is none of.
+    pub(crate) async fn remove_ended(&self, id: JobId) {
+        let job = self.found(id).await;
+        if matches!(&job, Ok(None)) || matches!(&job, Ok(Some((_, job))) if job.status.is_final()) {
+            self.remove_file(id).await;
         }
     }
 }

@@ -20,11 +20,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 /// Messages read ahead of the one that is stored.
 const AHEAD: usize = 2;
-/// How far a job is is stored after so many messages, or so long.
+/// How far a job is is stored after so many messages that came in, or so long.
 const SAVE_MESSAGES: u64 = 50;
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Most entries of an archive.
 const MAX_ENTRIES: usize = 100_000;
+/// Most messages of a file.
+const MAX_MESSAGES: usize = 1_000_000;
 
 /// Why a job goes no further.
 enum Stop {
@@ -75,13 +77,25 @@ impl Imports {
                     return Err(ImportError::State("it has ended"));
                 }
                 job.status = Status::Running;
+                job.attempts = job.attempts.saturating_add(1);
                 job.started_at = job.started_at.or_else(|| Some(now_ms()));
                 Ok(())
             })
             .await?;
-        let (mut job, stop) = self.take_in(job, &inbox, shutdown).await?;
+        let (mut job, stop) = match job.attempts > self.options.attempts {
+            true => (
+                job,
+                Stop::Failed("the server stopped again and again while it read this file".into()),
+            ),
+            false => self.take_in(job, &inbox, shutdown).await?,
+        };
         let (status, error) = match stop {
-            Stop::Later => return Ok(false),
+            Stop::Later => {
+                // Left in good order: that was no failed attempt.
+                job.attempts = 0;
+                self.save(&job).await?;
+                return Ok(false);
+            }
             Stop::Ended => {
                 self.remove_file(id).await;
                 return Ok(true);
@@ -102,9 +116,17 @@ impl Imports {
         let mut rows = scan_prefix(&*self.store, keys::QUEUED);
         while let Some((key, _)) = rows.next().await? {
             let Some(id) = keys::last_id(&key) else { continue };
-            let Some((_, job)) = self.found(id).await? else {
-                self.clear(vec![key]).await?;
-                continue;
+            let job = match self.found(id).await {
+                Ok(Some((_, job))) => job,
+                Ok(None) => {
+                    self.clear(vec![key]).await?;
+                    continue;
+                }
+                // It keeps no other from its turn.
+                Err(error) => {
+                    tracing::error!(job = %id, %error, "an import cannot be read");
+                    continue;
+                }
             };
             match self.identity.inbox(job.inbox).await {
                 Ok(inbox) => return Ok(Some((job, inbox))),
@@ -113,7 +135,7 @@ impl Imports {
                         self.forget(&job).await?;
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => tracing::error!(job = %id, %error, "the inbox of an import cannot be read"),
             }
         }
         Ok(None)
@@ -129,11 +151,20 @@ impl Imports {
         let (path, bounds, format) = (self.file(job.id), self.bounds(), job.format);
         let (sender, mut entries) = mpsc::channel(AHEAD);
         let skip = job.processed;
-        let reading = tokio::task::spawn_blocking(move || read(&path, format, bounds, skip, &sender));
-        let mut saved = (job.processed, Instant::now());
+        let stop = CancellationToken::new();
+        // However this ends, nobody reads on.
+        let _stopped = stop.clone().drop_guard();
+        let reading = tokio::task::spawn_blocking(move || read(&path, format, bounds, skip, stop, &sender));
+        let (mut saved, begun_at) = ((job.imported, Instant::now()), job.processed);
+        let mut look = tokio::time::interval(SAVE_EVERY);
         loop {
             let next = tokio::select! {
                 () = shutdown.cancelled() => return Ok((job, Stop::Later)),
+                // What is read may give nothing for long.
+                _ = look.tick() => match self.found(job.id).await? {
+                    Some((_, now)) if !now.status.is_final() => continue,
+                    _ => return Ok((job, Stop::Ended)),
+                },
                 next = entries.recv() => next,
             };
             let Some(entry) = next else { break };
@@ -144,11 +175,14 @@ impl Imports {
                     false => (job, Stop::Ended),
                 });
             }
-            if job.processed - saved.0 >= SAVE_MESSAGES || saved.1.elapsed() >= SAVE_EVERY {
+            if job.processed > begun_at {
+                job.attempts = 0;
+            }
+            if job.imported - saved.0 >= SAVE_MESSAGES || saved.1.elapsed() >= SAVE_EVERY {
                 if !self.save(&job).await? {
                     return Ok((job, Stop::Ended));
                 }
-                saved = (job.processed, Instant::now());
+                saved = (job.imported, Instant::now());
             }
         }
         let stop = match reading.await {
@@ -231,6 +265,7 @@ impl Imports {
             message_octets: usize::try_from(self.intake.options().max_message_octets).unwrap_or(usize::MAX >> 1),
             unpacked_octets: self.options.max_unpacked_octets,
             entries: MAX_ENTRIES,
+            messages: MAX_MESSAGES,
         }
     }
 }

@@ -74,6 +74,9 @@ async fn world(store: SharedStore, quota_octets: u64) -> World {
 fn imports(store: &SharedStore, identity: &Arc<Identity>, intake: &Arc<Intake>, folder: &std::path::Path) -> Imports {
     let options = Options {
         max_file_octets: 1_000_000,
+        waiting_octets: 2_000_000,
+        // Workers are dropped here as often as the seed wants.
+        attempts: 100,
         ..Options::new(folder.to_path_buf())
     };
     Imports::new(Arc::clone(store), Arc::clone(identity), Arc::clone(intake), options)
@@ -109,7 +112,7 @@ fn mbox(letters: impl Iterator<Item = String>) -> Vec<u8> {
 impl World {
     async fn uploaded(&self, wish: &JobWish, file: &[u8]) -> JobId {
         let (job, ticket) = self.imports.create(self.scout.id, wish).await.unwrap();
-        let mut upload = self.imports.upload(job.id, ticket.token.expose()).await.unwrap();
+        let mut upload = self.imports.upload(job.id, ticket.token.expose(), None).await.unwrap();
         for piece in file.chunks(1000) {
             upload.write(piece).await.unwrap();
         }
@@ -262,7 +265,7 @@ async fn who_may_do_what_and_when() {
     let (job, ticket) = imports.create(inbox, &wish(Format::Auto)).await.unwrap();
     for wrong in ["", "wrong"] {
         assert!(matches!(
-            imports.upload(job.id, wrong).await,
+            imports.upload(job.id, wrong, None).await,
             Err(ImportError::NotAllowed)
         ));
     }
@@ -278,13 +281,13 @@ async fn who_may_do_what_and_when() {
     ));
     // A new ticket ends the one before it.
     let renewed = imports.renew_upload(inbox, job.id).await.unwrap();
-    assert!(imports.upload(job.id, ticket.token.expose()).await.is_err());
-    let mut upload = imports.upload(job.id, renewed.token.expose()).await.unwrap();
+    assert!(imports.upload(job.id, ticket.token.expose(), None).await.is_err());
+    let mut upload = imports.upload(job.id, renewed.token.expose(), None).await.unwrap();
     assert!(matches!(
         upload.write(&[0; 1_000_001]).await,
         Err(ImportError::TooLarge(1_000_000))
     ));
-    upload.give_up().await;
+    drop(upload);
     assert_eq!(world.files().await, 0);
     let cancelled = imports.cancel(inbox, job.id).await.unwrap();
     assert_eq!(cancelled.status, Status::Cancelled);
@@ -293,7 +296,7 @@ async fn who_may_do_what_and_when() {
         Err(ImportError::State(_))
     ));
     assert!(matches!(
-        imports.upload(job.id, renewed.token.expose()).await,
+        imports.upload(job.id, renewed.token.expose(), None).await,
         Err(ImportError::NotAllowed)
     ));
 
@@ -351,4 +354,83 @@ async fn a_cancelled_job_goes_no_further_and_a_hidden_inbox_waits() {
         world.imports.get(inbox, waits).await,
         Err(ImportError::NoSuchJob)
     ));
+}
+
+#[tokio::test]
+async fn uploads_are_one_a_job_and_bounded_for_all() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let inbox = world.scout.id;
+    let (job, ticket) = world.imports.create(inbox, &wish(Format::Auto)).await.unwrap();
+    let token = ticket.token.expose();
+    let mut upload = world.imports.upload(job.id, token, None).await.unwrap();
+    assert!(matches!(
+        world.imports.upload(job.id, token, None).await,
+        Err(ImportError::State(_))
+    ));
+    // Who is cancelled goes no further, and leaves nothing.
+    world.imports.cancel(inbox, job.id).await.unwrap();
+    assert!(matches!(upload.write(b"x").await, Err(ImportError::NotAllowed)));
+    drop(upload);
+    assert_eq!(world.files().await, 0);
+    // What waits is counted: two millions for all, of which a third file gets nothing.
+    for _ in 0..2 {
+        world.uploaded(&wish(Format::Auto), &[b'x'; 1_000_000]).await;
+    }
+    let (job, ticket) = world.imports.create(inbox, &wish(Format::Auto)).await.unwrap();
+    assert!(matches!(
+        world.imports.upload(job.id, ticket.token.expose(), None).await,
+        Err(ImportError::TooMuch)
+    ));
+    let options = Options {
+        spare_octets: u64::MAX,
+        ..Options::new(world.folder.clone())
+    };
+    let full = Imports::new(
+        Arc::clone(&world.store),
+        Arc::clone(&world.identity),
+        Arc::clone(&world.intake),
+        options,
+    );
+    assert!(matches!(
+        full.upload(job.id, ticket.token.expose(), None).await,
+        Err(ImportError::Full)
+    ));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_keeps_nobody_from_its_turn() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let bad = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(world.scout.id, bad).await.unwrap();
+    let mut builder = postroom_store::CommitBuilder::new();
+    builder.put([b"jj", bad.as_bytes().as_slice()].concat(), b"\x01no job".to_vec());
+    world.store.commit(builder.build()).await.unwrap();
+    let good = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(world.scout.id, good).await.unwrap();
+    world.work().await;
+    assert_eq!(
+        world.imports.get(world.scout.id, good).await.unwrap().status,
+        Status::Completed
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_stops_the_server_is_not_begun_for_ever() {
+    let world = world(MemoryStore::new(), 1 << 30).await;
+    let id = world.uploaded(&wish(Format::Mbox), &mbox((0..5).map(letter))).await;
+    world.imports.start(world.scout.id, id).await.unwrap();
+    let options = Options {
+        attempts: 0,
+        ..Options::new(world.folder.clone())
+    };
+    let strict = Imports::new(
+        Arc::clone(&world.store),
+        Arc::clone(&world.identity),
+        Arc::clone(&world.intake),
+        options,
+    );
+    strict.turn(&CancellationToken::new()).await.unwrap();
+    let job = strict.get(world.scout.id, id).await.unwrap();
+    assert_eq!((job.status, job.processed), (Status::Failed, 0));
+    assert_eq!(world.files().await, 0);
 }

@@ -172,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_ends_within_a_year() {
+        let command = ["postroom", "message", "wait", "a@b", "--timeout"];
+        let parsed = |timeout| Cli::try_parse_from(command.into_iter().chain([timeout])).is_ok();
+        assert!(parsed("31536000"));
+        assert!(!parsed("31536001") && !parsed("18446744073709551615"));
+    }
+
+    #[test]
     fn nothing_is_taken_for_the_server_or_the_key() {
         // Arguments are told apart by their id: one of the same would get the value of the other.
         let cli = Cli::command();

@@ -21,6 +21,8 @@ mod queue;
 mod rules;
 mod show;
 mod stream;
+#[cfg(test)]
+mod stub;
 mod table;
 mod thread;
 mod wait;

@@ -19,7 +19,7 @@ def webhooks(party):
         made = party.ask("tk", "POST", "/v1/webhooks", {"url": receiver.url + "/all", "events": events}, 201)
         equal((made["url"], sorted(made["events"]), made["isActive"]), (receiver.url + "/all", sorted(events), True), "the webhook")
         secret = made["secret"]
-        mine = party.ask("ak", "POST", "/v1/webhooks", {"url": receiver.url + "/mine", "events": ["message.sent"]}, 201)
+        mine = party.ask("wk", "POST", "/v1/webhooks", {"url": receiver.url + "/mine", "events": ["message.sent"]}, 201)
         listed = party.ask("tk", "GET", "/v1/webhooks")
         no_secret(listed, "the list")
         party.receive("Heard of")
@@ -31,13 +31,14 @@ def webhooks(party):
         equal(post.headers["x-inkbox-signature"], "sha256=" + hmac.new(secret.removeprefix("whsec_").encode(), told, hashlib.sha256).hexdigest(), "the other signature")
         check(b"message.received" in post.body and b"Heard of" in post.body, f"body {post.body[:300]}")
         party.ask("ak", "POST", "/v1/inboxes/{inbox}/send", {"to": "x@elsewhere.example", "subject": "Told"})
-        check(b"message.sent" in receiver.first("/mine").body, "the inbox's own")
+        check(b"message.sent" in receiver.first("/mine").body, "the workspace's own")
         equal(len(receiver.at("/mine")), 1, "only what it asked for")
         party.table([
             *[("tk", "POST", "/v1/webhooks", body, 400, "VALIDATION_ERROR") for body in (
                 {}, {"url": "x", "events": events}, {"url": "http://10.0.0.1/", "events": events}, {"url": receiver.url, "events": []}, {"url": receiver.url, "events": ["x"]},
                 {"url": receiver.url, "events": "message.sent"}, {"url": "https://169.254.169.254/", "events": events})],
-            ("tk", "GET", f"/v1/webhooks/{mine['id']}", None, 200, None), ("ak2", "GET", f"/v1/webhooks/{mine['id']}", None, 404, "NOT_FOUND"),
+            ("tk", "GET", f"/v1/webhooks/{mine['id']}", None, 200, None), ("wk2", "GET", f"/v1/webhooks/{mine['id']}", None, 404, "NOT_FOUND"),
+            *[("ak", method, path, None, 403, "FORBIDDEN") for method, path in (("POST", "/v1/webhooks"), ("DELETE", f"/v1/webhooks/{mine['id']}"))],
             ("wk2", "DELETE", f"/v1/webhooks/{mine['id']}", None, 404, "NOT_FOUND"), ("tk", "DELETE", f"/v1/webhooks/{mine['id']}", None, 200, None),
             ("tk", "DELETE", f"/v1/webhooks/{mine['id']}", None, 404, "NOT_FOUND"), ("tk", "DELETE", f"/v1/webhooks/{made['id']}", None, 200, None),
         ])

@@ -8,6 +8,7 @@ const BOUNDS: Bounds = Bounds {
     message_octets: 1000,
     unpacked_octets: 10_000,
     entries: 10,
+    messages: 20,
 };
 
 fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -112,6 +113,40 @@ fn what_grows_is_not_unpacked() {
     assert_eq!(all(&eml, Format::Zip).unwrap(), ["too large"]);
     let mbox = zipped(&[("a.mbox", &[b"From \nA: b\n\n", large.as_slice()].concat())]);
     assert!(matches!(all(&mbox, Format::Zip), Err(ArchiveError::TooLarge(10_000))));
+}
+
+#[test]
+fn what_an_end_claims_is_looked_at_first() {
+    // Many entries of one name count each, and so does what an end only claims.
+    let file = zipped(&[("a.eml", b"A: b\n\n")]);
+    let at = file.len() - 22;
+    let directory = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let header = file[directory..at].to_vec();
+    let mut same = [&file[..directory], &header.repeat(11), &file[at..]].concat();
+    let at_same = same.len() - 22;
+    same[at_same + 8..at_same + 12].copy_from_slice(&[11, 0, 11, 0]);
+    same[at_same + 12..at_same + 16].copy_from_slice(&u32::try_from(11 * header.len()).unwrap().to_le_bytes());
+    assert!(matches!(all(&same, Format::Zip), Err(ArchiveError::TooManyEntries(10))));
+    let mut claimed = file.clone();
+    claimed[at + 10] = 9;
+    assert!(matches!(all(&claimed, Format::Zip), Err(ArchiveError::Format("zip"))));
+    // Ends without end are not tried one after the other.
+    let ends = [file.as_slice(), &b"PK\x05\x06\x00\x00".repeat(500_000)].concat();
+    assert!(matches!(all(&ends, Format::Zip), Err(ArchiveError::Format("zip"))));
+    // A comment is no harm.
+    let mut comment = [file.as_slice(), b"hello"].concat();
+    comment[at + 20] = 5;
+    assert_eq!(all(&comment, Format::Zip).unwrap(), ["A: b\n\n"]);
+}
+
+#[test]
+fn messages_of_all_mboxes_count() {
+    let many = b"From \n\n".repeat(15);
+    assert_eq!(all(&many, Format::Mbox).unwrap().len(), 15);
+    let two = zipped(&[("a.mbox", &many), ("b.mbox", &many)]);
+    for (file, format) in [(two, Format::Zip), (many.repeat(2), Format::Mbox)] {
+        assert!(matches!(all(&file, format), Err(ArchiveError::TooManyMessages(20))));
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn rows_are_read_as_they_were_written() {
         sent: Some(EmailId::new()),
         sent_as: Some(SentAs {
             message: EmailId::new(),
+            generation: 3,
             until: 11,
         }),
         cleared: true,
@@ -67,6 +68,7 @@ fn a_full_row_can_be_sent_and_refused() {
     );
     let sent_as = SentAs {
         message: EmailId::new(),
+        generation: 3,
         until: i64::MAX,
     };
     row.sent(row.version, sent_as).write().unwrap();
@@ -90,6 +92,7 @@ fn what_was_sent_is_remembered_for_a_time() {
     assert_eq!((draft.due_at(), draft.remembered(0)), (Some(9), None));
     let sent_as = SentAs {
         message: EmailId::new(),
+        generation: 3,
         until: 100,
     };
     let sent = draft.sent(draft.version, sent_as);

@@ -1,6 +1,6 @@
 use crate::setup::{DAY_MS, World, mailbox, to_ann};
-use postroom_drafts::{DraftChange, DraftError, NewDraft, SendStatus, Sending};
-use postroom_identity::{InboxChange, SignUp};
+use postroom_drafts::{DraftChange, DraftError, NewDraft, NewKind, SendStatus, Sending};
+use postroom_identity::{InboxChange, OrganizationChange, SignUp};
 use postroom_mailstore::{MailboxRef, Origin};
 use postroom_types::SpecialUse;
 use std::sync::Arc;
@@ -165,6 +165,129 @@ async fn a_limit_of_the_day_puts_it_off() {
             Some(SendStatus::Failed)
         )
     );
+}
+
+/// Another day does not help one that has more recipients than a day takes.
+#[tokio::test]
+async fn what_no_day_takes_fails_at_once() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let change = InboxChange {
+        daily_new_recipients: Some(Some(2)),
+        ..InboxChange::default()
+    };
+    world.identity.update_inbox(inbox.id, &change).await.unwrap();
+    let inbox = world.identity.inbox(inbox.id).await.unwrap();
+    let to = |names: &[&str]| {
+        let mut new = at(world.now());
+        new.letter.to = Some(
+            names
+                .iter()
+                .map(|name| mailbox(&format!("{name}@example.net")))
+                .collect(),
+        );
+        new
+    };
+    let never = world.drafts.create(&inbox, to(&["a", "b", "c"])).await.unwrap();
+    world.drafts.create(&inbox, to(&["a", "b"])).await.unwrap();
+    world.drafts.work().await.unwrap();
+    let later = world.drafts.create(&inbox, to(&["d"])).await.unwrap();
+    world.drafts.work().await.unwrap();
+    assert_eq!(world.sent(inbox.id).await.len(), 1);
+    let status = async |id| world.drafts.get(inbox.id, id).await.unwrap().send_status;
+    assert_eq!(status(never.id).await, Some(SendStatus::Failed));
+    assert_eq!(status(later.id).await, Some(SendStatus::Scheduled));
+}
+
+async fn change(world: &World, change: OrganizationChange) {
+    world
+        .identity
+        .update_organization(world.organization, &change)
+        .await
+        .unwrap();
+}
+
+async fn suspend(world: &World, suspended: bool) {
+    let wish = OrganizationChange {
+        suspended: Some(suspended),
+        ..OrganizationChange::default()
+    };
+    change(world, wish).await;
+}
+
+/// What cannot be read is not found out while nothing may leave: nothing of the draft is looked at.
+#[tokio::test]
+async fn while_nothing_may_leave_nothing_is_read() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let of = world
+        .put(inbox.id, Origin::Received, MailboxRef::Inbox, "Subject: x\n\ny\n")
+        .await;
+    let forward = NewDraft {
+        kind: NewKind::Forward { of: of.email_id },
+        ..at(world.now())
+    };
+    let forward = world.drafts.create(&inbox, forward).await.unwrap();
+    world
+        .mailstore
+        .expunge(inbox.id, of.mailbox, &[of.uid], false)
+        .await
+        .unwrap();
+    let status = async || world.drafts.get(inbox.id, forward.id).await.unwrap().send_status;
+    suspend(&world, true).await;
+    world.drafts.work().await.unwrap();
+    world.pass(30 * DAY_MS);
+    world.drafts.work().await.unwrap();
+    assert_eq!(status().await, Some(SendStatus::Scheduled));
+    suspend(&world, false).await;
+    world.drafts.work().await.unwrap();
+    assert_eq!(status().await, Some(SendStatus::Failed));
+}
+
+#[tokio::test]
+async fn an_organization_that_stays_full_is_not_waited_for_for_ever() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let draft = world.drafts.create(&inbox, at(world.now())).await.unwrap();
+    let full = OrganizationChange {
+        max_octets: Some(Some(0)),
+        ..OrganizationChange::default()
+    };
+    change(&world, full).await;
+    let status = async || world.drafts.get(inbox.id, draft.id).await.unwrap().send_status;
+    for _ in 0..2 {
+        world.drafts.work().await.unwrap();
+        assert_eq!(status().await, Some(SendStatus::Scheduled));
+        world.pass(4 * DAY_MS);
+    }
+    world.drafts.work().await.unwrap();
+    assert_eq!(status().await, Some(SendStatus::Failed));
+    assert!(world.sent(inbox.id).await.is_empty());
+}
+
+/// Many may be due there, so they are not looked at again and again.
+#[tokio::test(start_paused = true)]
+async fn the_task_leaves_a_suspended_organization_alone_for_a_while() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    world.drafts.create(&inbox, at(world.now())).await.unwrap();
+    suspend(&world, true).await;
+    let stop = CancellationToken::new();
+    let task = tokio::spawn({
+        let (drafts, stop) = (Arc::clone(&world.drafts), stop.clone());
+        async move { drafts.run(stop).await }
+    });
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    suspend(&world, false).await;
+    let mut sent = Vec::new();
+    for minutes in [1, 10] {
+        world.pass(minutes * 60_000);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        sent.push(world.sent(inbox.id).await.len());
+    }
+    assert_eq!(sent, [0, 1]);
+    stop.cancel();
+    task.await.unwrap();
 }
 
 /// What an agent may is asked when its draft goes, not when it was made.

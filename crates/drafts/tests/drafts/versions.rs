@@ -51,7 +51,10 @@ async fn only_the_version_that_is_meant() {
         ..Sending::default()
     };
     let sent = world.drafts.send(&inbox, first.id, &how).await.unwrap();
-    assert_eq!(world.drafts.sent_as(inbox.id, first.id).await.unwrap(), Some(sent.id));
+    let again = world.drafts.sent_as(inbox.id, first.id, second.generation()).await;
+    assert_eq!(again.unwrap(), Some(sent.id));
+    let other = world.drafts.sent_as(inbox.id, first.id, first.generation()).await;
+    assert!(matches!(other, Err(DraftError::Stale)), "{other:?}");
     assert!(!world.drafts.is_being_sent(inbox.id, first.id));
 }
 

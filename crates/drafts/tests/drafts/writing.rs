@@ -1,6 +1,8 @@
 use crate::setup::{World, mailbox, to_ann};
 use bytes::Bytes;
-use postroom_drafts::{DraftChange, DraftError, GivenLetter, NewDraft, Sending, texts};
+use postroom_drafts::{Draft, DraftChange, DraftError, GivenLetter, NewDraft, Sending, texts};
+use postroom_identity::OrganizationChange;
+use postroom_intake::SubmitError;
 use postroom_message::{OutgoingAttachment, attachments};
 use postroom_types::{Flag, Flags};
 
@@ -210,4 +212,42 @@ async fn sent_drafts_are_gone() {
     assert_eq!(labels[0].custom.iter().collect::<Vec<_>>(), ["keep", "new"]);
     assert_eq!(world.in_drafts(inbox.id).await, 0);
     world.is_forgotten_in_a_day().await;
+}
+
+#[tokio::test]
+async fn drafts_count_for_the_storage_of_the_organization_at_once() {
+    let world = World::new().await;
+    let inbox = world.inbox("scout").await;
+    let limit = async |max_octets| {
+        let change = OrganizationChange {
+            max_octets: Some(Some(max_octets)),
+            ..OrganizationChange::default()
+        };
+        let changed = world.identity.update_organization(world.organization, &change).await;
+        changed.unwrap();
+    };
+    let is_full = |refused: Result<Draft, DraftError>| {
+        assert!(
+            matches!(refused, Err(DraftError::Submit(SubmitError::StorageLimit))),
+            "{refused:?}"
+        );
+    };
+    limit(1).await;
+    // One beyond the limit is taken.
+    let draft = world.drafts.create(&inbox, to_ann("one")).await.unwrap();
+    is_full(world.drafts.create(&inbox, to_ann("two")).await);
+    let longer = DraftChange {
+        letter: to_ann(&"longer ".repeat(1000)).letter,
+        ..DraftChange::default()
+    };
+    is_full(world.drafts.update(&inbox, draft.id, &longer).await);
+    // What does not grow may be changed.
+    let labelled = DraftChange {
+        add_labels: vec!["mine".into()],
+        ..DraftChange::default()
+    };
+    world.drafts.update(&inbox, draft.id, &labelled).await.unwrap();
+    limit(5000).await;
+    world.drafts.update(&inbox, draft.id, &longer).await.unwrap();
+    is_full(world.drafts.create(&inbox, to_ann("two")).await);
 }

@@ -40,7 +40,8 @@ pub(super) fn identity(error: &IdentityError) -> Option<Shown> {
         IdentityError::UnrestrictedKeyRequired => (StatusCode::FORBIDDEN, "unrestricted_key_required", text),
         IdentityError::TooManyAttempts => (StatusCode::FORBIDDEN, "limit_exceeded", text),
         IdentityError::CannotDelete(_) => (StatusCode::CONFLICT, "cannot_delete", text),
-        IdentityError::NoSuchPod => shown(StatusCode::NOT_FOUND, "not_found", "Not found"),
+        // In the same words as what is not for the key to see.
+        IdentityError::NoSuchPod | IdentityError::NoSuchInbox => shown(StatusCode::NOT_FOUND, "not_found", "Not found"),
         _ => return None,
     })
 }

@@ -56,6 +56,18 @@ impl Caller {
         }
     }
 
+    /// For what stays when the key is gone: webhooks, rules, signatures, signing keys. An agent sets these up for itself. The
+    /// key of an inbox without an identity may not do so in the dialect that it was made for, and so not here.
+    pub(crate) async fn may_leave_behind(&self, state: &State) -> Answer<()> {
+        let Some(own) = self.inbox_scope() else {
+            return Ok(());
+        };
+        match state.identity().inbox(own).await?.agent {
+            Some(_) => Ok(()),
+            None => Err(Failure::admin_key_required()),
+        }
+    }
+
     /// Whether it may see an inbox.
     pub(crate) fn sees(&self, inbox: &InboxRecord) -> bool {
         inbox.organization == self.organization() && self.inbox_scope().is_none_or(|own| own == inbox.id)

@@ -115,6 +115,7 @@ fn filter(asked: &Asked) -> Answer<RuleFilter> {
         action: word(asked, "action", RuleAction::named)?,
         match_type: word(asked, "match_type", MatchType::named)?,
         direction: word(asked, "direction", RuleDirection::named)?,
+        of_identities: false,
     })
 }
 
@@ -152,9 +153,13 @@ async fn list_all(Shared(state): Shared<State>, caller: Caller, asked: Asked) ->
         inbox = Some(identity.inbox);
     }
     let (offset, limit) = bounds(&asked)?;
+    let filter = RuleFilter {
+        of_identities: !is_by_mailbox,
+        ..filter(&asked)?
+    };
     let rules = state
         .identity()
-        .contact_rules(organization, inbox, &filter(&asked)?, offset, limit)
+        .contact_rules(organization, inbox, &filter, offset, limit)
         .await?;
     let mut views = Vec::with_capacity(rules.len());
     let mut last: Option<(InboxId, Option<IdentityId>)> = None;
@@ -215,6 +220,7 @@ async fn create(
     Body(wish): Body<Wish>,
 ) -> Answer<(StatusCode, Json<RuleView>)> {
     let owner = Owner::find(&state, &caller, &path).await?;
+    caller.may_leave_behind(&state).await?;
     let wish = RuleWish {
         action: wish.action,
         target: wish.target()?,

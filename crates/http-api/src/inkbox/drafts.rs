@@ -177,16 +177,17 @@ async fn send(Shared(state): Shared<State>, caller: Caller, path: Segments, requ
         return sent(&state, &inbox, &done).await;
     }
     let wanted: VersionBody = parse(&raw.bytes)?;
+    let generation = wanted.generation()?;
     let how = Sending {
         idempotency,
-        generation: Some(wanted.generation()?),
+        generation: Some(generation),
         ..Sending::default()
     };
     // What the inbox may do is what counts now.
     let inbox = state.identity().inbox(inbox.id).await?;
     let submitted = match state.drafts().send(&inbox, id, &how).await {
         // Who asks again for what is done hears what it made.
-        Err(DraftError::NotFound) => return sent_before(&state, &inbox, id).await,
+        Err(DraftError::NotFound) => return sent_before(&state, &inbox, id, generation).await,
         Err(DraftError::Unavailable) => {
             let text = "it is not known whether the draft was sent: look for it among the messages before trying again";
             return Err(Failure::conflict("draft_delivery_uncertain", text));
@@ -197,8 +198,8 @@ async fn send(Shared(state): Shared<State>, caller: Caller, path: Segments, requ
     sent(&state, &inbox, &submitted).await
 }
 
-async fn sent_before(state: &State, inbox: &InboxRecord, id: DraftId) -> Answer<Sent> {
-    let message = state.drafts().sent_as(inbox.id, id).await?;
+async fn sent_before(state: &State, inbox: &InboxRecord, id: DraftId, generation: Uid) -> Answer<Sent> {
+    let message = state.drafts().sent_as(inbox.id, id, generation).await?;
     let message = message.ok_or_else(Failure::not_found)?;
     let view = by_email_id(state, inbox, message, Detail::Bodies).await?;
     let view = view.ok_or_else(Failure::not_found)?;

@@ -1,7 +1,7 @@
 //! Imports of mail (inkbox.md §9): a job is made, its file uploaded without a key, and the job started.
 //!
 //! What always holds: a file goes to disk piece by piece; who uploads needs the ticket that the job was answered with,
-//! and can do nothing else with it.
+//! shows it before a body is read, and can do nothing else with it.
 
 use super::call::Caller;
 use super::failure::{Answer, Failure};
@@ -14,13 +14,18 @@ use crate::error::ApiError;
 use crate::model::time;
 use axum::Json;
 use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{DefaultBodyLimit, Multipart, State as Shared};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State as Shared};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use futures_util::{StreamExt, stream};
 use postroom_imports::{Format, ImportError, Job, JobId, JobWish, Upload, UploadTicket};
 use postroom_types::EmailAddress;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -31,8 +36,10 @@ pub(crate) const UPLOAD: &str = "/v1/mail/imports/{job}/upload";
 static UPLOADS: Semaphore = Semaphore::const_new(8);
 /// How long a client may leave an upload.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Longest field of a form besides the file.
-const MAX_FIELD_OCTETS: usize = 1024;
+/// What an upload has to bring in that time.
+const LEAST_OCTETS: usize = 64 << 10;
+/// Most octets of a form before its file.
+const MAX_HEAD_OCTETS: usize = 64 << 10;
 /// When to come back with one import too many.
 const RETRY_SECONDS: u64 = 60;
 
@@ -230,63 +237,82 @@ fn base(state: &State, headers: &HeaderMap) -> Answer<String> {
     agentmail::base_url(state, headers).ok_or_else(|| Failure::invalid("a Host header is needed"))
 }
 
-/// Where a file is posted to, as a form: first these fields, then the part `file`.
+/// Where a file is posted to, as a form: these fields, then the part `file`. The ticket is in the URL, so that it is seen
+/// before anything of the form is.
 fn target(base: &str, id: JobId, ticket: &UploadTicket) -> Value {
     json!({
-        "url": format!("{base}/api{}", UPLOAD.replace("{job}", &id.to_string())),
+        "url": format!("{base}/api{}?ticket={}", UPLOAD.replace("{job}", &id.to_string()), ticket.token.expose()),
         "fields": { "ticket": ticket.token.expose() },
         "expires_in_seconds": ticket.expires_in_seconds,
     })
 }
 
-async fn upload(Shared(state): Shared<State>, path: Segments, form: Multipart) -> Answer<StatusCode> {
+async fn upload(Shared(state): Shared<State>, path: Segments, asked: Asked, request: Request) -> Answer<StatusCode> {
     let id: JobId = path.id("job")?;
-    let mut form = form;
-    let (mut ticket, begun) = (None, Instant::now());
+    // Of who may not, no octet is read.
+    let ticket = asked.text("ticket")?.unwrap_or_default();
+    state.imports().check_ticket(id, ticket).await.map_err(failure)?;
+    let _turn = UPLOADS.try_acquire().map_err(|_| ApiError::Busy)?;
+    let told = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut upload = state.imports().upload(id, ticket, told).await.map_err(failure)?;
+    let begun = Instant::now();
+    let (mut form, in_file) = form(request).await?;
     while let Some(field) = in_time(form.next_field()).await? {
-        // Who has shown no ticket has no hour.
         if begun.elapsed() > PATIENCE {
             return Err(ApiError::Timeout.into());
         }
-        match field.name() {
-            Some("ticket") => ticket = Some(text(field).await?),
-            Some("file") => {
-                let ticket = ticket.as_deref().unwrap_or_default();
-                // Only of those who may.
-                state.imports().check_ticket(id, ticket).await.map_err(failure)?;
-                let _turn = UPLOADS.try_acquire().map_err(|_| ApiError::Busy)?;
-                let mut upload = state.imports().upload(id, ticket).await.map_err(failure)?;
-                if let Err(error) = copy(field, &mut upload).await {
-                    upload.give_up().await;
-                    return Err(error);
-                }
-                state.imports().uploaded(id, upload).await.map_err(failure)?;
-                return Ok(StatusCode::NO_CONTENT);
-            }
-            _ => {
-                return Err(Failure::invalid(
-                    "the form has the fields it was asked for, then \"file\"",
-                ));
-            }
+        // The other fields are for those who send what they were told to; the ticket was seen.
+        if field.name() == Some("file") {
+            in_file.store(true, Ordering::Relaxed);
+            copy(field, &mut upload).await?;
+            state.imports().uploaded(id, upload).await.map_err(failure)?;
+            return Ok(StatusCode::NO_CONTENT);
         }
     }
     Err(Failure::field("file", "the form has no part \"file\""))
 }
 
-/// A short field.
-async fn text(mut field: Field<'_>) -> Answer<String> {
-    let mut octets = Vec::new();
-    while let Some(piece) = in_time(field.chunk()).await? {
-        octets.extend_from_slice(&piece);
-        if octets.len() > MAX_FIELD_OCTETS {
-            return Err(Failure::invalid("a field of the form is too long"));
+/// The form of a request, and what is to be set once its file begins: until then it is of a bounded size.
+async fn form(request: Request) -> Answer<(Multipart, Arc<AtomicBool>)> {
+    let in_file = Arc::new(AtomicBool::new(false));
+    let (parts, body) = request.into_parts();
+    let is_in_file = Arc::clone(&in_file);
+    let (mut body, mut before, mut pauses) = (body.into_data_stream(), 0_usize, false);
+    let pieces = stream::poll_fn(move |context| {
+        // The form's reader takes all it can get at once: it gets one piece, and looks at it.
+        if std::mem::take(&mut pauses) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
-    }
-    String::from_utf8(octets).map_err(|_| Failure::invalid("a field of the form is not UTF-8"))
+        if before > MAX_HEAD_OCTETS && !is_in_file.load(Ordering::Relaxed) {
+            return Poll::Ready(Some(Err(axum::Error::new("the file does not begin"))));
+        }
+        let piece = ready!(body.poll_next_unpin(context));
+        if let Some(Ok(piece)) = &piece {
+            before = before.saturating_add(piece.len());
+            pauses = true;
+        }
+        Poll::Ready(piece)
+    });
+    let request = Request::from_parts(parts, axum::body::Body::from_stream(pieces));
+    let form = Multipart::from_request(request, &()).await;
+    let form = form.map_err(|_| Failure::invalid("the body is a form of the type multipart/form-data"))?;
+    Ok((form, in_file))
 }
 
 async fn copy(mut field: Field<'_>, upload: &mut Upload) -> Answer<()> {
+    let (mut octets, mut since) = (0_usize, Instant::now());
     while let Some(piece) = in_time(field.chunk()).await? {
+        octets += piece.len();
+        if since.elapsed() > PATIENCE {
+            if octets < LEAST_OCTETS {
+                return Err(ApiError::Timeout.into());
+            }
+            (octets, since) = (0, Instant::now());
+        }
         upload.write(&piece).await.map_err(failure)?;
     }
     Ok(())
@@ -307,6 +333,9 @@ pub(super) fn failure(error: ImportError) -> Failure {
         ImportError::Invalid(_) => Failure::invalid(text),
         ImportError::TooLarge(_) => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", text),
         ImportError::TooMany => {
+            Failure::new(StatusCode::TOO_MANY_REQUESTS, "mail_import_quota_exceeded", text).retry_after(RETRY_SECONDS)
+        }
+        ImportError::TooMuch => {
             Failure::new(StatusCode::TOO_MANY_REQUESTS, "mail_import_quota_exceeded", text).retry_after(RETRY_SECONDS)
         }
         ImportError::NotAllowed => Failure::forbidden(text),

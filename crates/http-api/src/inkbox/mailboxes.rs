@@ -10,7 +10,7 @@ use crate::State;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::routing::{get, patch};
-use postroom_identity::{FilterMode, InboxChange, InboxRecord, SignatureChange};
+use postroom_identity::{FilterMode, InboxChange, InboxRecord, MAX_SIGNATURE_CHARACTERS, SignatureChange};
 use postroom_message::readable_html;
 use serde::Deserialize;
 
@@ -71,10 +71,13 @@ struct Change {
 }
 
 impl Change {
-    /// HTML without text gets a plain form of itself.
+    /// HTML without text gets a plain form of itself: of one that is longer than a signature may be, its beginning.
     fn signature(&self) -> Option<SignatureChange> {
         let text = match (&self.signature_text, &self.signature_html) {
-            (None, Some(Some(html))) => Some(Some(readable_html(html).trim().to_owned())),
+            (None, Some(Some(html))) => {
+                let plain = readable_html(html);
+                Some(Some(plain.trim().chars().take(MAX_SIGNATURE_CHARACTERS).collect()))
+            }
             (text, _) => text.clone(),
         };
         let change = SignatureChange {
@@ -97,6 +100,7 @@ async fn update(
         caller.admin()?;
     }
     if let Some(signature) = change.signature() {
+        caller.may_leave_behind(&state).await?;
         state.identity().set_signature(inbox.id, &signature).await?;
         inbox = state.identity().inbox(inbox.id).await?;
     }

@@ -63,6 +63,7 @@ async fn rotate_own(Shared(state): Shared<State>, caller: Caller) -> Answer<(Sta
         let text = "keys belong to identities: use /api/v1/identities/{handle}/signing-key";
         return Err(Failure::conflict("identity_required", text));
     };
+    caller.may_leave_behind(&state).await?;
     rotated(&state, inbox).await
 }
 

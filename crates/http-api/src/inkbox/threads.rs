@@ -17,8 +17,8 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch};
 use postroom_identity::InboxRecord;
-use postroom_mailstore::{Folder, Include, ListQuery, Listed, MAX_LABEL_CHANGE, ThreadListed};
-use postroom_types::{EmailId, ThreadId};
+use postroom_mailstore::{Folder, Include, ListQuery, Listed, MAX_LABEL_CHANGE, MailError, MailboxInfo, ThreadListed};
+use postroom_types::{EmailId, SpecialUse, ThreadId};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 5;
 /// Threads read at a time to see which folders are in use.
 const PIECE: usize = 100;
+/// Messages of a mailbox looked at to see whether the folder is in use that it is.
+const NEWEST: usize = 20;
 /// Most messages of a thread that are shown: the newest.
 const MAX_MESSAGES: usize = 500;
 /// Most messages of a thread that one request moves or deletes.
@@ -113,7 +115,7 @@ async fn threads(
     Ok(state.mailstore().list_threads(inbox.id, &query, cursor, limit).await?)
 }
 
-/// The folders in use, as far as the newest threads tell.
+/// The folders in use, as far as the newest threads tell, and the newest messages of the mailboxes that the folders are.
 async fn folders(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<Json<Vec<&'static str>>> {
     let inbox = caller.mailbox_of(&state, &path).await?;
     let (mut used, mut cursor) = (BTreeSet::new(), None);
@@ -125,8 +127,53 @@ async fn folders(Shared(state): Shared<State>, caller: Caller, path: Segments) -
             break;
         }
     }
+    if cursor.is_some() {
+        for mailbox in state.mailstore().mailboxes(inbox.id).await? {
+            if let Some(folder) = folder_in(&mailbox)
+                && !used.contains(&folder)
+            {
+                used.extend(of_newest(&state, &inbox, &mailbox, may_see(&caller)).await?);
+            }
+        }
+    }
     let used: BTreeSet<_> = used.into_iter().map(word).collect();
     Ok(Json(used.into_iter().collect()))
+}
+
+/// The folder that a mailbox is.
+fn folder_in(mailbox: &MailboxInfo) -> Option<Folder> {
+    match (mailbox.special_use, mailbox.label) {
+        (_, Some("spam")) => Some(Folder::Spam),
+        (_, Some("blocked")) => Some(Folder::Blocked),
+        (Some(SpecialUse::Archive), _) => Some(Folder::Archive),
+        _ if mailbox.name == "INBOX" => Some(Folder::Inbox),
+        _ => None,
+    }
+}
+
+/// The folders of the threads that the newest messages of a mailbox belong to.
+async fn of_newest(
+    state: &State,
+    inbox: &InboxRecord,
+    mailbox: &MailboxInfo,
+    include: Include,
+) -> Answer<BTreeSet<Folder>> {
+    let mailstore = state.mailstore();
+    let open = match mailstore.open_shared(inbox.id, mailbox.id).await {
+        // Deleted since the list was read.
+        Err(MailError::NoSuchMailbox) => return Ok(BTreeSet::new()),
+        open => open?,
+    };
+    let uids = open.snapshot().uids;
+    let newest = &uids[uids.len().saturating_sub(NEWEST)..];
+    let found = mailstore.metadata(inbox.id, mailbox.id, newest, false).await?;
+    let threads: BTreeSet<ThreadId> = found.iter().map(|meta| meta.thread_id).collect();
+    let mut folders = BTreeSet::new();
+    for thread in threads {
+        let listed = mailstore.list_thread(inbox.id, thread, include).await?;
+        folders.extend(listed.and_then(|listed| folder_of(&listed.messages)));
+    }
+    Ok(folders)
 }
 
 fn unknown_folder() -> Failure {

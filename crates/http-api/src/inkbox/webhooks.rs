@@ -97,6 +97,7 @@ async fn create(
         body.mailbox_id.as_deref(),
     )
     .await?;
+    caller.may_leave_behind(&state).await?;
     check_token(body.auth_token.as_deref())?;
     let wish = WebhookWish {
         dialect: Dialect::Inkbox,
@@ -140,6 +141,7 @@ async fn update(
     let (scope, id) = (scope(&caller), id(&path)?);
     // What cannot be seen is not there, whatever the body says.
     state.webhooks().get(Dialect::Inkbox, &scope, id).await?;
+    caller.may_leave_behind(&state).await?;
     let url = body
         .url
         .map(|url| url.ok_or_else(|| Failure::field("url", "url is not null")));
@@ -168,10 +170,10 @@ async fn update(
 
 async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments, asked: Asked) -> Answer<StatusCode> {
     check_scope(&asked)?;
-    state
-        .webhooks()
-        .delete(Dialect::Inkbox, &scope(&caller), id(&path)?)
-        .await?;
+    let (scope, id) = (scope(&caller), id(&path)?);
+    state.webhooks().get(Dialect::Inkbox, &scope, id).await?;
+    caller.may_leave_behind(&state).await?;
+    state.webhooks().delete(Dialect::Inkbox, &scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

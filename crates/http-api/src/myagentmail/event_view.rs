@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 /// How much of each text is told, octets as stored.
 const TEXT_OCTETS: u64 = 256 << 10;
+/// How many messages of a thread are looked at for its subject: the oldest.
+const MAX_LOOKS: usize = 20;
 
 /// The event as JSON text; `None` if there is nothing to tell.
 pub(crate) async fn body(state: &State, placed: &Placed) -> Result<Option<Bytes>, ApiError> {
@@ -87,16 +89,16 @@ async fn message_view(state: &State, inbox: InboxId, listed: &Listed, at: i64) -
     }))
 }
 
-/// That of its first message which is still there.
+/// That of its first message which is shown; where none of the oldest is, that of the message itself.
 async fn subject_of_thread(state: &State, inbox: InboxId, listed: &Listed) -> Result<String, ApiError> {
-    let messages = state.mailstore().thread(inbox, listed.record.thread_id).await?;
-    let first = match messages.first() {
-        Some(first) if *first != listed.record.email_id => state.mailstore().list_of(inbox, &[*first]).await?.pop(),
-        _ => None,
-    };
-    let first = first.map_or_else(
-        || listed.summary.subject_text.clone(),
-        |first| first.summary.subject_text,
-    );
-    Ok(first)
+    let mailstore = state.mailstore();
+    let oldest = mailstore
+        .thread_start(inbox, listed.record.thread_id, MAX_LOOKS)
+        .await?;
+    for id in oldest.into_iter().take_while(|id| *id != listed.record.email_id) {
+        if let Some(first) = shown(state, inbox, id).await? {
+            return Ok(first.summary.subject_text);
+        }
+    }
+    Ok(listed.summary.subject_text.clone())
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub(super) struct Roles {
     pub(super) inbox: MailboxId,
     pub(super) archive: Option<MailboxId>,
+    pub(super) blocked: Option<MailboxId>,
     pub(super) drafts: Option<MailboxId>,
     pub(super) junk: Option<MailboxId>,
     pub(super) sent: Option<MailboxId>,
@@ -23,15 +24,18 @@ impl Roles {
         role == Some(mailbox)
     }
 
-    /// Whether the dialect shows the message at all: neither a draft nor in the trash. What is also in spam is thrown
-    /// away all the same; what is also anywhere else is not (as with labels).
+    /// Whether the dialect shows the message at all: neither a draft nor in the trash or among the blocked. What is also
+    /// in spam is hidden all the same; what is also anywhere else is not (as with labels).
     pub(super) fn shows(&self, record: &MessageRecord) -> bool {
-        let apart = [self.trash, self.drafts, self.junk];
+        let hidden = [self.trash, self.blocked]
+            .map(|role| Self::is_in(role, record))
+            .contains(&true);
+        let apart = [self.trash, self.blocked, self.drafts, self.junk];
         let at_home = record
             .placements
             .iter()
             .any(|(mailbox, _)| !apart.contains(&Some(*mailbox)));
-        at_home || Self::is_in(self.junk, record) && !Self::is_in(self.trash, record)
+        at_home || Self::is_in(self.junk, record) && !hidden
     }
 
     /// Sent by the inbox's owner: over SMTP or the API, or put into Sent by a mail program.

@@ -158,9 +158,11 @@ async fn roles(mailstore: &Mailstore, inbox: InboxId) -> Result<Roles, ApiError>
     let main = mailboxes
         .iter()
         .find(|mailbox| mailbox.name.eq_ignore_ascii_case("INBOX"));
+    let blocked = mailboxes.iter().find(|mailbox| mailbox.label == Some("blocked"));
     Ok(Roles {
         inbox: main.ok_or(MailError::NoSuchMailbox)?.id,
         archive: with(SpecialUse::Archive),
+        blocked: blocked.map(|mailbox| mailbox.id),
         drafts: with(SpecialUse::Drafts),
         junk: with(SpecialUse::Junk),
         sent: with(SpecialUse::Sent),

@@ -1,6 +1,7 @@
-//! Webhooks of a tenant, a workspace, or an inbox: whatever the key that makes them is for.
+//! Webhooks of a tenant or a workspace: whatever the key that makes them is for. That of an inbox makes none: they would
+//! outlive it.
 
-use super::operations::{Operation, READERS};
+use super::operations::{MANAGERS, Operation};
 use crate::State;
 use crate::auth::Caller;
 use crate::error::{ApiError, invalid};
@@ -17,11 +18,11 @@ const ALL: &str = "/webhooks";
 const ONE: &str = "/webhooks/{webhook}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get(ALL, READERS, || get(list)),
-    Operation::post(ALL, READERS, || post(create)),
-    Operation::get(ONE, READERS, || get(show)),
-    Operation::patch(ONE, READERS, || patch(update)),
-    Operation::delete(ONE, READERS, || delete(remove)),
+    Operation::get(ALL, MANAGERS, || get(list)),
+    Operation::post(ALL, MANAGERS, || post(create)),
+    Operation::get(ONE, MANAGERS, || get(show)),
+    Operation::patch(ONE, MANAGERS, || patch(update)),
+    Operation::delete(ONE, MANAGERS, || delete(remove)),
 ];
 
 /// More than an organization can have.
@@ -32,7 +33,7 @@ async fn create(
     caller: Caller,
     fields: Result<Fields, ApiError>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let scope = scope(&state, &caller).await?;
+    let scope = scope(&caller);
     let mut fields = fields?;
     let wish = WebhookWish {
         dialect: Dialect::MyAgentMail,
@@ -48,7 +49,7 @@ async fn create(
 }
 
 async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value>, ApiError> {
-    let scope = scope(&state, &caller).await?;
+    let scope = scope(&caller);
     let found = state
         .webhooks()
         .list(Dialect::MyAgentMail, &scope, None, true, EVERY)
@@ -58,7 +59,7 @@ async fn list(Shared(state): Shared<State>, caller: Caller) -> Result<Json<Value
 }
 
 async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
-    let scope = scope(&state, &caller).await?;
+    let scope = scope(&caller);
     let webhook = state.webhooks().get(Dialect::MyAgentMail, &scope, id(&path)?).await?;
     Ok(Json(view(&webhook)))
 }
@@ -69,7 +70,7 @@ async fn update(
     path: Segments,
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
-    let (scope, id) = (scope(&state, &caller).await?, id(&path)?);
+    let (scope, id) = (scope(&caller), id(&path)?);
     // What cannot be seen is not there, whatever the body says.
     state.webhooks().get(Dialect::MyAgentMail, &scope, id).await?;
     let mut fields = fields?;
@@ -90,7 +91,7 @@ async fn update(
 }
 
 async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
-    let (scope, id) = (scope(&state, &caller).await?, id(&path)?);
+    let (scope, id) = (scope(&caller), id(&path)?);
     state.webhooks().delete(Dialect::MyAgentMail, &scope, id).await?;
     Ok(Json(json!({ "deleted": true, "id": id.uuid().to_string() })))
 }
@@ -100,17 +101,12 @@ fn id(path: &Segments) -> Result<WebhookId, ApiError> {
 }
 
 /// What the key is for.
-async fn scope(state: &State, caller: &Caller) -> Result<Scope, ApiError> {
+fn scope(caller: &Caller) -> Scope {
     let principal = &caller.0;
-    let pod = match principal.inbox {
-        Some(inbox) => Some(state.identity().inbox(inbox).await?.pod),
-        None => principal.pod,
-    };
-    Ok(Scope {
-        organization: principal.organization,
-        pod,
-        inbox: principal.inbox,
-    })
+    Scope {
+        pod: principal.pod,
+        ..Scope::organization(principal.organization)
+    }
 }
 
 fn event_types(names: Value) -> Result<Vec<EventType>, ApiError> {

@@ -2,7 +2,8 @@
 //! For the operator.
 //!
 //! What always holds:
-//! - No more is in memory than a piece of one message, a page of records, and what one open mailbox takes anyway.
+//! - No more is in memory than a piece of one message, a page of records, the names of the inboxes' folders, and what one
+//!   open mailbox takes anyway.
 //! - An archive that cannot be made to its end is cut off, so that no part of it passes for the whole.
 //! - No secret is in it: no password, no API key, no private key, no key that signs webhooks.
 
@@ -44,9 +45,11 @@ rules.jsonl            contact rules
 domains.jsonl          its domains
 webhooks.jsonl         its webhooks
 drafts.jsonl           its drafts; the text of each is in the Drafts mailbox of its inbox
-mail/ADDRESS/mailboxes.jsonl   the mailboxes of an inbox, and the files they are in
-mail/ADDRESS/NAME.mbox         the messages of a mailbox (mboxrd): octet by octet, line ends as they came
-mail/ADDRESS/NAME.jsonl        one line for each message of that file, in its order: UID, ids, date, size, flags, keywords
+mailboxes/ADDRESS.jsonl  the mailboxes of an inbox, and the files they are in
+mail/ADDRESS/NAME.mbox   the messages of a mailbox (mboxrd): octet by octet, line ends as they came
+mail/ADDRESS/NAME.jsonl  one line for each message of that file, in its order: UID, ids, date, size, flags, keywords
+
+An address that another inbox got while this was written has the id of that inbox behind it, after a %.
 
 A .jsonl file has one JSON object on each line. Times are UTC. The size says how long a message is without the line end
 that the mbox file adds to a message that does not end with one.

@@ -158,3 +158,24 @@ async fn a_webhook_tells_what_its_maker_may_see_now() {
     let next: Vec<Value> = mine.wait_for(2).await.into_iter().map(|hit| hit.body).collect();
     assert_eq!(gist(&next[1]), received("b"));
 }
+
+#[tokio::test]
+async fn a_foreign_inbox_is_as_unknown_as_one_that_is_not() {
+    let agents = Agents::new().await;
+    let stranger = agents.api.tenant("B").await;
+    let foreign = agents.api.inbox(&stranger.key, "foreign").await;
+    let unknown = postroom_types::InboxId::new().to_string();
+    let mut told = Vec::new();
+    for id in [
+        &foreign.text("id"),
+        &foreign.text("email"),
+        &unknown,
+        "nobody@example.test",
+    ] {
+        let answer = agents.api.get(&format!("{EVENTS}?inbox_id={id}"), &agents.key).await;
+        answer.expect(StatusCode::NOT_FOUND);
+        told.push(answer.body);
+    }
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
+}

@@ -240,6 +240,10 @@ async fn sending() {
     ink.get(&path(&draft, "")).await.fails(404, "not_found");
     // Asked for again, it is the message that went out.
     assert_eq!(ink.sent(&draft).await["id"], sent["id"]);
+    let other = json!({ "generation": draft["generation"].as_u64().unwrap() + 1 });
+    ink.post(&path(&draft, "/send"), other)
+        .await
+        .fails(409, "draft_generation_conflict");
     let draft = ink.draft(letter("race")).await;
     let body = json!({ "generation": draft["generation"] });
     let requests = (0..8).map(|_| {

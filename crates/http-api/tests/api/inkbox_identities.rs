@@ -412,6 +412,14 @@ async fn mailboxes_are_listed_read_and_signed() {
     signed.expect(StatusCode::OK);
     assert!(signed.text("signature_text").contains("Scout") && !signed.text("signature_text").contains('<'));
     assert!(signed.body["filter_mode_change_notice"].is_null());
+    // What is made of it may be longer than a signature: it is cut.
+    let wide = format!("<ul>{}</ul>", "<li>x".repeat(3_000));
+    let cut = api.patch(path, &scout.key, json!({ "signature_html": wide })).await;
+    cut.expect(StatusCode::OK);
+    assert!((1..=16_384).contains(&cut.text("signature_text").chars().count()));
+    api.patch(path, &scout.key, json!({ "signature_html": "<p>Yours,<br>Scout</p>" }))
+        .await
+        .expect(StatusCode::OK);
     let changed = api.patch(path, &scout.key, json!({ "signature_text": long })).await;
     assert_eq!(changed.text("signature_text"), long);
     assert_eq!(changed.text("signature_html"), "<p>Yours,<br>Scout</p>");

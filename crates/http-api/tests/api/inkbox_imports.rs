@@ -59,17 +59,19 @@ async fn from_the_job_to_the_mail() {
     early.fails(409, "mail_import_state");
 
     let ticket = target["fields"]["ticket"].as_str().unwrap();
-    for (ticket, status) in [("wrong", 403), ("", 403)] {
-        let refused = uploaded(&ink, target, &[("ticket", ticket), ("file", MBOX)]).await;
-        assert_eq!(refused.status, status, "{}", refused.body);
+    let url = target["url"].as_str().unwrap();
+    for wrong in ["wrong", ""] {
+        // Whatever the form says: of that nothing is read.
+        let target = json!({ "url": url.replace(ticket, wrong) });
+        let refused = uploaded(&ink, &target, &[("ticket", ticket), ("file", MBOX)]).await;
+        assert_eq!(refused.status, 403, "{}", refused.body);
     }
-    // The file before its ticket, and none at all.
-    assert_eq!(
-        uploaded(&ink, target, &[("file", MBOX), ("ticket", ticket)])
-            .await
-            .status,
-        403
-    );
+    // Much before the file, without a part's head or in a field, and none at all.
+    let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 10_000]));
+    let endless = Request::post(&url[url.find("/api/").unwrap()..])
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(Body::from_stream(futures_util::stream::iter(pieces)));
+    assert_eq!(ink.api.send(endless.unwrap()).await.status, 422);
     assert_eq!(uploaded(&ink, target, &[("ticket", ticket)]).await.status, 422);
     uploaded(&ink, target, &[("ticket", ticket), ("file", MBOX)])
         .await
@@ -137,7 +139,7 @@ async fn refusals() {
             .await
             .fails(404, "not_found");
     }
-    let nowhere = json!({ "url": format!("http://x/api/v1/mail/imports/{}/upload", "0".repeat(8)) });
+    let nowhere = json!({ "url": format!("http://x/api/v1/mail/imports/{}/upload?ticket=x", "0".repeat(8)) });
     assert_eq!(
         uploaded(&ink, &nowhere, &[("ticket", "x"), ("file", "x")]).await.status,
         404

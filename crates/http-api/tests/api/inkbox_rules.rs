@@ -138,6 +138,18 @@ async fn rules_are_made_listed_changed_and_removed() {
         targets(&api.get(all, &a.key).await),
         ["spam.test", "boss@corp.test", "x.test"]
     );
+    // What is not listed takes no place on a page either.
+    assert_eq!(
+        targets(&api.get(&format!("{all}?offset=2&limit=1"), &a.key).await),
+        ["x.test"]
+    );
+    let last = agent(&api, &a, "last").await;
+    let path = "/api/v1/identities/last/mail-contact-rules";
+    api.post(path, &last.key, rule("block", "z.test")).await;
+    assert_eq!(
+        targets(&api.get(&format!("{all}?offset=3&limit=1"), &a.key).await),
+        ["z.test"]
+    );
     let of_other = format!("{all}?agent_identity_id={}", other.id);
     assert_eq!(targets(&api.get(&of_other, &a.key).await), ["x.test"]);
     let of_bare = format!("{all}?mailbox_id={}", bare.text("id"));

@@ -142,6 +142,17 @@ async fn folders_are_mailboxes() {
 }
 
 #[tokio::test]
+async fn folders_of_old_threads_are_in_use_too() {
+    let ink = Ink::new().await;
+    ink.put(&first("old"), Origin::Received, ARCHIVE).await;
+    ink.put(&first("junk"), Origin::Received, SPAM).await;
+    for number in 0..510 {
+        ink.receive(&first(&format!("s{number}"))).await;
+    }
+    assert_eq!(ink.good("threads/folders").await, json!(["archive", "inbox", "spam"]));
+}
+
+#[tokio::test]
 async fn new_mail_brings_an_archived_thread_back() {
     let ink = Ink::new().await;
     ink.receive(&first("one")).await;

@@ -666,3 +666,30 @@ async fn what_an_identity_had_goes_with_it() {
     assert_eq!(listed.body["subscriptions"], json!([]));
     assert!(log(&ink, &ink.admin, "").await.is_empty());
 }
+
+/// The key that an inbox got in another dialect lives in the inbox, and leaves nothing behind.
+#[tokio::test]
+async fn the_key_of_an_inbox_without_an_identity_sets_nothing_up() {
+    let ink = Ink::new().await;
+    let endpoint = Endpoint::start().await;
+    let wish = json!({ "url": endpoint.url, "event_types": ["message.received"], "mailbox_id": ink.inbox.to_string() });
+    let made = ink.api.post(HOOKS, &ink.admin, wish.clone()).await;
+    made.expect(StatusCode::CREATED);
+    let one = format!("{HOOKS}/{}", made.text("id"));
+    let rule = json!({ "action": "block", "match_type": "domain", "match_target": "x.test" });
+    let mailbox = format!("/api/v1/mail/mailboxes/{}", ink.address);
+    for refused in [
+        ink.api.post(HOOKS, &ink.key, wish).await,
+        ink.api.patch(&one, &ink.key, json!({ "auth_token": null })).await,
+        ink.api.delete(&one, &ink.key).await,
+        ink.api.post("/api/v1/signing-keys", &ink.key, json!({})).await,
+        ink.post("contact-rules", rule).await,
+        ink.api
+            .patch(&mailbox, &ink.key, json!({ "signature_text": "x" }))
+            .await,
+    ] {
+        refused.fails(403, "admin_key_required");
+    }
+    assert_eq!(ink.api.get(&one, &ink.key).await.body["id"], made.body["id"]);
+    assert!(ink.api.get(&mailbox, &ink.admin).await.body["signature_text"].is_null());
+}

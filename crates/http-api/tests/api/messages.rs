@@ -149,6 +149,25 @@ async fn marking_archiving_and_deleting() {
 }
 
 #[tokio::test]
+async fn blocked_mail_is_not_there() {
+    let mail = Mail::new().await;
+    mail.receive(&simple(1)).await;
+    let blocked = mail.put(&simple(2), Origin::Received, MailboxRef::Blocked).await;
+    let expected = (vec!["s1".to_owned()], json!({ "total": 1, "limit": 50, "offset": 0 }));
+    assert_eq!(mail.listed("").await, expected);
+    assert_eq!(mail.listed("?direction=inbound").await, expected);
+    let path = mail.path(&format!("messages/{blocked}"));
+    for method in ["GET", "PATCH", "DELETE"] {
+        mail.api.any(method, &path, &mail.key).await.refused(404, "NOT_FOUND");
+    }
+    let body = json!({ "plainBody": "hello", "verified": true });
+    mail.post(&format!("reply/{blocked}"), body)
+        .await
+        .refused(404, "NOT_FOUND");
+    mail.check().await;
+}
+
+#[tokio::test]
 async fn threads_are_oldest_first() {
     let mail = Mail::new().await;
     let first = mail.receive(&simple(1)).await;

@@ -95,7 +95,7 @@ impl Tree {
         let draft = json!({ "to": "ann@far.test", "subject": SECRET, "plainBody": SECRET, "attachments": [file] });
         let draft = made(api, &format!("/v1/inboxes/{}/drafts", self.inbox), &self.ak, draft).await;
         let hook = json!({ "url": format!("http://127.0.0.1:9/{SECRET}"), "events": ["message.received"] });
-        let hook = made(api, "/v1/webhooks", &self.ak, hook).await;
+        let hook = made(api, "/v1/webhooks", &self.wk, hook).await;
         self.names
             .retain(|(name, _)| !["message", "thread", "draft", "webhook"].contains(name));
         self.names.extend([

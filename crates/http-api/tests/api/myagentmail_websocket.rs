@@ -1,11 +1,12 @@
 //! The WebSocket at `/v1/ws`.
 
 use crate::agentmail_mail::Agents;
-use crate::hearing::{listen, receive, send};
+use crate::hearing::{listen, receive, receive_text, send};
 use crate::websocket::Socket;
 use axum::http::StatusCode;
 use postroom_feed::ReceivedAs;
 use postroom_identity::KeyScope;
+use postroom_mailstore::LabelChange;
 use postroom_queue::{Contact, Outcome, Reason};
 use postroom_types::{EmailId, InboxId, OrganizationId, PodId};
 use serde_json::{Value, json};
@@ -199,6 +200,47 @@ async fn subscriptions_narrow_and_keys_bind() {
             heard.push(subject(socket).await);
         }
         assert_eq!(heard.join(" "), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_thread_is_called_after_its_first_message_that_is_shown() {
+    let agents = Agents::new().await;
+    let own = Own::of(&agents, &agents.inbox).await;
+    let (mut socket, _) = open(listen(&agents).await, &own.ak).await;
+    let frame = json!({ "type": "subscribe", "event_types": ["message.received"] });
+    subscribed(&mut socket, frame).await;
+    let text = |subject: &str, n: usize, before: usize| {
+        format!(
+            "From: ann@far.test\r\nTo: {}\r\nSubject: {subject}\r\nMessage-ID: <{n}@far.test>\r\n\
+             In-Reply-To: <{before}@far.test>\r\n\r\nhello\r\n",
+            agents.inbox
+        )
+    };
+    let hear = async |socket: &mut Socket, text: &str| {
+        let id = receive_text(&agents, &agents.inbox, text, ReceivedAs::Plain).await;
+        (id, socket.hear().await["thread"]["subject"].clone())
+    };
+    let (first, subject) = hear(&mut socket, &text("one", 1, 0)).await;
+    assert_eq!(subject, "one");
+    assert_eq!(hear(&mut socket, &text("Re: one", 2, 1)).await.1, "one");
+    for (n, label) in [(3, "trash"), (4, "spam"), (5, "blocked")] {
+        let change = LabelChange::new(&[label], &[]).unwrap();
+        agents
+            .api
+            .mailstore
+            .update_labels(own.inbox, &[first], &change)
+            .await
+            .unwrap();
+        let subject = hear(&mut socket, &text("Re: Re: one", n, 1)).await.1;
+        assert_eq!(subject, "Re: one", "{label}");
+        let change = LabelChange::new(&[], &[label]).unwrap();
+        agents
+            .api
+            .mailstore
+            .update_labels(own.inbox, &[first], &change)
+            .await
+            .unwrap();
     }
 }
 

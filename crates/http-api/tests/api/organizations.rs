@@ -175,7 +175,7 @@ fn lines(entries: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<Value> {
 /// Compares the mail of an archive with that of an inbox; how many messages there are.
 async fn compared(api: &Api, inbox: InboxId, address: &str, entries: &BTreeMap<String, Vec<u8>>) -> usize {
     let mut count = 0;
-    let mailboxes = lines(entries, &format!("mail/{address}/mailboxes.jsonl"));
+    let mailboxes = lines(entries, &format!("mailboxes/{address}.jsonl"));
     let there = api.mailstore.mailboxes(inbox).await.unwrap();
     assert_eq!(mailboxes.len(), there.len());
     for mailbox in there {

@@ -156,9 +156,12 @@ pub struct RuleFilter {
     pub match_type: Option<MatchType>,
     /// Those that are about all such mail.
     pub direction: Option<RuleDirection>,
+    /// Only those of inboxes that are an identity's.
+    pub of_identities: bool,
 }
 
 impl RuleFilter {
+    /// As far as the rule itself tells.
     pub(super) fn admits(&self, rule: &ContactRule) -> bool {
         self.action.is_none_or(|action| action == rule.action)
             && self.match_type.is_none_or(|kind| kind == rule.match_type())

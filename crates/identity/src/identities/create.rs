@@ -58,8 +58,9 @@ impl Identity {
             let (owner, organization) = self.live_organization(request.organization).await?;
             let pod = request.pod.unwrap_or(organization.default_pod);
             self.pod(organization.id, pod).await?;
-            let address = self.identity_address(request, &organization)?;
+            // Of a handle that is kept back, that is what is said, not what follows from it for its address.
             self.check_reserved(&request.handle)?;
+            let address = self.identity_address(request, &organization)?;
             let mut builder = CommitBuilder::new();
             builder.require(keys::organization(organization.id), owner);
             let id = IdentityId::new();

@@ -2,14 +2,14 @@
 //!
 //! What always holds: no commit counts for an organization, so inboxes do not wait for each other; the sum of their
 //! counters is kept for a while, what is stored meanwhile on this node is added to it, and what others store or remove
-//! counts when it is summed again.
+//! counts when it is summed again. One at a time sums an organization on each node.
 
 use crate::record::{InboxRecord, Organization};
 use crate::{Identity, IdentityError, keys};
 use postroom_store::scan_prefix;
 use postroom_types::{InboxId, OrganizationId};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a sum counts at least, and how many times the time it took: one of many inboxes is made less often.
@@ -34,29 +34,47 @@ struct Sum {
     until: Instant,
 }
 
+/// What one organization was summed to. Whoever finds no sum makes it, while the others wait for it.
+#[derive(Default)]
+struct Summed {
+    sum: Mutex<Option<Sum>>,
+    summing: tokio::sync::Mutex<()>,
+}
+
+impl Summed {
+    fn lock(&self) -> MutexGuard<'_, Option<Sum>> {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sum, as long as it counts.
+    fn octets(&self) -> Option<u64> {
+        let now = Instant::now();
+        self.lock().as_ref().filter(|sum| now < sum.until).map(|sum| sum.octets)
+    }
+}
+
 /// The sums made lately, of organizations with a limit.
 #[derive(Default)]
-pub(crate) struct Sums(Mutex<HashMap<OrganizationId, Sum>>);
+pub(crate) struct Sums(Mutex<HashMap<OrganizationId, Arc<Summed>>>);
 
 impl Sums {
-    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Sum>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<Summed>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, id: OrganizationId, now: Instant) -> Option<u64> {
-        self.lock().get(&id).filter(|sum| now < sum.until).map(|sum| sum.octets)
-    }
-
-    fn put(&self, id: OrganizationId, octets: u64, until: Instant) {
+    fn of(&self, id: OrganizationId) -> Arc<Summed> {
         let mut sums = self.lock();
-        if sums.len() >= MAX_SUMS {
+        if sums.len() >= MAX_SUMS && !sums.contains_key(&id) {
             sums.clear();
         }
-        sums.insert(id, Sum { octets, until });
+        Arc::clone(sums.entry(id).or_default())
     }
 
     fn add(&self, id: OrganizationId, octets: u64) {
-        if let Some(sum) = self.lock().get_mut(&id) {
+        let Some(summed) = self.lock().get(&id).cloned() else {
+            return;
+        };
+        if let Some(sum) = &mut *summed.lock() {
             sum.octets = sum.octets.saturating_add(octets);
         }
     }
@@ -96,27 +114,30 @@ impl Identity {
         let Some(limit) = found.and_then(|(_, organization)| organization.max_octets) else {
             return Ok(true);
         };
-        let begun = Instant::now();
-        if let Some(octets) = self.sums.get(id, begun) {
+        let summed = self.sums.of(id);
+        if let Some(octets) = summed.octets() {
             return Ok(octets < limit);
         }
+        let _alone = summed.summing.lock().await;
+        // Somebody else made it meanwhile.
+        if let Some(octets) = summed.octets() {
+            return Ok(octets < limit);
+        }
+        let begun = Instant::now();
         let octets = self.storage(id).await?.octets;
         let now = Instant::now();
-        let took = now.duration_since(begun);
-        self.sums.put(id, octets, now + KEPT.max(took * KEPT_TIMES));
+        let until = now + KEPT.max(now.duration_since(begun) * KEPT_TIMES);
+        *summed.lock() = Some(Sum { octets, until });
         Ok(octets < limit)
     }
 
-    /// As [`has_storage`](Self::has_storage), for the organization of an inbox; true of an inbox that is gone, which
-    /// refuses mail by itself.
+    /// Whose an inbox is, also one that is hidden. `None`: it is gone, and refuses mail by itself.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn has_storage_for(&self, inbox: InboxId) -> Result<bool, IdentityError> {
-        match self.row::<InboxRecord>(&keys::inbox(inbox)).await? {
-            Some((_, inbox)) => self.has_storage(inbox.organization).await,
-            None => Ok(true),
-        }
+    pub async fn owner_of(&self, inbox: InboxId) -> Result<Option<OrganizationId>, IdentityError> {
+        let found = self.row::<InboxRecord>(&keys::inbox(inbox)).await?;
+        Ok(found.map(|(_, inbox)| inbox.organization))
     }
 
     /// That so many octets were stored for an organization, until its use is summed again.

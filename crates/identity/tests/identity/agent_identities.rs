@@ -134,6 +134,10 @@ async fn one_name_space_for_handles_and_addresses() {
             blocked_by(identity.create_identity(&named(a, reserved)).await),
             Namespace::Identities
         );
+        assert_eq!(
+            blocked_by(identity.create_identity(&elsewhere(a, reserved, None)).await),
+            Namespace::Identities
+        );
     }
     // An identity elsewhere keeps the name here, and its inbox may have it as an alias.
     let (agent, inbox) = identity

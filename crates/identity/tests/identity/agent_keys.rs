@@ -4,7 +4,7 @@ use crate::permissions::{now_ms, only, root};
 use crate::proofs::prove_for;
 use crate::setup::{create, identity, made, on, tenant, wanted};
 use postroom_identity::{CreateInbox, IdentityError, KeyScope, KeyWish, NewKey, PageOf, Permission, Purpose};
-use postroom_store::{MemoryStore, scan_prefix};
+use postroom_store::{CommitBuilder, MemoryStore, Store, scan_prefix};
 use std::time::Duration;
 
 #[tokio::test]
@@ -166,4 +166,40 @@ async fn proofs_by_agents_keys() {
         assert!(!opens(key, Purpose::Smtp).await, "{scope:?}");
         assert!(!opens(&format!("{key}x"), Purpose::Imap).await);
     }
+}
+
+#[tokio::test]
+async fn keys_that_older_servers_made_are_listed() {
+    let store = MemoryStore::new();
+    let identity = on(store.clone(), |_| {});
+    let id = tenant(&identity, "A").await.organization.id;
+    let scout = create(&identity, id, "scout").await;
+    let key = identity
+        .keys(&KeyScope::Inbox(id, scout.inbox.id))
+        .await
+        .unwrap()
+        .remove(0);
+    let mut older = CommitBuilder::new();
+    for (row, _) in scan_prefix(&*store, b"iE").collect().await.unwrap() {
+        older.delete(row);
+    }
+    store.commit(older.build()).await.unwrap();
+    let unlisted = identity.tenant_key(id, key.id).await;
+    assert!(matches!(unlisted, Err(IdentityError::NoSuchKey)), "{unlisted:?}");
+    let listed = async || {
+        let page = PageOf {
+            after: None,
+            ascending: true,
+            limit: 9,
+        };
+        let page = identity.tenant_keys(id, &page).await.unwrap();
+        page.keys.iter().any(|listed| listed.id == key.id)
+    };
+    assert!(!listed().await);
+    identity.bootstrap().await.unwrap();
+    assert_eq!(identity.tenant_key(id, key.id).await.unwrap(), key);
+    assert!(listed().await);
+    identity.revoke_key(&key.scope(), key.id).await.unwrap();
+    identity.bootstrap().await.unwrap();
+    assert!(!listed().await);
 }

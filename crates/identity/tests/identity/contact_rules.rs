@@ -223,6 +223,7 @@ async fn one_rule_about_one_thing() {
         action,
         match_type,
         direction,
+        of_identities: false,
     };
     for (filter, expected) in [
         (RuleFilter::default(), vec![rule.id, address.id]),
@@ -239,6 +240,23 @@ async fn one_rule_about_one_thing() {
         .await
         .unwrap();
     assert_eq!(second, std::slice::from_ref(&address));
+    let of_identities = RuleFilter {
+        of_identities: true,
+        ..RuleFilter::default()
+    };
+    assert!(all(&identity, &inbox, &of_identities).await.is_empty());
+    for limit in 1..=3 {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = identity.rule_page(inbox.organization, after, limit).await.unwrap();
+            ids.extend(page.rules.iter().map(|rule| rule.id));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(ids, [rule.id, address.id], "{limit}");
+    }
     identity.remove_contact_rule(inbox.id, rule.id).await.unwrap();
     let again = identity.remove_contact_rule(inbox.id, rule.id).await;
     assert!(matches!(again, Err(IdentityError::NoSuchRule)), "{again:?}");

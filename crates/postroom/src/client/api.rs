@@ -1,6 +1,7 @@
 //! One HTTP client for all commands.
 
 use super::Result;
+use super::call::Call;
 use super::failure::{Exit, Failure};
 use super::place::Place;
 use crate::cli::client::{ApiArgs, Within};
@@ -136,16 +137,47 @@ impl Api {
         if !inbox.contains('@') {
             return Ok(inbox.to_owned());
         }
-        let all = self.get(&Place::v1(&["inboxes"])).await?;
         let is_named = |found: &&Value| {
             let addresses = found["addresses"].as_array().into_iter().flatten();
             addresses
                 .filter_map(|entry| entry["address"].as_str())
                 .any(|address| address.eq_ignore_ascii_case(inbox))
         };
-        let found = all["inboxes"].as_array().into_iter().flatten().find(is_named);
-        let id = found.and_then(|found| found["id"].as_str());
-        id.map(str::to_owned)
-            .ok_or_else(|| Failure::not_found(format!("no inbox {inbox}")))
+        let mut cursor: Option<String> = None;
+        loop {
+            let call = Call::get(Place::v1(&["inboxes"])).asks("cursor", &cursor);
+            let page = call.answer(self).await?;
+            let found = page["inboxes"].as_array().into_iter().flatten().find(is_named);
+            if let Some(id) = found.and_then(|found| found["id"].as_str()) {
+                return Ok(id.to_owned());
+            }
+            let next = page["nextCursor"].as_str().map(str::to_owned);
+            // One that leads nowhere else would lead there for ever.
+            if next.is_none() || next == cursor {
+                return Err(Failure::not_found(format!("no inbox {inbox}")));
+            }
+            cursor = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stub::{Stub, whole};
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inbox_is_looked_for_on_every_page() {
+        let first = r#"{"inboxes":[{"id":"1","addresses":[{"address":"a@b"}]}],"nextCursor":"1"}"#;
+        let last = r#"{"inboxes":[{"id":"2","addresses":[{"address":"x@b"},{"address":"c@d"}]}]}"#;
+        let stub = Stub::new(vec![
+            ("get /v1/inboxes", 200, whole(first)),
+            ("get /v1/inboxes?cursor=1", 200, whole(last)),
+        ])
+        .await;
+        assert_eq!(stub.api.inbox_id("C@d").await.ok().as_deref(), Some("2"));
+        let failure = stub.api.inbox_id("e@f").await.expect_err("there is none");
+        assert_eq!(failure.exit(), Exit::NotFound);
+        assert_eq!(stub.asked().len(), 4);
     }
 }

@@ -169,8 +169,10 @@ impl<'a> Call<'a> {
     pub(super) async fn run(&self, api: &Api) -> Result<()> {
         let answer = self.answer(api).await?;
         show::print(api, &answer, &self.shown)?;
-        if let (false, Some(next)) = (api.json, answer["next_page_token"].as_str()) {
-            eprintln!("postroom: there is more: --page {next}");
+        for (field, option) in [("next_page_token", "--page"), ("next", "--after")] {
+            if let (false, Some(next)) = (api.json, answer[field].as_str()) {
+                eprintln!("postroom: there is more: {option} {next}");
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::Result;
 use super::api::Api;
 use super::call::{Call, given};
+use super::failure::{Exit, Failure};
 use super::letter::{Envelope, letter, personal};
 use super::place::Place;
 use super::show::{self, Shown};
@@ -26,11 +27,7 @@ pub(super) async fn message(api: &Api, verb: &MessageVerb) -> Result<()> {
             .time(time),
         MessageVerb::Show { inbox, id } => match &id[..] {
             [id] => Call::get(messages(api, inbox).await?.then(&[&name(id)])).shown(Shown::Message),
-            several => {
-                let names: Vec<String> = several.iter().map(|id| name(id)).collect();
-                let batch = messages(api, inbox).await?.then(&["batch-get"]);
-                Call::post(batch, json!({ "message_ids": names })).shown(Shown::Thread)
-            }
+            several => return each(api, inbox, several, "messages", &Shown::Thread, Call::get).await,
         },
         MessageVerb::Send {
             inbox,
@@ -61,17 +58,12 @@ pub(super) async fn message(api: &Api, verb: &MessageVerb) -> Result<()> {
             send(api, &one.inbox, Some(&one.id), "forward", content, body).await?
         }
         MessageVerb::Label { inbox, id, labels } => {
-            let (add, remove) = (&labels.add, &labels.remove);
+            let change = given(json!({ "add_labels": labels.add, "remove_labels": labels.remove }));
             match &id[..] {
-                [id] => Call::patch(
-                    messages(api, inbox).await?.then(&[&name(id)]),
-                    given(json!({ "add_labels": add, "remove_labels": remove })),
-                ),
+                [id] => Call::patch(messages(api, inbox).await?.then(&[&name(id)]), change),
                 several => {
-                    let names: Vec<String> = several.iter().map(|id| name(id)).collect();
-                    let batch = messages(api, inbox).await?.then(&["batch-update"]);
-                    let body = json!({ "message_ids": names, "add_labels": add, "remove_labels": remove });
-                    Call::post(batch, given(body))
+                    let update = |place| Call::patch(place, change.clone());
+                    return each(api, inbox, several, "updates", &Shown::Fields, update).await;
                 }
             }
         }
@@ -92,8 +84,11 @@ pub(super) async fn message(api: &Api, verb: &MessageVerb) -> Result<()> {
         }
         MessageVerb::Wait(wanted) => return wait::wait(api, wanted).await,
         MessageVerb::Trace(one) => return history::print(api, &api.get(&trace(&one.inbox, &one.id)).await?),
-        MessageVerb::Captured { id: None, limit, .. } => Call::get(Place::own(&["captured"]))
+        MessageVerb::Captured {
+            id: None, after, limit, ..
+        } => Call::get(Place::own(&["captured"]))
             .asks("limit", [limit])
+            .asks("after", after)
             .shown(Shown::Table(&CAPTURED)),
         MessageVerb::Captured {
             id: Some(id),
@@ -103,6 +98,35 @@ pub(super) async fn message(api: &Api, verb: &MessageVerb) -> Result<()> {
         MessageVerb::Captured { id: Some(id), .. } => Call::get(Place::own(&["captured", id])),
     };
     call.run(api).await
+}
+
+/// The same call for each of several messages. One that is not there keeps nothing from the others, and is told in the
+/// end.
+async fn each(
+    api: &Api,
+    inbox: &str,
+    ids: &[String],
+    rows: &str,
+    shown: &Shown,
+    call: impl Fn(Place) -> Call<'static>,
+) -> Result<()> {
+    let messages = messages(api, inbox).await?;
+    let (mut answers, mut missing, mut ended) = (Vec::new(), Vec::new(), Ok(()));
+    for id in ids {
+        match call(messages.clone().then(&[&name(id)])).answer(api).await {
+            Ok(answer) => answers.push(answer),
+            Err(failure) if failure.exit() == Exit::NotFound => missing.push(id.as_str()),
+            Err(failure) => {
+                ended = Err(failure);
+                break;
+            }
+        }
+    }
+    show::print(api, &json!({ "count": answers.len(), rows: answers }), shown)?;
+    if !missing.is_empty() && ended.is_ok() {
+        ended = Err(Failure::not_found(format!("not found: {}", missing.join(", "))));
+    }
+    ended
 }
 
 async fn messages(api: &Api, inbox: &str) -> Result<Place> {
@@ -169,7 +193,63 @@ fn trace(inbox: &str, message: &str) -> Place {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stub::{Stub, whole};
     use super::*;
+    use crate::cli::client::Labels;
+
+    #[tokio::test]
+    async fn each_of_several_is_read_whole_and_a_missing_one_is_told() {
+        let stub = Stub::new(vec![
+            ("get /v0/inboxes/a@b/messages/1@x", 200, whole(r#"{"text":"one"}"#)),
+            ("get /v0/inboxes/a@b/messages/3@x", 200, whole(r#"{"text":"three"}"#)),
+            ("patch /v0/inboxes/a@b/messages/3@x", 200, whole("{}")),
+        ])
+        .await;
+        let (inbox, all) = ("a@b".to_owned(), ["1@x", "2@x", "3@x"].map(str::to_owned));
+        let show = |id: &[String]| MessageVerb::Show {
+            inbox: inbox.clone(),
+            id: id.to_vec(),
+        };
+        let failure = message(&stub.api, &show(&all)).await.expect_err("one is missing");
+        assert_eq!(
+            (failure.exit(), failure.to_string().as_str()),
+            (Exit::NotFound, "not found: 2@x")
+        );
+        assert_eq!(stub.asked().len(), 3);
+        let two = [all[0].clone(), all[2].clone()];
+        assert!(message(&stub.api, &show(&two)).await.is_ok());
+        let labels = Labels {
+            add: vec!["x".to_owned()],
+            remove: Vec::new(),
+        };
+        let label = MessageVerb::Label {
+            inbox: inbox.clone(),
+            id: all[1..].to_vec(),
+            labels,
+        };
+        let failure = message(&stub.api, &label).await.expect_err("one is missing");
+        assert_eq!(failure.exit(), Exit::NotFound);
+        let last = stub.asked().pop();
+        assert_eq!(last.as_deref(), Some("patch /v0/inboxes/a@b/messages/3@x"));
+    }
+
+    #[tokio::test]
+    async fn captured_mail_goes_on_where_a_list_ended() {
+        let rows = vec![(
+            "get /postroom/v1/captured?limit=20&after=c1",
+            200,
+            whole(r#"{"captured":[],"next":null}"#),
+        )];
+        let stub = Stub::new(rows).await;
+        let verb = MessageVerb::Captured {
+            id: None,
+            raw: false,
+            after: Some("c1".to_owned()),
+            limit: 20,
+        };
+        let done = message(&stub.api, &verb).await;
+        assert!(done.is_ok(), "{:?}", stub.asked());
+    }
 
     #[test]
     fn messages_have_two_names() {

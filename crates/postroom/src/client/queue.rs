@@ -5,7 +5,7 @@ use super::api::Api;
 use super::call::{Call, given};
 use super::history;
 use super::place::Place;
-use super::show::{self, Shown};
+use super::show::Shown;
 use super::table::QUEUE;
 use crate::cli::client::{QueueVerb, Which};
 use serde_json::json;
@@ -30,18 +30,13 @@ pub(super) async fn queue(api: &Api, verb: &QueueVerb) -> Result<()> {
                 Some(inbox) => Some(api.inbox_id(inbox).await?),
                 None => None,
             };
-            let call = Call::get(queue(&[]))
+            Call::get(queue(&[]))
                 .asks("limit", [limit])
                 .asks("inbox", inbox)
                 .asks("state", state)
                 .asks("domain", domain)
-                .asks("after", after);
-            let answer = call.answer(api).await?;
-            show::print(api, &answer, &Shown::Table(&QUEUE))?;
-            if let (false, Some(next)) = (api.json, answer["next"].as_str()) {
-                eprintln!("postroom: there is more: --after {next}");
-            }
-            return Ok(());
+                .asks("after", after)
+                .shown(Shown::Table(&QUEUE))
         }
         QueueVerb::Show { message } => return history::print(api, &api.get(&queue(&[message])).await?),
         QueueVerb::Retry(which) => act(which, "retry"),

@@ -21,11 +21,12 @@ const SENDER: &str = "MAILER-DAEMON";
 
 impl Archive {
     pub(super) async fn mail(&mut self) -> Made<()> {
-        let mut after = None;
+        let (mut after, mut folders) = (None, HashSet::new());
         loop {
             let (inboxes, next) = self.inbox_page(after).await?;
             for inbox in inboxes {
-                match self.inbox(&inbox).await {
+                let folder = names::folder(&inbox.canonical.to_string(), inbox.id, &mut folders);
+                match self.inbox(&inbox, &folder).await {
                     Ok(()) => {}
                     // Deleted since the list was read.
                     Err(error) if is_gone(&*error) => {}
@@ -39,15 +40,15 @@ impl Archive {
         }
     }
 
-    async fn inbox(&mut self, inbox: &InboxRecord) -> Made<()> {
-        let folder = format!("mail/{}", names::segment(&inbox.canonical.to_string()));
+    async fn inbox(&mut self, inbox: &InboxRecord, folder: &str) -> Made<()> {
         let mailboxes = self.state.mailstore().mailboxes(inbox.id).await?;
-        self.begin(&format!("{folder}/mailboxes.jsonl"))?;
+        // Not within the folder, where a mailbox may be called so.
+        self.begin(&format!("mailboxes/{folder}.jsonl"))?;
         for mailbox in &mailboxes {
             self.line(&mailbox_record(mailbox)).await?;
         }
         for mailbox in &mailboxes {
-            let name = format!("{folder}/{}", names::mailbox(&mailbox.name, mailbox.id));
+            let name = format!("mail/{folder}/{}", names::mailbox(&mailbox.name, mailbox.id));
             match self.mailbox(inbox.id, mailbox, &name).await {
                 Ok(()) => {}
                 Err(error) if is_gone(&*error) => {}

@@ -1,6 +1,7 @@
 //! What files are called after addresses and mailboxes.
 
-use postroom_types::MailboxId;
+use postroom_types::{InboxId, MailboxId};
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// Longest name, in octets, so that with its ending it is one on every file system.
@@ -31,6 +32,18 @@ pub(super) fn mailbox(name: &str, id: MailboxId) -> String {
     }
 }
 
+/// What the folder of an inbox is called. An address that was used before is that of an inbox made anew while the archive
+/// is written: it has the id of the inbox behind it.
+pub(super) fn folder(address: &str, id: InboxId, used: &mut HashSet<String>) -> String {
+    let own = segment(address);
+    let name = match used.contains(&own) {
+        true => format!("{own}%{id}"),
+        false => own,
+    };
+    used.insert(name.clone());
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +62,13 @@ mod tests {
         }
         let id = MailboxId::new();
         assert_eq!(mailbox(&"x".repeat(500), id), format!("%{id}"));
+    }
+
+    #[test]
+    fn no_two_inboxes_share_a_folder() {
+        let (first, second, mut used) = (InboxId::new(), InboxId::new(), HashSet::new());
+        assert_eq!(folder("a@b.test", first, &mut used), "a@b.test");
+        assert_eq!(folder("a@b.test", second, &mut used), format!("a@b.test%{second}"));
+        assert_eq!(folder("c@b.test", second, &mut used), "c@b.test");
     }
 }

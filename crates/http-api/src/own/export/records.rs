@@ -4,7 +4,7 @@ use super::views::{claim_record, inbox_record, webhook_record};
 use super::{Archive, Made};
 use crate::model::time;
 use postroom_drafts::{Scope as DraftScope, SendStatus, Wanted};
-use postroom_identity::{EntryScope, InboxRecord, List, ListType, PageOf, RuleFilter, Standing};
+use postroom_identity::{EntryScope, InboxRecord, List, ListType, PageOf, Standing};
 use postroom_types::{InboxId, OrganizationId};
 use postroom_webhooks::{Dialect, Scope as WebhookScope};
 use serde_json::{Value, json};
@@ -180,12 +180,10 @@ impl Archive {
 
     async fn rules(&mut self) -> Made<()> {
         self.begin("rules.jsonl")?;
-        let (filter, mut offset) = (RuleFilter::default(), 0);
+        let mut after = None;
         loop {
-            let identity = self.state.identity();
-            let rules = identity.contact_rules(self.id(), None, &filter, offset, PAGE).await?;
-            let count = rules.len();
-            for rule in rules {
+            let page = self.state.identity().rule_page(self.id(), after, PAGE).await?;
+            for rule in page.rules {
                 let record = json!({
                     "id": rule.id.to_string(),
                     "inbox": rule.inbox.to_string(),
@@ -199,10 +197,10 @@ impl Archive {
                 });
                 self.line(&record).await?;
             }
-            if count < PAGE {
-                return Ok(());
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
             }
-            offset += count;
         }
     }
 

@@ -139,6 +139,9 @@ pub(crate) enum MessageVerb {
         /// As it would have been sent
         #[arg(long, requires = "id")]
         raw: bool,
+        /// Go on after an earlier list; it says where
+        #[arg(long, value_name = "CURSOR", conflicts_with = "id")]
+        after: Option<String>,
         /// At most this many
         #[arg(long, default_value_t = 20)]
         limit: u32,
@@ -179,8 +182,8 @@ pub(crate) struct Wait {
     /// Also what nobody proved to have sent
     #[arg(long)]
     pub(crate) unauthenticated: bool,
-    /// How long
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// How long, at most a year
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub(crate) timeout: u64,
 }
 
