@@ -189,6 +189,7 @@ async fn what_no_day_takes_fails_at_once() {
         new
     };
     let never = world.drafts.create(&inbox, to(&["a", "b", "c"])).await.unwrap();
+    world.drafts.work().await.unwrap();
     world.drafts.create(&inbox, to(&["a", "b"])).await.unwrap();
     world.drafts.work().await.unwrap();
     let later = world.drafts.create(&inbox, to(&["d"])).await.unwrap();

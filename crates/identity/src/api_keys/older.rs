@@ -2,7 +2,7 @@
 
 use super::encode_hash;
 use crate::attempts::ATTEMPTS;
-use crate::record::{KeyKind, StoredKey, decode};
+use crate::record::{KeyKind, StoredKey, decode, encode};
 use crate::{Identity, IdentityError, keys};
 use postroom_store::{CommitBuilder, Key, scan_prefix};
 
@@ -31,7 +31,7 @@ impl Identity {
             }
         }
         let mut builder = CommitBuilder::new();
-        builder.put(keys::INBOX_KEYS.to_vec(), Vec::new());
+        builder.put(keys::INBOX_KEYS.to_vec(), encode(&()));
         match self.commit_change(builder).await? {
             true => Ok(()),
             false => Err(IdentityError::Busy),
