@@ -35,7 +35,8 @@ class Doomed:
         self.keys.append(self.ask("POST", "/api/v1/api-keys", {"label": "own", "scoped_identity_id": self.identity}, 201)["api_key"])
         if am_key:
             self.keys.append(self.ask("POST", f"/v0/inboxes/{self.address}/api-keys", {"name": "own"}, key=am_key)["api_key"])
-        self.hook = self.ask("POST", "/v1/webhooks", {"url": "http://127.0.0.1:9/x", "events": ["message.received"]}, 201, self.keys[0])["id"]
+        wanted = {"url": "http://127.0.0.1:9/x", "event_types": ["message.received"], "agent_identity_id": self.identity}
+        self.hook = self.ask("POST", "/api/v1/webhooks/subscriptions", wanted, 201, self.keys[0])["id"]
         self.sessions = {}
 
     def ask(self, method, path, body=None, expect=200, key=None):
@@ -105,7 +106,7 @@ class Doomed:
     def invisible(self):
         """The organization's own keys find nothing either."""
         for method, path in (
-                ("GET", f"/v1/inboxes/{self.id}"), ("DELETE", f"/v1/inboxes/{self.id}"), ("GET", f"/v1/inboxes/{self.id}/messages"), ("GET", f"/v1/webhooks/{self.hook}"),
+                ("GET", f"/v1/inboxes/{self.id}"), ("DELETE", f"/v1/inboxes/{self.id}"), ("GET", f"/v1/inboxes/{self.id}/messages"), ("GET", f"/api/v1/webhooks/subscriptions/{self.hook}"),
                 ("GET", f"/api/v1/identities/{self.handle}"), ("DELETE", f"/api/v1/identities/{self.handle}"), ("GET", f"/api/v1/mail/mailboxes/{self.address}"),
                 ("GET", f"/api/v1/identities/{self.handle}/mail-contact-rules"), ("GET", f"/api/v1/identities/{self.handle}/access")):
             self.ask(method, path, expect=404)
