@@ -5,7 +5,7 @@ use crate::fault::of_mail;
 use crate::section::is_whole;
 use crate::share::Share;
 use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange, Summarized};
-use postroom_mailstore::{Content, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
+use postroom_mailstore::{Content, Located, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
 use postroom_types::{EmailId, Envelope, Flag, Flags, MessageFlags, ModSeq, Part, ThreadId, Uid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -156,22 +156,25 @@ impl Session {
             let metas = mailstore.metadata(inbox, shared.id(), &uids, false).await;
             let metas = metas.map_err(|e| of_mail(&e))?;
             metas.into_iter().map(of_meta).collect()
-        } else {
+        } else if !needs.content {
             let ids = mailstore.email_ids(inbox, shared.id(), &uids).await;
             let ids = ids.map_err(|e| of_mail(&e))?;
-            ids.into_iter().map(of_id).collect::<Vec<_>>()
+            ids.into_iter().map(|(uid, id)| (uid, of_id(id))).collect()
+        } else {
+            Vec::new()
         };
         if needs.content {
-            let ids: Vec<EmailId> = sources.iter().map(|(_, source)| source.email_id).collect();
-            let contents = mailstore.contents(inbox, &ids).await.map_err(|e| of_mail(&e))?;
-            for ((_, source), content) in sources.iter_mut().zip(contents) {
-                source.content = content;
-            }
+            let located = mailstore.contents(inbox, shared.id(), &uids).await;
+            let located = located.map_err(|e| of_mail(&e))?;
+            sources = match needs.summary || needs.thread {
+                true => join(sources, located),
+                false => located.into_iter().map(of_located).collect(),
+            };
         }
         let mut sources = sources.into_iter().peekable();
         let of = |uid: &Uid| match sources.next_if(|(of, _)| of == uid) {
-            Some((_, source)) if source.content.is_some() || !needs.content => Some(source),
-            _ => ghost(shared, *uid),
+            Some((_, source)) => Some(source),
+            None => ghost(shared, *uid),
         };
         Ok(uids.iter().map(of).collect())
     }
@@ -198,14 +201,32 @@ fn of_meta(meta: Meta) -> (Uid, Source) {
 }
 
 /// For items that say nothing of the thread.
-fn of_id((uid, email_id): (Uid, EmailId)) -> (Uid, Source) {
-    let source = Source {
+fn of_id(email_id: EmailId) -> Source {
+    Source {
         email_id,
         thread_id: ThreadId::from_bytes([0; 16]),
         summary: None,
         content: None,
+    }
+}
+
+/// What is in both, which are ascending; the rest was expunged between the readings.
+fn join(sources: Vec<(Uid, Source)>, located: Vec<Located>) -> Vec<(Uid, Source)> {
+    let mut located = located.into_iter().peekable();
+    let with_content = |(uid, source): (Uid, Source)| {
+        while located.next_if(|located| located.uid < uid).is_some() {}
+        let content = Some(located.next_if(|located| located.uid == uid)?.content);
+        Some((uid, Source { content, ..source }))
     };
-    (uid, source)
+    sources.into_iter().filter_map(with_content).collect()
+}
+
+fn of_located(located: Located) -> (Uid, Source) {
+    let source = Source {
+        content: Some(located.content),
+        ..of_id(located.email_id)
+    };
+    (located.uid, source)
 }
 
 /// What is remembered of a message that was expunged, and which this session was not told of.

@@ -68,8 +68,9 @@ impl Mailstore {
             match self.store.blob(row.blob, 0..u64::MAX).await? {
                 None => faults.add(format!("message {id}: its body is gone")),
                 Some(body) => {
-                    let hash: [u8; 32] = Sha256::digest(&body).into();
-                    let same = body.len() as u64 == row.body_octets && hash == row.body_hash;
+                    let hashed = usize::try_from(row.hashed_from).ok().and_then(|from| body.get(from..));
+                    let hash = hashed.map(|hashed| <[u8; 32]>::from(Sha256::digest(hashed)));
+                    let same = body.len() as u64 == row.body_octets && hash == Some(row.body_hash);
                     faults.check(same, || format!("message {id}: its body is not what was stored"));
                 }
             }
@@ -211,7 +212,8 @@ fn check_mailbox(found: &Found, id: MailboxId, counters: &CounterRecord, highest
 }
 
 fn check_placements(found: &Found, faults: &mut Faults) {
-    for ((mailbox, uid), FlagsRow { email_id, arrival, .. }) in &found.flags {
+    for ((mailbox, uid), flags) in &found.flags {
+        let FlagsRow { email_id, arrival, .. } = flags;
         let here = format!("mailbox {mailbox} UID {uid}");
         let known = found.mailboxes.contains_key(mailbox) || found.condemned.contains(mailbox);
         faults.check(known, || format!("{here}: no such mailbox"));
@@ -219,6 +221,10 @@ fn check_placements(found: &Found, faults: &mut Faults) {
         let names_it = |row: &MessageRow| row.placements.contains(&(*mailbox, u64::from(uid.get())));
         faults.check(message.is_some_and(names_it), || {
             format!("{here}: message {email_id} does not know of it")
+        });
+        let says_where = |row: &MessageRow| flags.whole.is_none() || flags.whole == row.whole();
+        faults.check(message.is_none_or(says_where), || {
+            format!("{here}: its bytes are not where the message row says")
         });
         match found.metadata.get(&(*mailbox, *uid)) {
             None => faults.add(format!("{here}: no metadata row")),

@@ -187,6 +187,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What [`maybe_bytes`](Self::maybe_bytes) reads, of a length that the format fixes.
+    pub(crate) fn maybe_array<const N: usize>(&mut self) -> Result<Option<[u8; N]>, Corrupt> {
+        let bytes = self.maybe_bytes()?;
+        bytes
+            .map(|bytes| bytes.try_into().map_err(|_| self.corrupt()))
+            .transpose()
+    }
+
     /// All that is left.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest

@@ -3,8 +3,7 @@
 use crate::rows::MessageRow;
 use crate::{MailError, Mailstore, keys};
 use bytes::Bytes;
-use postroom_store::Value;
-use postroom_types::{BlobId, BlobSpan, EmailId, InboxId, Piece};
+use postroom_types::{BlobId, BlobSpan, EmailId, InboxId, MailboxId, Piece, Uid};
 use std::ops::Range;
 
 /// Where the bytes of a message are.
@@ -16,6 +15,17 @@ pub struct Content {
     pub blob: BlobId,
     /// Its length.
     pub body_octets: u64,
+}
+
+/// A message of a mailbox, and where its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// Its UID.
+    pub uid: Uid,
+    /// The message.
+    pub email_id: EmailId,
+    /// Where its bytes are.
+    pub content: Content,
 }
 
 impl Content {
@@ -90,14 +100,36 @@ impl Mailstore {
         Ok(Some(bytes.into()))
     }
 
-    /// Where the bytes of several messages are, in the order of their ids; `None` for those that are gone.
+    /// Where the bytes of several messages of a mailbox are, ascending; those that are gone are left out. Most flags rows
+    /// say so; for the others message rows are read.
     ///
     /// # Errors
     /// The store's own.
-    pub async fn contents(&self, inbox: InboxId, ids: &[EmailId]) -> Result<Vec<Option<Content>>, MailError> {
-        let values = self.message_values(inbox, ids).await?;
-        let read = |value: Value| Ok(MessageRow::read_content(&value)?);
-        values.into_iter().map(|value| value.map(read).transpose()).collect()
+    pub async fn contents(&self, inbox: InboxId, mailbox: MailboxId, uids: &[Uid]) -> Result<Vec<Located>, MailError> {
+        let rows = self.flags_rows(inbox, mailbox, uids).await?;
+        let unsaid: Vec<EmailId> = rows
+            .iter()
+            .filter(|(_, _, row)| row.whole.is_none())
+            .map(|(_, _, row)| row.email_id)
+            .collect();
+        let mut said = self.message_values(inbox, &unsaid).await?.into_iter();
+        let mut all = Vec::with_capacity(rows.len());
+        for (uid, _, row) in rows {
+            let content = match row.content() {
+                Some(content) => Some(content),
+                None => said
+                    .next()
+                    .flatten()
+                    .map(|value| MessageRow::read_content(&value))
+                    .transpose()?,
+            };
+            all.extend(content.map(|content| Located {
+                uid,
+                email_id: row.email_id,
+                content,
+            }));
+        }
+        Ok(all)
     }
 
     /// Reads several small spans at once, in their order; the caller bounds their sum. `None` for a body that is gone.

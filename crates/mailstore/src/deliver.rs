@@ -19,6 +19,9 @@ use postroom_types::{BlobId, EmailId, MailboxId, Part, ThreadId, Uid, UidValidit
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 
+/// Bodies up to this size are stored in one blob with what stands before them, so that they are read together. A larger one
+/// is not copied for that.
+const JOINED_OCTETS: usize = 64 << 10;
 /// Octets of text that are decoded while others wait.
 const TEXT_IN_PLACE: u64 = 32 << 10;
 
@@ -177,6 +180,28 @@ impl Mailstore {
 }
 
 impl<'a> Shared<'a> {
+    /// How much of the blob is what stands before the body.
+    fn joined_octets(&self) -> usize {
+        let message = self.message;
+        match message.shared_body.is_none() && message.body.len() <= JOINED_OCTETS {
+            true => message.prefix.len(),
+            false => 0,
+        }
+    }
+
+    /// The prefix that its row keeps.
+    fn prefix(&self) -> &[u8] {
+        &self.message.prefix[self.joined_octets()..]
+    }
+
+    fn blob_bytes(&self) -> Bytes {
+        let NewMessage { prefix, body, .. } = self.message;
+        match self.joined_octets() {
+            0 => body.clone(),
+            joined => [&prefix[..joined], body].concat().into(),
+        }
+    }
+
     fn new(message: &'a NewMessage) -> Self {
         let (summary, summary_blob) = SummaryPlace::of(&message.summary);
         Self {

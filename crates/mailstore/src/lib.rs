@@ -50,7 +50,7 @@ mod summaries;
 mod thread_list;
 mod tree;
 
-pub use content::Content;
+pub use content::{Content, Located};
 pub use drafts::{DraftPlace, DraftRecord, DraftRecords};
 pub use error::MailError;
 pub use event::{Cause, FeedEntry, FeedEvent, Marked};

@@ -14,8 +14,9 @@ const TITLE: &str = "postroom data ";
 /// Formats so far: 1 as it began; 2 with internal date, size and save date in the rows of flags, and stored text beside
 /// a message's body; 3 with the feed of an organization, drafts, webhooks, lists, keys with permissions, and rows of messages
 /// that say whether their Message-ID is theirs alone; 4 with identities and who sees them, contact rules, suspended and
-/// deleted organizations, what webhooks delivered, and imports.
-const FORMAT: u32 = 4;
+/// deleted organizations, what webhooks delivered, and imports; 5 with rows of flags that say where a message is, and small
+/// messages in one piece with their trace fields.
+const FORMAT: u32 = 5;
 
 /// Refuses a data folder of a later version.
 pub(crate) fn check(data: &Path) -> Outcome<()> {

@@ -10,7 +10,7 @@ use crate::{Announce, MailError, Mailstore, Placing};
 use bytes::Bytes;
 use postroom_feed::{NewEvent, What, announce};
 use postroom_store::{BlobPut, CommitBuilder, Patch, PatchPlace, PatchSource, Value};
-use postroom_types::{EmailId, MailboxId, ModSeq, ThreadId};
+use postroom_types::{BlobId, EmailId, MailboxId, ModSeq, ThreadId};
 
 impl Mailstore {
     /// Adds a plan to the commit; the counter operation that allots its UID.
@@ -80,7 +80,8 @@ impl Mailstore {
                     saved_at: self.now_seconds(),
                 };
                 let mut tally = Tally::default();
-                add_placement(&mut change, placing, &place, *email_id, meta.clone(), &mut tally)?;
+                let of = (*email_id, row.whole());
+                add_placement(&mut change, placing, &place, of, meta.clone(), &mut tally)?;
                 told.clone().add(&mut change, *email_id);
                 announce_received(&mut change, shared, placing, *email_id);
                 tally.count(&mut change, *mailbox);
@@ -128,7 +129,7 @@ pub(super) fn add_message(
     let row = MessageRow {
         placements: vec![(place.mailbox, 0)],
         blob: shared.blob,
-        body_octets: message.body.len() as u64,
+        body_octets: (shared.joined_octets() + message.body.len()) as u64,
         body_hash: shared.body_hash,
         summary_blob: shared.summary_blob.as_ref().map(|(id, _)| *id),
         origin: message.origin,
@@ -137,9 +138,10 @@ pub(super) fn add_message(
         received_at: message.received_at,
         message_id: shared.message_id,
         verdict: message.verdict.clone(),
-        prefix: message.prefix.clone(),
+        prefix: shared.prefix().to_vec(),
         text: shared.text().0,
         is_named,
+        hashed_from: shared.joined_octets() as u64,
     };
     let value = row.write().ok_or(MailError::TooBig)?;
     let meta = MetaRow {
@@ -162,14 +164,15 @@ pub(super) fn add_message(
     );
     tally.messages += 1;
     tally.octets += signed(message.octets());
-    add_placement(change, placing, place, placing.email_id, meta.write(), tally)
+    let of = (placing.email_id, row.whole());
+    add_placement(change, placing, place, of, meta.write(), tally)
 }
 
 fn add_placement(
     change: &mut Change,
     placing: &Placing,
     place: &Place,
-    email_id: EmailId,
+    (email_id, whole): (EmailId, Option<BlobId>),
     meta: Value,
     tally: &mut Tally,
 ) -> Result<(), MailError> {
@@ -186,6 +189,7 @@ fn add_placement(
         email_id,
         flags,
         arrival: Some(arrival),
+        whole,
     };
     change.put_placement(place.mailbox, place.operation, place.minus, &row, meta);
     Ok(())
@@ -233,20 +237,20 @@ fn announce_received(change: &mut Change, shared: &Shared<'_>, placing: &Placing
 /// The first owner brings a body, the others adopt it.
 pub(super) fn add_blobs(change: &mut Change, shared: &Shared<'_>, placing: &Placing, kept: &mut Kept) {
     let witness = keys::message(placing.inbox, placing.email_id);
-    let mut add = |id, bytes: Bytes, kept: &mut bool| {
+    let mut add = |id, bytes: &dyn Fn() -> Bytes, kept: &mut bool| {
         change.builder.blob(BlobPut {
             id,
-            bytes: if *kept { Bytes::new() } else { bytes },
+            bytes: if *kept { Bytes::new() } else { bytes() },
             witness: witness.clone(),
             adopt: *kept,
         });
         *kept = true;
     };
-    add(shared.blob, shared.message.body.clone(), &mut kept.body);
+    add(shared.blob, &|| shared.blob_bytes(), &mut kept.body);
     if let Some((id, bytes)) = &shared.summary_blob {
-        add(*id, bytes.clone().into(), &mut kept.summary);
+        add(*id, &|| bytes.clone().into(), &mut kept.summary);
     }
     if let (TextPlace::Blob(id, _), Some(bytes)) = shared.text() {
-        add(*id, bytes.clone(), &mut kept.text);
+        add(*id, &|| bytes.clone(), &mut kept.text);
     }
 }

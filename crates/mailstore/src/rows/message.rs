@@ -9,9 +9,11 @@ use postroom_types::{BlobId, EmailId, InboxId, MailboxId, ThreadId, Uid};
 /// Most placements of one message.
 pub(crate) const MAX_PLACEMENTS: usize = 100;
 
-/// The second version of a message row says where the search text is, the third whether the Message-ID is its alone.
-const VERSION: u8 = 3;
+/// The second version of a message row says where the search text is, the third whether the Message-ID is its alone, the
+/// fourth what of the blob the hash does not cover.
+const VERSION: u8 = 4;
 const VERSION_OF_TEXT: u8 = 2;
+const VERSION_OF_NAME: u8 = 3;
 
 /// A message: where its bytes are, where it came from, where it appears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub(crate) struct MessageRow {
     pub(crate) placements: Vec<(MailboxId, u64)>,
     pub(crate) blob: BlobId,
     pub(crate) body_octets: u64,
+    /// SHA-256 of the blob from [`hashed_from`](Self::hashed_from) on.
     pub(crate) body_hash: [u8; 32],
     /// The blob of the summary if that is long.
     pub(crate) summary_blob: Option<BlobId>,
@@ -34,6 +37,8 @@ pub(crate) struct MessageRow {
     pub(crate) text: TextPlace,
     /// No other message of the inbox, drafts aside, had its Message-ID when it came.
     pub(crate) is_named: bool,
+    /// How many octets of the blob were put before what came: they differ between messages that are the same.
+    pub(crate) hashed_from: u64,
 }
 
 impl MessageRow {
@@ -84,6 +89,7 @@ impl MessageRow {
         writer.bytes(&self.prefix);
         self.text.write(&mut writer);
         writer.u8(u8::from(self.is_named));
+        writer.varint(self.hashed_from);
         let value = writer.finish();
         (value.len() <= MAX_VALUE_OCTETS).then_some(value)
     }
@@ -100,12 +106,12 @@ impl MessageRow {
             blob: BlobId(reader.array()?),
             body_octets: reader.varint()?,
             body_hash: reader.array()?,
-            summary_blob: maybe_id(&mut reader)?.map(BlobId),
+            summary_blob: reader.maybe_array()?.map(BlobId),
             origin: Origin::from_byte(reader.u8()?).ok_or(reader.corrupt())?,
             home: MailboxId::from_bytes(reader.array()?),
             thread_id: ThreadId::from_bytes(reader.array()?),
             received_at: reader.i64()?,
-            message_id: maybe_id(&mut reader)?,
+            message_id: reader.maybe_array()?,
             verdict: reader.bytes()?.to_vec(),
             prefix: reader.bytes()?.to_vec(),
             text: if version < VERSION_OF_TEXT {
@@ -114,14 +120,23 @@ impl MessageRow {
                 TextPlace::read(&mut reader)?
             },
             is_named: false,
+            hashed_from: 0,
         };
         row.is_named = match version {
-            VERSION => reader.u8()? != 0,
+            VERSION_OF_NAME.. => reader.u8()? != 0,
             // Not known; most are.
             _ => row.message_id.is_some(),
         };
+        if version >= VERSION {
+            row.hashed_from = reader.varint()?;
+        }
         reader.end()?;
         Ok(row)
+    }
+
+    /// The blob that is the message from its first octet to its last.
+    pub(crate) fn whole(&self) -> Option<BlobId> {
+        self.prefix.is_empty().then_some(self.blob)
     }
 
     /// Where the bytes are, without reading the rest of the row.
@@ -165,13 +180,6 @@ impl MessageRow {
             content: self.content(),
         }
     }
-}
-
-fn maybe_id(reader: &mut Reader<'_>) -> Result<Option<[u8; 16]>, Corrupt> {
-    let bytes = reader.maybe_bytes()?;
-    bytes
-        .map(|bytes| bytes.try_into().map_err(|_| reader.corrupt()))
-        .transpose()
 }
 
 /// Which message has a Message-ID and body: for threads and duplicates.

@@ -1,12 +1,14 @@
 //! The two rows of a placement: flags, which change, and metadata, which does not.
 
 use super::summary::{read_summary, write_summary};
+use crate::Content;
 use crate::codec::{Corrupt, Reader, Writer};
 use postroom_types::{BlobId, EmailId, Flags, InternalDate, Keyword, MessageFlags, ModSeq, Summary, ThreadId};
 
-/// The version of flags rows that say what a mailbox has to know of a message to be opened. The first version lacks
-/// the arrival.
-const FLAGS_VERSION: u8 = 2;
+/// The third version of a flags row says where the message is; the second lacks that; the first also lacks the arrival,
+/// which is what a mailbox has to know of a message to be opened.
+const FLAGS_VERSION: u8 = 3;
+const FLAGS_VERSION_OF_ARRIVAL: u8 = 2;
 
 /// The version of metadata rows whose date has a zone; those of the first version are in UTC.
 const META_VERSION: u8 = 2;
@@ -22,6 +24,9 @@ pub(crate) struct FlagsRow {
     pub(crate) flags: MessageFlags,
     /// `None` in a row of the first version; the metadata row knows most of it.
     pub(crate) arrival: Option<Arrival>,
+    /// The blob that is the message from its first octet to its last. `None`: something stands before it, or an earlier
+    /// version wrote the row; the message row knows.
+    pub(crate) whole: Option<BlobId>,
 }
 
 /// How and when a message came into its mailbox.
@@ -39,7 +44,7 @@ impl FlagsRow {
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut writer = match self.arrival {
             None => Writer::value(64),
-            Some(_) => Writer::version(FLAGS_VERSION, 64),
+            Some(_) => Writer::version(FLAGS_VERSION, 80),
         };
         writer.u64(self.modseq.0);
         writer.u8(self.flags.system.bits());
@@ -50,6 +55,7 @@ impl FlagsRow {
             writer.varint(arrival.size_octets);
             // 0 is not known.
             writer.varint(arrival.saved_at.and_then(|at| u64::try_from(at).ok()).unwrap_or(0));
+            writer.maybe_bytes(self.whole.as_ref().map(|id| id.0.as_slice()));
         }
         writer.varint(self.flags.keywords.len() as u64);
         for keyword in &self.flags.keywords {
@@ -63,10 +69,14 @@ impl FlagsRow {
         let modseq = ModSeq(reader.u64()?);
         let system = Flags::from_bits(reader.u8()?);
         let email_id = EmailId::from_bytes(reader.array()?);
-        let arrival = match version {
-            FLAGS_VERSION => Some(read_arrival(&mut reader)?),
-            _ => None,
-        };
+        let mut arrival = None;
+        if version >= FLAGS_VERSION_OF_ARRIVAL {
+            arrival = Some(read_arrival(&mut reader)?);
+        }
+        let mut whole = None;
+        if version >= FLAGS_VERSION {
+            whole = reader.maybe_array()?.map(BlobId);
+        }
         let count = reader.count()?;
         let mut keywords = Vec::with_capacity(count);
         for _ in 0..count {
@@ -79,6 +89,16 @@ impl FlagsRow {
             email_id,
             flags: MessageFlags { system, keywords },
             arrival,
+            whole,
+        })
+    }
+
+    /// Where the bytes of the message are, if the row says so.
+    pub(crate) fn content(&self) -> Option<Content> {
+        Some(Content {
+            prefix: Vec::new(),
+            blob: self.whole?,
+            body_octets: self.arrival?.size_octets,
         })
     }
 }

@@ -79,13 +79,10 @@ impl Archive {
     /// Writes messages; those that are gone by now are left out.
     async fn messages(&mut self, open: &SharedMailbox, uids: &[Uid], left_out: &mut HashSet<Uid>) -> Made<()> {
         let mailstore = Arc::clone(self.state.mailstore());
-        let found = mailstore.email_ids(open.inbox(), open.id(), uids).await?;
-        let ids: Vec<_> = found.iter().map(|(_, id)| *id).collect();
-        let contents = mailstore.contents(open.inbox(), &ids).await?;
-        let contents: BTreeMap<Uid, Content> = found
+        let located = mailstore.contents(open.inbox(), open.id(), uids).await?;
+        let contents: BTreeMap<Uid, Content> = located
             .into_iter()
-            .zip(contents)
-            .filter_map(|((uid, _), content)| Some((uid, content?)))
+            .map(|located| (located.uid, located.content))
             .collect();
         for (uid, state) in uids.iter().zip(open.states(uids)) {
             let written = match contents.get(uid) {
