@@ -20,10 +20,10 @@ class Inbox:
     api_key: str
 
 
-def request(server, method, path, body=None, key=None, seconds=30):
+def request(server, method, path, body=None, key=None, seconds=30, headers=None):
     """(status, JSON or None); any status is an answer, not an error."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"} if data is not None else {}
+    headers = {**(headers or {}), **({"Content-Type": "application/json"} if data is not None else {})}
     if key:
         headers["X-API-Key"] = key
     asked = urllib.request.Request(server.ready["api"] + path, data=data, method=method, headers=headers)

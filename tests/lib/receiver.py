@@ -1,10 +1,20 @@
 """A web server on loopback that keeps what is posted to it: the receiving side of webhooks."""
 
+import errno
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scenario import wait_until
+
+
+def listening(port, handler):
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
 
 
 @dataclass
@@ -15,9 +25,9 @@ class Post:
 
 
 class Receiver:
-    """Answers 204, or what `answers` holds first; a header list goes with it."""
+    """Answers 204, or what `answers` holds first; on any port, or on one that is waited for while another test has it."""
 
-    def __init__(self, answers=()):
+    def __init__(self, answers=(), port=0):
         self.posts, self.answers, self.lock = [], list(answers), threading.Lock()
         receiver = self
 
@@ -36,7 +46,7 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = wait_until(lambda: listening(port, Handler), f"port {port}", 60, 0.2)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

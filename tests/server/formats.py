@@ -2,8 +2,9 @@
 """Data folders written by earlier versions open in this one, and hold what they held: every octet, flag, UID, password and key.
 
 For each `tests/fixtures/store-*.tar.gz`, once with the index it was left with and once from the journal alone: everything that the old
-version showed over IMAP and the API is shown by this one; fsck finds nothing; a backup of it restores; new mail is taken,
-and all is there after a restart. A folder of a later version is refused in so many words.
+version showed over IMAP and the APIs is shown by this one, also after all of it was written anew; fsck finds nothing; a backup of it
+restores; new mail is taken, agents and organizations go on where they were, and all is there after a restart. A folder of a later
+version is refused in so many words.
 """
 
 import glob
@@ -18,7 +19,9 @@ from types import SimpleNamespace
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import api
+import clock
 import corpus
+import formats_agents
 import scenario
 import smtp
 import stored
@@ -27,6 +30,8 @@ from imap import Imap, Refused
 from scenario import check, command, equal, say, temp_folder, wait_until
 from server import Server, binary
 
+# Fields that tell what happened to a key or a thing since, or where the server is.
+CHANGES = ("used_at", "last_used_at", "updated_at", "imap", "smtp")
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures")
 
 
@@ -38,7 +43,14 @@ def unpack(archive):
 
 
 def people(then):
-    return {name: SimpleNamespace(**{field: one[field] for field in ("id", "address", "password", "api_key")}) for name, one in then["inboxes"].items()}
+    """Whose mail can be read at once: what is deleted is looked at when it is restored."""
+    return {name: SimpleNamespace(**{field: one[field] for field in ("id", "address", "password", "api_key")})
+            for name, one in then["inboxes"].items() if name != "restorable"}
+
+
+def clock_of(then):
+    """The server is shown the time at which the folder was made, as far as that is known: some of what is in it is not kept for ever."""
+    return clock.environment(then["made_at"]) if "made_at" in then else {}
 
 
 def holds(server, then):
@@ -54,7 +66,13 @@ def holds(server, then):
 
 
 def answers_the_same(server, then):
-    """What only the AgentMail dialect shows: later versions may add fields, and a key tells when it was used."""
+    """What only one dialect shows: later versions may add fields, and a key tells when it was used."""
+    others = then.get("others", {"keys": {}, "told": []})
+    keys = {**then["keys"], **others["keys"]}
+    for key, path, status, told in others["told"]:
+        found, now = api.request(server, "GET", path, key=keys[key])
+        equal(found, status, f"status of {path} with {key} ({now})")
+        still_says(now, told, path)
     for path, told in then.get("agentmail", {}).items():
         status, now = api.request(server, "GET", path, key=then["keys"]["api_key"])
         equal(status, 200, f"status of {path}")
@@ -65,7 +83,7 @@ def still_says(now, told, where):
     if isinstance(told, dict):
         check(isinstance(now, dict), f"{where}: {now}")
         for name, value in told.items():
-            if name not in ("used_at", "updated_at"):
+            if name not in CHANGES:
                 still_says(now.get(name), value, f"{where} {name}")
     elif isinstance(told, list):
         equal(len(now), len(told), f"{where}: how many")
@@ -107,6 +125,30 @@ def queue_goes_on(server, then):
         wait_until(ended, f"{subject!r} to be {' or '.join(legal)}", 30, 0.2)
 
 
+def written_anew(server, then):
+    """Every row that changes with a message is written by this version, and those of a copy of it: nothing that can be seen is another."""
+    for who in people(then).values():
+        with Imap(server, who.address, who.password) as session:
+            session.command('CREATE "Everything"')
+            for name in stored.listed(session, "LIST"):
+                if name != "Everything" and session.select(name)["exists"]:
+                    session.command("STORE 1:* +FLAGS.SILENT (Passing)")
+                    session.command("STORE 1:* -FLAGS.SILENT (Passing)")
+                    session.command('COPY 1:* "Everything"')
+                    there = stored.mailbox(session, name)["messages"]
+                    copied = stored.mailbox(session, "Everything")["messages"]
+                    equal(seen_of(copied), seen_of(there), f"copies of {name} of {who.address}")
+                    session.command("STORE 1:* +FLAGS.SILENT (\\Deleted)")
+                    session.command("EXPUNGE")
+            session.command('DELETE "Everything"')
+    holds(server, then)
+
+
+def seen_of(messages):
+    """What is the same of a message and its copy, in order."""
+    return [(one["flags"], one["date"], one["octets"], one["sha256"]) for one in messages.values()]
+
+
 def goes_on(server, then):
     """New mail, a restart, and the old and the new are there."""
     who = people(then)["scout"]
@@ -136,12 +178,15 @@ def one(archive, with_index):
     if not with_index:
         shutil.rmtree(os.path.join(data, "store", "index"))
         os.unlink(os.path.join(data, "store", "clean"))
-    with Server(data=data, domain=then["domain"]) as server:
+    with Server(data=data, domain=then["domain"], env=clock_of(then)) as server:
         holds(server, then)
         answers_the_same(server, then)
         deleted_stays_deleted(server, then["deleted"])
         queue_goes_on(server, then)
         backed_up(server, then)
+        written_anew(server, then)
+        if "others" in then:
+            formats_agents.go_on(server, then)
         goes_on(server, then)
         server.stop()
         server.fsck()
@@ -152,8 +197,9 @@ def backed_up(server, then):
     backup, data = os.path.join(server.folder, "backup"), os.path.join(server.folder, "restored")
     command([binary(), "backup", backup, "--data", server.data])
     command([binary(), "restore", backup, "--data", data])
-    with Server(data=data, domain=then["domain"]) as other:
+    with Server(data=data, domain=then["domain"], env=clock_of(then)) as other:
         holds(other, then)
+        answers_the_same(other, then)
         other.stop()
         other.fsck()
 

@@ -12,17 +12,15 @@ import os
 import random
 import sys
 import time
-import urllib.error
-import urllib.request
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import api
 import scenario
-import shown
 from imap import Imap
 from scenario import check, equal, say, wait_until
 from server import Server
+from upload import upload
 
 FINAL = ("completed", "failed", "cancelled")
 
@@ -56,23 +54,6 @@ class Mailbox:
 
     def done(self, content, **wish):
         return self.ended(self.started(content, **wish))
-
-
-def upload(target, fields, content):
-    """As a form, without a key; the status."""
-    boundary = f"b{random.randrange(1 << 64):x}"
-    form = io.BytesIO()
-    for name, value in fields.items():
-        form.write(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
-    form.write(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="mail"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode())
-    form.write(content + f"\r\n--{boundary}--\r\n".encode())
-    asked = urllib.request.Request(target["url"], form.getvalue(), {"Content-Type": f"multipart/form-data; boundary={boundary}"})
-    try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return answer.status
-    except urllib.error.HTTPError as refused:
-        shown.note(refused.read())
-        return refused.code
 
 
 def letter(number, rng):
