@@ -3,22 +3,26 @@
 use crate::incoming::{Accepted, Appended, Incoming, LocalRecipient};
 use crate::onward::{Onward, Passing};
 use crate::prepare::worked;
-use crate::settle::trouble;
 use crate::trace::{timestamp, trace_fields};
 use crate::{Intake, IntakeError};
 use bytes::Bytes;
 use postroom_feed::ReceivedAs;
 use postroom_mailstore::{
-    Announce, MAX_PLACINGS, MailError, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice,
+    Announce, MAX_PLACINGS, MAX_VERDICT_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placed, Placing,
+    ThreadChoice,
 };
-use postroom_message::{Disposition, Verdict, count_received, is_authentication_results_of, remove_fields, summarize};
+use postroom_message::{
+    Disposition, Verdict, count_from, count_received, is_authentication_results_of, remove_fields, summarize,
+};
 use postroom_queue::QueuedBody;
 use postroom_store::CommitBuilder;
 use postroom_types::{
-    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, OrganizationId, SpecialUse, Summary, Uid,
-    UidValidity,
+    BlobId, EmailId, InboxId, InternalDate, MailboxId, MessageFlags, SpecialUse, Summary, Uid, UidValidity,
 };
 use std::sync::Arc;
+
+/// What a sender wrote never makes a verdict that cannot be stored.
+const _: () = assert!(Verdict::MAX_STORED_OCTETS <= MAX_VERDICT_OCTETS);
 
 /// How often a commit is made anew when something of the queue changed meanwhile.
 const TRIES: usize = 16;
@@ -227,28 +231,16 @@ impl Intake {
         if hops > self.options.max_received {
             return Err(IntakeError::Loop { hops });
         }
+        // Wherever it comes from: this needs no DNS, and whoever writes such mail should hear of it at once.
+        let fields = count_from(&incoming.content);
+        if fields > 1 {
+            return Err(IntakeError::SeveralFrom { fields });
+        }
         match incoming.verdict.disposition() {
             Disposition::Reject => Err(IntakeError::DmarcReject {
                 domain: incoming.verdict.dmarc.domain.clone(),
             }),
             Disposition::Deliver | Disposition::Quarantine => Ok(()),
-        }
-    }
-
-    /// That the organization of an inbox may store more; which that is. `None`: the inbox is gone, as will be seen.
-    pub(crate) async fn check_storage(&self, inbox: InboxId) -> Result<Option<OrganizationId>, IntakeError> {
-        let Some(owner) = self.identity.owner_of(inbox).await.map_err(trouble)? else {
-            return Ok(None);
-        };
-        match self.identity.has_storage(owner).await.map_err(trouble)? {
-            true => Ok(Some(owner)),
-            false => Err(MailError::OverQuota(inbox).into()),
-        }
-    }
-
-    fn note_brought(&self, owner: Option<OrganizationId>, octets: u64) {
-        if let Some(owner) = owner {
-            self.identity.note_stored(owner, octets);
         }
     }
 

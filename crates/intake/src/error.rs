@@ -24,6 +24,12 @@ pub enum IntakeError {
         /// The From domain.
         domain: String,
     },
+    /// Several From fields: what one reader shows is not what another has judged (RFC 5322 §3.6).
+    #[error("{fields} From fields")]
+    SeveralFrom {
+        /// How many.
+        fields: usize,
+    },
     /// Larger than the server takes.
     #[error("message of {octets} octets is too large")]
     TooBig {

@@ -25,37 +25,58 @@ pub fn parse_address_list(value: &[u8]) -> Vec<AddressEntry> {
     list.entries
 }
 
+/// What has been read.
 #[derive(Default)]
 struct List {
     entries: Vec<AddressEntry>,
-    /// Tokens of the mailbox being read.
-    pending: Vec<Token>,
-    in_angle: bool,
+    mailbox: Pending,
     in_group: bool,
+}
+
+/// The mailbox being read.
+#[derive(Default)]
+struct Pending {
+    /// What stands outside the angle brackets, before them.
+    words: Vec<Token>,
+    /// What stands within the first pair of them.
+    angle: Vec<Token>,
+    place: Place,
+}
+
+/// Where in a mailbox we are.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Words,
+    Angle,
+    /// Behind the closing bracket. What stands here is nobody's address: to read it as one, or as a part of one, would
+    /// show another author than the one who was asked about (RFC 5322 §3.4 has nothing there but comments).
+    After,
 }
 
 impl List {
     fn take(&mut self, token: Token) {
-        match token {
-            Token::Special(b',') if !self.in_angle => self.end_mailbox(),
-            Token::Special(b':') if !self.in_angle && !self.in_group => self.begin_group(),
-            Token::Special(b';') if !self.in_angle => {
+        match (token, self.mailbox.place) {
+            (Token::Special(b','), _) if !self.mailbox.is_in_route() => self.end_mailbox(),
+            (Token::Special(b':'), Place::Words) if !self.in_group => self.begin_group(),
+            (Token::Special(b';'), _) => {
                 self.end_mailbox();
                 if std::mem::take(&mut self.in_group) {
                     self.entries.push(AddressEntry::default());
                 }
             }
-            Token::Special(b'<') => {
-                self.in_angle = true;
-                self.pending.push(token);
-            }
-            Token::Special(b'>') => self.in_angle = false,
-            token => self.pending.push(token),
+            (Token::Special(b'<'), Place::Words) => self.mailbox.place = Place::Angle,
+            // `<<a@b>>` means the same.
+            (Token::Special(b'<'), Place::Angle) if self.mailbox.angle.is_empty() => {}
+            (Token::Special(b'>'), Place::Angle) => self.mailbox.place = Place::After,
+            (token, Place::Words) => self.mailbox.words.push(token),
+            (token, Place::Angle) => self.mailbox.angle.push(token),
+            (_, Place::After) => {}
         }
     }
 
     fn begin_group(&mut self) {
-        let (name, _) = phrase(&std::mem::take(&mut self.pending));
+        let (name, _) = phrase(&std::mem::take(&mut self.mailbox).words);
         self.entries.push(AddressEntry {
             mailbox: Some(name),
             ..AddressEntry::default()
@@ -64,26 +85,37 @@ impl List {
     }
 
     fn end_mailbox(&mut self) {
-        self.in_angle = false;
-        let pending = std::mem::take(&mut self.pending);
-        let angle = pending.iter().position(|token| *token == Token::Special(b'<'));
-        let (name, address) = match angle {
-            Some(at) => (phrase(&pending[..at]).0, &pending[at + 1..]),
-            // The oldest form: `address (Name)`.
-            None => (phrase(&pending).1, &pending[..]),
+        let Pending { words, angle, place } = std::mem::take(&mut self.mailbox);
+        let (words_text, comment) = phrase(&words);
+        let (name, address) = match place {
+            Place::Angle | Place::After => (words_text, angle_addr(&angle)),
+            Place::Words => match addr_spec(&words) {
+                // The oldest form: `address (Name)`.
+                Some(address) => (comment, Some(address)),
+                None => (words_text, None),
+            },
         };
-        let (route, mailbox, host) = addr_spec(address);
-        if mailbox.is_empty() && host.is_none() && name.is_empty() {
+        // A comment alone is no address (RFC 5322 §3.2.2); words without one are kept, as a name.
+        if address.is_none() && name.is_empty() {
             return;
         }
+        let Address { route, mailbox, host } = address.unwrap_or_default();
         // A host that is missing is empty, not NIL: NIL would mark the start of a group.
-        let entry = AddressEntry {
+        self.entries.push(AddressEntry {
             name: (!name.is_empty()).then_some(name),
             route: (!route.is_empty()).then_some(route),
             mailbox: Some(mailbox),
-            host: Some(host.unwrap_or_default()),
-        };
-        self.entries.push(entry);
+            host: Some(host),
+        });
+    }
+}
+
+impl Pending {
+    /// Within `<@one,@two:`, where commas separate no mailboxes.
+    fn is_in_route(&self) -> bool {
+        self.place == Place::Angle
+            && self.angle.first() == Some(&Token::Special(b'@'))
+            && !self.angle.contains(&Token::Special(b':'))
     }
 }
 
@@ -105,25 +137,78 @@ fn phrase(tokens: &[Token]) -> (Vec<u8>, Vec<u8>) {
     (words, comment)
 }
 
-/// Route, local-part and domain. The route (`@a,@b:`) is what stands before the colon (RFC 5322 §4.4).
-fn addr_spec(tokens: &[Token]) -> (Vec<u8>, Vec<u8>, Option<Vec<u8>>) {
+/// An address as it is written. Without a domain, `host` is empty.
+#[derive(Default)]
+struct Address {
+    route: Vec<u8>,
+    mailbox: Vec<u8>,
+    host: Vec<u8>,
+}
+
+/// What stands within angle brackets: an address, perhaps behind a route (`@a,@b:`, RFC 5322 §4.4).
+fn angle_addr(tokens: &[Token]) -> Option<Address> {
     let colon = tokens.iter().position(|token| *token == Token::Special(b':'));
-    let route = join(&tokens[..colon.unwrap_or(0)], true);
-    let tokens = &tokens[colon.map_or(0, |colon| colon + 1)..];
-    match tokens.iter().rposition(|token| *token == Token::Special(b'@')) {
-        Some(at) => (route, join(&tokens[..at], false), Some(join(&tokens[at + 1..], false))),
-        None => (route, join(tokens, false), None),
+    match colon {
+        Some(colon) if tokens[0] == Token::Special(b'@') => Some(Address {
+            route: as_written(&tokens[..colon]),
+            ..addr_spec(&tokens[colon + 1..])?
+        }),
+        _ => addr_spec(tokens),
     }
 }
 
-/// The texts of tokens one after the other, with the specials between them if wanted.
-fn join(tokens: &[Token], specials: bool) -> Vec<u8> {
+/// Local-part and domain; or one word alone, as those write who have no domain. What is neither is no address: nothing
+/// may be left out or put together to make one.
+fn addr_spec(tokens: &[Token]) -> Option<Address> {
+    let tokens: Vec<&Token> = tokens
+        .iter()
+        .filter(|token| !matches!(token, Token::Comment(_)))
+        .collect();
+    let mut halves = tokens.split(|token| **token == Token::Special(b'@'));
+    match (halves.next()?, halves.next(), halves.next()) {
+        (local_part, Some(domain), None) if !domain.iter().any(|token| matches!(token, Token::Quoted(_))) => {
+            Some(Address {
+                mailbox: dotted(local_part)?,
+                host: dotted(domain)?,
+                ..Address::default()
+            })
+        }
+        ([Token::Atom(word)], None, _) if !word.starts_with(b"=?") => Some(Address {
+            mailbox: word.clone(),
+            ..Address::default()
+        }),
+        _ => None,
+    }
+}
+
+/// Words joined by dots, the only thing with white space around it that may stand within a local-part or a domain
+/// (`obs-local-part` and `obs-domain`, RFC 5322 §4.4).
+fn dotted(tokens: &[&Token]) -> Option<Vec<u8>> {
+    let ends_in_dot = |token: &Token| matches!(token, Token::Atom(text) if text.ends_with(b"."));
+    let begins_with_dot = |token: &Token| matches!(token, Token::Atom(text) if text.starts_with(b"."));
+    let joined = |pair: &[&Token]| ends_in_dot(pair[0]) || begins_with_dot(pair[1]);
+    if tokens.is_empty() || !tokens.windows(2).all(joined) {
+        return None;
+    }
+    let text = |token: &&Token| match token {
+        Token::Atom(text) | Token::Quoted(text) => Some(text.clone()),
+        Token::Special(_) | Token::Comment(_) => None,
+    };
+    tokens
+        .iter()
+        .map(text)
+        .collect::<Option<Vec<_>>>()
+        .map(|words| words.concat())
+}
+
+/// The texts of tokens one after the other, with the specials between them.
+fn as_written(tokens: &[Token]) -> Vec<u8> {
     let mut out = Vec::new();
     for token in tokens {
         match token {
             Token::Atom(text) | Token::Quoted(text) => out.extend_from_slice(text),
-            Token::Special(byte) if specials => out.push(*byte),
-            Token::Special(_) | Token::Comment(_) => {}
+            Token::Special(byte) => out.push(*byte),
+            Token::Comment(_) => {}
         }
     }
     out
@@ -158,7 +243,7 @@ mod tests {
 
     #[test]
     fn all_forms() {
-        let cases: [(&str, &[&str]); 14] = [
+        let cases: [(&str, &[&str]); 17 + 29] = [
             ("a@b.c", &["NIL|a|b.c"]),
             ("Ann Bee <a.b@c>", &["Ann Bee|a.b|c"]),
             ("\"Bee, Ann\" <a@b>, x@y", &["Bee, Ann|a|b", "NIL|x|y"]),
@@ -178,7 +263,46 @@ mod tests {
             ("nobody", &["NIL|nobody|"]),
             (" a@b ,, \r\n\tc@d ", &["NIL|a|b", "NIL|c|d"]),
             ("John Q. Public <a@b", &["John Q. Public|a|b"]),
+            ("nobody here: (all gone) ;", &["NIL|nobody here|NIL", "NIL|NIL|NIL"]),
+            ("a@b, (no more)", &["NIL|a|b"]),
+            ("Ann Bee <>", &["Ann Bee||"]),
             ("", &[]),
+            // What stands behind an address is no part of it.
+            ("<ceo@bank.co> m", &["NIL|ceo|bank.co"]),
+            ("<ceo@ban> k.com", &["NIL|ceo|ban"]),
+            ("<x@attacker.com> .bank.com", &["NIL|x|attacker.com"]),
+            ("Name <a@b.c> <x@y.z>", &["Name|a|b.c"]),
+            ("<a@b.c> (comment), <x@y.z>", &["NIL|a|b.c", "NIL|x|y.z"]),
+            // Nor are words that nothing joins.
+            ("ceo@bank.co m", &["ceo bank.co m||"]),
+            ("Ann <ceo@bank.co m>", &["Ann||"]),
+            ("<ceo@bank.co m>", &[]),
+            ("c eo@bank.com", &["c eo bank.com||"]),
+            ("ceo@bank.co(x)m", &["ceo bank.co m||"]),
+            ("ceo@bank\".com\"", &["ceo bank .com||"]),
+            ("\"a\"b@c", &["a b c||"]),
+            ("\"a.\" b@c", &["a. b c||"]),
+            ("ceo@bank.com@attacker.com", &["ceo bank.com attacker.com||"]),
+            ("Ann <a@b <x@y>", &["Ann||"]),
+            ("@b.c", &["b.c||"]),
+            ("a@", &["a||"]),
+            // A name that looks like an address is a name.
+            ("\"ceo@bank.com\"", &["ceo@bank.com||"]),
+            ("\"ceo@bank.com\" (x)", &["ceo@bank.com||"]),
+            ("=?utf-8?q?ceo=40bank.com?=", &["=?utf-8?q?ceo=40bank.com?=||"]),
+            ("Mail Delivery System", &["Mail Delivery System||"]),
+            ("MAILER-DAEMON (Mail System)", &["Mail System|MAILER-DAEMON|"]),
+            // White space and comments around dots and `@` are only obsolete.
+            ("a . b @ c . d", &["NIL|a.b|c.d"]),
+            ("a (x) @ (y) c.d (Ann)", &["Ann|a|c.d"]),
+            ("\"a\".b@c.d", &["NIL|a.b|c.d"]),
+            ("<<a@b.c>>", &["NIL|a|b.c"]),
+            ("<a@b, Bee <c@d>", &["NIL|a|b", "Bee|c|d"]),
+            (
+                "friends: A <a@b; x@y",
+                &["NIL|friends|NIL", "A|a|b", "NIL|NIL|NIL", "NIL|x|y"],
+            ),
+            ("Ann: Bee: c@d", &["NIL|Ann|NIL", "Bee c d||", "NIL|NIL|NIL"]),
         ];
         for (value, expected) in cases {
             assert_eq!(shown(value), expected, "{value:?}");

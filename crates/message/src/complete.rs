@@ -242,10 +242,24 @@ fn is_date(value: &[u8]) -> bool {
 /// The addresses of a field that may hold nothing else: no groups, nothing without a domain.
 fn addresses(value: &[u8]) -> Option<Vec<EmailAddress>> {
     let entries = parse_address_list(value);
-    if entries.is_empty() || entries.len() > MAX_FROM {
+    if entries.is_empty() || entries.len() > MAX_FROM || has_more_behind(value) {
         return None;
     }
     entries.iter().map(address).collect()
+}
+
+/// Whether something stands behind a closing angle bracket: other readers may take it for the address, or for a part of it.
+fn has_more_behind(value: &[u8]) -> bool {
+    let mut is_closed = false;
+    tokens(&unfold(value), b"<>,").any(|token| match token {
+        Token::Special(b'>') => std::mem::replace(&mut is_closed, true),
+        Token::Special(b',') => {
+            is_closed = false;
+            false
+        }
+        Token::Comment(_) => false,
+        Token::Atom(_) | Token::Quoted(_) | Token::Special(_) => is_closed,
+    })
 }
 
 fn address(entry: &AddressEntry) -> Option<EmailAddress> {

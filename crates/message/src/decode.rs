@@ -12,13 +12,42 @@ pub(crate) fn transfer_decode<'a>(encoding: &[u8], body: &'a [u8]) -> Cow<'a, [u
     let decoder: fn(&[u8]) -> Option<Vec<u8>> = if encoding.eq_ignore_ascii_case(b"base64") {
         base64_decode
     } else if encoding.eq_ignore_ascii_case(b"quoted-printable") {
-        quoted_printable_decode
+        |body| quoted_printable_decode(body).or_else(|| Some(damaged_quoted_printable(body)))
     } else {
         return Cow::Borrowed(body);
     };
     guarded(|| decoder(body))
         .flatten()
         .map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// Quoted-printable with an `=` that encodes nothing: that is taken for itself, as RFC 2045 §6.7 advises, and all else is
+/// decoded.
+fn damaged_quoted_printable(body: &[u8]) -> Vec<u8> {
+    let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut out = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let coded = &rest[at + 1..];
+        let blanks = coded.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let line_end = [&b"\r\n"[..], b"\n"]
+            .into_iter()
+            .find(|end| coded[blanks..].starts_with(end));
+        rest = match (hex(coded.first()), hex(coded.get(1)), line_end) {
+            (Some(high), Some(low), _) => {
+                out.push((high << 4 | low) as u8);
+                &coded[2..]
+            }
+            (_, _, Some(line_end)) => &coded[blanks + line_end.len()..],
+            _ => {
+                out.push(b'=');
+                coded
+            }
+        };
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// How long a body is with its encoding undone, without undoing it.
@@ -184,6 +213,16 @@ mod tests {
         assert_eq!(transfer_decode(b"BASE64", b"aGVs\r\nbG8=\r\n").as_ref(), b"hello");
         assert_eq!(transfer_decode(b"quoted-printable", b"a=3Db=\r\nc").as_ref(), b"a=bc");
         assert_eq!(transfer_decode(b"7bit", b"=3D").as_ref(), b"=3D");
+        // RFC 2045 §6.7 (2) and (3): what encodes nothing stands for itself.
+        for (body, decoded) in [
+            ("a=3Db =ZZ c=3d=\r\nd", "a=b =ZZ c=d"),
+            ("=ZZ a= \t\r\nb=\nc", "=ZZ abc"),
+            ("50% =3D = 3=4", "50% = = 3=4"),
+            ("a=3D==41=", "a==A="),
+        ] {
+            let read = transfer_decode(b"quoted-printable", body.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&read), decoded, "{body:?}");
+        }
         for (encoding, body) in [
             ("base64", "aGVs\r\nbG8=\r\n"),
             ("base64", "YQ=="),

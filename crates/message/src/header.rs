@@ -109,6 +109,12 @@ pub fn count_received(content: &[u8]) -> usize {
     fields(content).filter(|field| field.is("Received")).count()
 }
 
+/// How many From fields there are: one, in a message that can be shown in only one way (RFC 5322 §3.6).
+#[must_use]
+pub fn count_from(content: &[u8]) -> usize {
+    fields(content).filter(|field| field.is("From")).count()
+}
+
 /// The content without the header fields that `unwanted(name, value)` names. Copies only if there are any.
 #[must_use]
 pub fn remove_fields(content: &Bytes, unwanted: impl Fn(&[u8], &[u8]) -> bool) -> Bytes {

@@ -25,6 +25,7 @@ mod lexer;
 mod mime_value;
 mod newest;
 mod references;
+mod replace_texts;
 mod reply;
 mod report;
 mod search_text;
@@ -45,9 +46,10 @@ pub use decode::decode_words;
 pub use dsn::{Dsn, DsnAction, DsnRecipient, compose_dsn};
 pub use extract::{Code, Link, Purpose, extract_codes, extract_links};
 pub use fold::fold;
-pub use header::{Field, body_offset, count_received, fields, remove_fields, unfold};
+pub use header::{Field, body_offset, count_from, count_received, fields, remove_fields, unfold};
 pub use newest::{extract_html, extract_text};
 pub use references::{normal_message_id, references_of_ancestors};
+pub use replace_texts::replace_texts;
 pub use reply::{
     forward_attachments, forward_html, forward_subject, forward_text, quote_html, quote_text, references_for,
     reply_subject,
@@ -60,7 +62,10 @@ pub use sent_date::{SentDate, sent_date};
 pub use seven_bit::{to_seven_bit, without_nul};
 pub use sign::{DkimAlgorithm, DkimKey, SignError, Signer};
 pub use summary::summarize;
-pub use text::{Attachment, attachments, decoded_body, header_values, html_text, leaf, plain_text, readable_html};
+pub use text::{
+    Attachment, attachments, decoded_body, header_values, html_part, html_text, leaf, plain_part, plain_text,
+    readable_html,
+};
 pub use verify::{
     Disposition, DkimVerdict, DmarcVerdict, MechanismResult, SmtpPeer, SpfVerdict, VERIFY_DEADLINE, Verdict, Verifier,
     VerifierError, is_authentication_results_of, without_blank_tail,

@@ -14,29 +14,39 @@ pub(crate) struct MimeValue {
     pub(crate) params: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// A value while it is read.
+#[derive(Default)]
+struct Reading {
+    done: MimeValue,
+    /// The value itself has been read; what comes are parameters.
+    after_value: bool,
+    /// The parameter's name, and what has been read since: of the value, of a name, or of a parameter's value.
+    name: Option<Vec<u8>>,
+    text: Option<Vec<u8>>,
+    /// Where in `text` a word begins that only white space separates from what is before it.
+    word: Option<usize>,
+}
+
 impl MimeValue {
     pub(crate) fn parse(raw: &[u8]) -> Self {
         let value = unfold(raw);
-        let mut parsed = Self::default();
-        let mut name: Option<Vec<u8>> = None;
-        let mut text: Option<Vec<u8>> = None;
-        let mut after_first = false;
+        let mut reading = Reading::default();
+        let mut after_atom = false;
         for token in tokens(&value, b";=") {
+            let is_atom = matches!(token, Token::Atom(_));
             match token {
-                Token::Special(b';') => {
-                    parsed.end_param(after_first, name.take(), text.take());
-                    after_first = true;
-                }
-                Token::Special(_) if after_first && name.is_none() => name = text.take(),
-                // `charset==?x` and the like: the sign belongs to the value.
-                Token::Special(sign) => text.get_or_insert_default().push(sign),
-                Token::Atom(piece) | Token::Quoted(piece) => text.get_or_insert_default().extend(piece),
+                Token::Special(b';') => reading.end_param(),
+                Token::Special(sign) => reading.equals(sign),
+                Token::Atom(piece) if reading.after_value => reading.push(&piece, after_atom),
+                Token::Atom(piece) => reading.push_value(&piece),
+                Token::Quoted(piece) => reading.push(&piece, false),
                 Token::Comment(_) => {}
             }
+            after_atom = is_atom;
         }
-        parsed.end_param(after_first, name, text);
-        parsed.join_continuations();
-        parsed
+        reading.end_param();
+        reading.done.join_continuations();
+        reading.done
     }
 
     /// Puts `name*0`, `name*1*`, … together where the foremost of them stands (RFC 2231 §3, §4.1).
@@ -80,12 +90,62 @@ impl MimeValue {
         }
         (place, pieces)
     }
+}
 
-    fn end_param(&mut self, after_first: bool, name: Option<Vec<u8>>, text: Option<Vec<u8>>) {
-        match (after_first, name, text) {
-            (false, _, Some(text)) => self.value = text,
-            (true, Some(name), text) if self.params.len() < MAX_PARAMS => {
-                self.params.push((name, text.unwrap_or_default()))
+impl Reading {
+    /// The value is one word, up to the first white space or comma, whatever should stand there instead of a semicolon;
+    /// only around its slash there may be white space. The rest are parameters.
+    fn push_value(&mut self, piece: &[u8]) {
+        let comma = piece.iter().position(|byte| *byte == b',');
+        let (word, rest) = piece.split_at(comma.unwrap_or(piece.len()));
+        let is_more = match &self.text {
+            None => true,
+            Some(text) => text.ends_with(b"/") || (word.starts_with(b"/") && !text.contains(&b'/')),
+        };
+        if is_more {
+            self.text.get_or_insert_default().extend(word);
+        }
+        if !is_more || comma.is_some() {
+            self.end_param();
+            let rest = if is_more { rest } else { piece };
+            let rest = rest.strip_prefix(b",").unwrap_or(rest);
+            if !rest.is_empty() {
+                self.push(rest, false);
+            }
+        }
+    }
+
+    /// More of the same. White space is left out, as before: names of files are written with it, against RFC 2045 §5.1.
+    fn push(&mut self, piece: &[u8], after_word: bool) {
+        let text = self.text.get_or_insert_default();
+        self.word = after_word.then_some(text.len());
+        text.extend(piece);
+    }
+
+    fn equals(&mut self, sign: u8) {
+        match (&mut self.text, self.word.take()) {
+            (_, _) if self.after_value && self.name.is_none() => self.name = self.text.take(),
+            // `a=b c=d`: where the semicolon lacks.
+            (Some(text), Some(word)) => {
+                let next = text.split_off(word);
+                if text.ends_with(b",") {
+                    text.pop();
+                }
+                self.end_param();
+                self.name = Some(next);
+            }
+            // `charset==?x` and the like: the sign belongs to the value.
+            (text, _) => text.get_or_insert_default().push(sign),
+        }
+    }
+
+    fn end_param(&mut self) {
+        self.word = None;
+        let (name, text) = (self.name.take(), self.text.take());
+        match (std::mem::replace(&mut self.after_value, true), name, text) {
+            (false, _, Some(text)) => self.done.value = text,
+            (true, Some(name), text) if self.done.params.len() < MAX_PARAMS => {
+                self.done.params.push((name, text.unwrap_or_default()));
             }
             _ => {}
         }
@@ -153,6 +213,35 @@ mod tests {
         );
         expect("a/b; n*0*=utf-8''%41; n*1=\"b c\"", "a/b", &["n*=utf-8''%41b%20c"]);
         expect("a/b; boundary==_x=y", "a/b", &["boundary==_x=y"]);
+        // Without a semicolon.
+        expect("text/html charset=utf-8", "text/html", &["charset=utf-8"]);
+        expect("text/html\r\n\tcharset=utf-8", "text/html", &["charset=utf-8"]);
+        expect("text/html, charset=utf-8", "text/html", &["charset=utf-8"]);
+        expect("text/html,charset=utf-8", "text/html", &["charset=utf-8"]);
+        expect(
+            "text /html charset = \"utf-8\"; x=y",
+            "text/html",
+            &["charset=utf-8", "x=y"],
+        );
+        expect("text/html text/plain; x=y", "text/html", &["x=y"]);
+        expect(
+            "multipart/mixed charset=utf-8 boundary=b",
+            "multipart/mixed",
+            &["charset=utf-8", "boundary=b"],
+        );
+        expect(
+            "multipart/mixed; charset=utf-8, boundary=\"b c\"",
+            "multipart/mixed",
+            &["charset=utf-8", "boundary=b c"],
+        );
+        expect("attachment filename=a.txt", "attachment", &["filename=a.txt"]);
+        expect(
+            "attachment; filename=my file.txt",
+            "attachment",
+            &["filename=myfile.txt"],
+        );
+        expect("attachment; filename=a,b.txt", "attachment", &["filename=a,b.txt"]);
+        expect("base64 ", "base64", &[]);
         expect("", "", &[]);
         expect(";;=;", "", &[]);
     }

@@ -7,7 +7,7 @@ use crate::decode::{charset_decode, transfer_decode};
 use crate::fold::fold;
 use crate::header::{fields, unfold};
 use crate::summary::summarize;
-use crate::text::{add_inner_headers, add_text, header_text, is_type, param, text_octets};
+use crate::text::{add_inner_headers, add_text, header_text, is_searched, param, text_octets};
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 pub struct SearchText {
     /// All header fields, decoded, a line each, and those of parts and enclosed messages: for TEXT.
     pub header: String,
-    /// All text parts, decoded, also of enclosed messages: for BODY and TEXT.
+    /// All text parts, decoded, also of enclosed messages, and reports: for BODY and TEXT.
     pub body: String,
 }
 
@@ -112,7 +112,7 @@ pub fn standing(message: RawMessage<'_>, root: &Part) -> Standing {
     if !header.is_ascii() || memchr::memmem::find(&header, b"=?").is_some() {
         return Standing::Encoded;
     }
-    if !is_type(root, "text", "*") {
+    if !is_searched(root) {
         return Standing::HeaderAlone;
     }
     let body = message.tail(header_octets);
@@ -222,6 +222,15 @@ mod tests {
                 "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n",
                 Standing::Encoded,
             ),
+            (
+                "Content-Type: message/feedback-report\r\n\r\nx",
+                Standing::HeaderAndBody,
+            ),
+            (
+                "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=",
+                Standing::Encoded,
+            ),
+            ("Content-Type: multipart/mixed\r\n\r\nx", Standing::Encoded),
         ] {
             let (message, root) = of(PREFIX, content.as_bytes());
             assert_eq!(standing(message, &root), expected, "{content:?}");
@@ -284,6 +293,8 @@ mod tests {
             Just("Content-Type: text/plain; charset=utf-8\r\n".to_owned()),
             Just("Content-Type: text/plain; charset=shift_jis\r\n".to_owned()),
             Just("Content-Type: image/png\r\n".to_owned()),
+            Just("Content-Type: message/delivery-status\r\n".to_owned()),
+            Just("Content-Type: multipart/mixed\r\n".to_owned()),
             Just("Content-Transfer-Encoding: quoted-printable\r\n".to_owned()),
             Just("Content-Transfer-Encoding: base64\r\n".to_owned()),
             "[A-Z][a-z]{0,5} ?: [ -~]{0,20}\r\n",

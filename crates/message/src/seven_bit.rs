@@ -112,7 +112,7 @@ impl Walk<'_> {
         self.keep(offset(part.body_offset));
         let (kept, edits) = (self.kept, self.edits.len());
         match &part.body {
-            _ if is_sealed(part) => {}
+            _ if is_sealed(part) || structure::is_undivided(part) => {}
             PartBody::Leaf => self.leaf(part, message),
             PartBody::Multipart(children) => children.iter().for_each(|child| self.part(child, false)),
             PartBody::Message(inner) if self.is_signed(&inner.1) => {}
@@ -196,13 +196,13 @@ fn is_one_of(value: &[u8], names: &[&str]) -> bool {
 
 /// Text of which a person could read little in quoted-printable, and which that would make larger than base64 does. What is
 /// short stays as it looks most like itself.
-fn is_better_in_base64(text: &[u8]) -> bool {
+pub(crate) fn is_better_in_base64(text: &[u8]) -> bool {
     let raised = text.iter().filter(|octet| !octet.is_ascii()).count();
     text.len() > SHORT_OCTETS && raised * 6 > text.len()
 }
 
 /// Whatever changes a signed part breaks its signature (RFC 1847 §2.1).
-fn is_sealed(part: &Part) -> bool {
+pub(crate) fn is_sealed(part: &Part) -> bool {
     let is = |media_type, subtypes| is_one_of(&part.media_type, &[media_type]) && is_one_of(&part.subtype, subtypes);
     is("multipart", &["signed", "encrypted"]) || is("application", &["pkcs7-mime", "x-pkcs7-mime"])
 }

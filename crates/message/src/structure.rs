@@ -4,6 +4,7 @@
 //! - Every byte is looked for boundaries once, however deep the nesting: a boundary of any open multipart ends what is
 //!   inside it.
 //! - Depth and number of parts are bounded; what lies beyond stays unparsed inside the last part.
+//! - A multipart has at least one part, as the grammar of BODYSTRUCTURE has it. One without delimiters is one text.
 //! - For each part `header_offset <= body_offset <= end_offset`, and its children lie within it, in order.
 
 use crate::budget::Budget;
@@ -88,13 +89,35 @@ impl Walker<'_> {
         // An empty part right before an outer delimiter ends where that begins, after the line end we would cut.
         let end = self.part_end(stop, body).max(children_end(&part.body));
         part.end_offset = end as u64;
-        if matches!(part.body, PartBody::Leaf) {
-            part.decoded_octets = decoded_octets(&part.encoding, &self.content[body..end]);
+        if has_no_parts(&part) {
+            part.body = PartBody::Multipart(vec![self.whole_text(&part)]);
         }
-        if counts_lines(&part) {
-            part.lines = memchr::memchr_iter(b'\n', &self.content[body..end]).count() as u64;
-        }
+        self.measure(&mut part);
         (Entity { part, envelope }, stop)
+    }
+
+    /// All that is within a multipart in which no part can be told from another. Its encoding is the only one that anybody
+    /// has named, though a multipart has none (RFC 2045 §6.4).
+    fn whole_text(&mut self, multipart: &Part) -> Part {
+        self.parts += 1;
+        let (mut text, _) = describe(b"", DefaultType::Text);
+        (text.header_offset, text.body_offset) = (multipart.body_offset, multipart.body_offset);
+        text.end_offset = multipart.end_offset;
+        text.encoding.clone_from(&multipart.encoding);
+        self.measure(&mut text);
+        text
+    }
+
+    /// Counts what is in a part whose end is known.
+    fn measure(&self, part: &mut Part) {
+        let place = |offset: u64| usize::try_from(offset).expect("lies within the content");
+        let body = &self.content[place(part.body_offset)..place(part.end_offset)];
+        if matches!(part.body, PartBody::Leaf) {
+            part.decoded_octets = decoded_octets(&part.encoding, body);
+        }
+        if counts_lines(part) {
+            part.lines = memchr::memchr_iter(b'\n', body).count() as u64;
+        }
     }
 
     /// Where the header that begins here ends, and the delimiter that ended it before an empty line could.
@@ -140,6 +163,11 @@ impl Walker<'_> {
             if stopped != level {
                 break;
             }
+            // The message was cut off here: there is nothing that could be a further part.
+            if after == self.content.len() && !children.is_empty() {
+                stop = Stop::End;
+                break;
+            }
             stop = if self.parts < MAX_PARTS {
                 let (child, stop) = self.entity(after, default_type);
                 children.push(child.part);
@@ -159,13 +187,6 @@ impl Walker<'_> {
         {
             // What comes after the closing delimiter is the epilogue; only an outer boundary ends it.
             stop = self.next_stop(after);
-        }
-        if children.is_empty() {
-            // The grammar of BODYSTRUCTURE has no multipart without parts.
-            let end = self.part_end(stop, body) as u64;
-            let (mut empty, _) = describe(b"", DefaultType::Text);
-            (empty.header_offset, empty.body_offset, empty.end_offset) = (end, end, end);
-            children.push(empty);
         }
         part.body = PartBody::Multipart(children);
         stop
@@ -230,6 +251,29 @@ fn children_end(body: &PartBody) -> usize {
     usize::try_from(end).unwrap_or(usize::MAX)
 }
 
+/// Whether a multipart has no parts: its boundary is missing or was never used, or it lies too deep to be looked into.
+fn has_no_parts(part: &Part) -> bool {
+    match &part.body {
+        PartBody::Leaf => is_multipart(part),
+        PartBody::Multipart(children) => children.is_empty(),
+        PartBody::Message(_) => false,
+    }
+}
+
+/// Whether a multipart is one text from its first octet on: what is within has no header of its own, nor room for one.
+pub(crate) fn is_undivided(part: &Part) -> bool {
+    match &part.body {
+        PartBody::Multipart(children) => children
+            .first()
+            .is_some_and(|child| child.header_offset == part.body_offset),
+        PartBody::Leaf | PartBody::Message(_) => false,
+    }
+}
+
+fn is_multipart(part: &Part) -> bool {
+    part.media_type.eq_ignore_ascii_case(b"multipart")
+}
+
 enum Kind {
     Multipart(Vec<u8>),
     Message,
@@ -240,7 +284,7 @@ fn kind(part: &Part, depth: usize) -> Kind {
     if depth > MAX_DEPTH {
         return Kind::Leaf;
     }
-    if part.media_type.eq_ignore_ascii_case(b"multipart") {
+    if is_multipart(part) {
         let boundary = part
             .params
             .iter()
@@ -325,14 +369,39 @@ mod tests {
                 "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: a\r\n\r\nA\r\n--b--",
                 r#"(multipart/digest(message/rfc822(text/plain "A" 0)))"#,
             ),
-            // No parts at all: the grammar wants one.
+            // No parts at all: the grammar wants one, and people want to read it.
             (
-                "Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing",
-                r#"(multipart/mixed(text/plain "" 0))"#,
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\nsome\r\nthing",
+                r#"(multipart/mixed(text/plain "some\r\nthing" 1))"#,
             ),
             (
                 "Content-Type: multipart/mixed\r\n\r\n--\r\n",
-                r#"(multipart/mixed "--\r\n" 0)"#,
+                r#"(multipart/mixed(text/plain "--\r\n" 1))"#,
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\ntext\r\n--b--\r\n",
+                r#"(multipart/mixed(text/plain "text\r\n--b--\r\n" 2))"#,
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\ninner\r\n--b--\r\n",
+                r#"(multipart/mixed(multipart/mixed(text/plain "inner" 0)))"#,
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+                r#"(multipart/mixed(text/plain "" 0))"#,
+            ),
+            // Cut off within the closing delimiter, and before a first part.
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b",
+                r#"(multipart/mixed(text/plain "one" 0))"#,
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n",
+                r#"(multipart/mixed(text/plain "one" 0))"#,
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\r\n\r\nbefore\r\n--b",
+                r#"(multipart/mixed(text/plain "" 0))"#,
             ),
             // A delimiter within the header of a part; and two in a row.
             (

@@ -87,22 +87,39 @@ fn first_text<'a>(root: &'a Part, subtype: &str) -> Option<&'a Part> {
         .find(|part| is_type(part, "text", subtype) && !is_attachment(part))
 }
 
-/// The first `text/plain` that is not an attachment.
+/// The first `text/plain` that is not an attachment; or, if there is no `text/html` either, the first text of another
+/// kind, which people can read as it stands (RFC 2046 §4.1.4).
 #[must_use]
-pub fn plain_text(content: &[u8], root: &Part) -> Option<String> {
-    first_text(root, "plain").map(|part| part_text(content, part, u64::MAX))
+pub fn plain_part(root: &Part) -> Option<&Part> {
+    let other = || match html_part(root) {
+        Some(_) => None,
+        None => first_text(root, "*"),
+    };
+    first_text(root, "plain").or_else(other)
 }
 
-/// The first `text/html` that is not an attachment, as it was written.
+/// The first `text/html` that is not an attachment.
+#[must_use]
+pub fn html_part(root: &Part) -> Option<&Part> {
+    first_text(root, "html")
+}
+
+/// The text of [`plain_part`].
+#[must_use]
+pub fn plain_text(content: &[u8], root: &Part) -> Option<String> {
+    plain_part(root).map(|part| part_text(content, part, u64::MAX))
+}
+
+/// The text of [`html_part`], as it was written.
 #[must_use]
 pub fn html_text(content: &[u8], root: &Part) -> Option<String> {
-    first_text(root, "html").map(|part| part_text(content, part, u64::MAX))
+    html_part(root).map(|part| part_text(content, part, u64::MAX))
 }
 
 /// The beginning of the readable text on one line.
 pub(crate) fn preview(content: &[u8], root: &Part) -> String {
-    let plain = first_text(root, "plain").map(|part| part_text(content, part, PREVIEW_OCTETS));
-    let from_html = || first_text(root, "html").map(|part| readable_html(&part_text(content, part, PREVIEW_OCTETS)));
+    let plain = plain_part(root).map(|part| part_text(content, part, PREVIEW_OCTETS));
+    let from_html = || html_part(root).map(|part| readable_html(&part_text(content, part, PREVIEW_OCTETS)));
     let text = plain
         .filter(|text| !text.trim().is_empty())
         .or_else(from_html)
@@ -250,13 +267,19 @@ pub(crate) fn header_text(content: &[u8]) -> String {
     fields(content).map(line).collect()
 }
 
+/// Whether a leaf is searched: texts, and what is text by another name, such as delivery reports and messages that were not
+/// looked into.
+pub(crate) fn is_searched(leaf: &Part) -> bool {
+    is_type(leaf, "text", "*") || is_type(leaf, "message", "*")
+}
+
 /// Adds all text of a part, decoded, for SEARCH BODY, which finds no header fields (RFC 9051 §6.4.4). `content` is the
 /// message from octet `base` on, within which the part lies.
 pub(crate) fn add_text(content: &[u8], base: usize, part: &Part, out: &mut String) {
     match &part.body {
         PartBody::Multipart(children) => children.iter().for_each(|child| add_text(content, base, child, out)),
         PartBody::Message(inner) => add_text(content, base, &inner.1, out),
-        PartBody::Leaf if is_type(part, "text", "*") => {
+        PartBody::Leaf if is_searched(part) => {
             let body = between(content, base, part.body_offset, part.end_offset);
             let decoded = transfer_decode(&part.encoding, body);
             let charset = param(&part.params, "charset").unwrap_or_default();
@@ -298,7 +321,7 @@ pub(crate) fn text_octets(part: &Part) -> u64 {
     match &part.body {
         PartBody::Multipart(children) => children.iter().map(with_header).sum(),
         PartBody::Message(inner) => with_header(&inner.1),
-        PartBody::Leaf if is_type(part, "text", "*") => part.octets(),
+        PartBody::Leaf if is_searched(part) => part.octets(),
         PartBody::Leaf => 0,
     }
 }
@@ -366,6 +389,58 @@ mod tests {
         );
         assert_eq!(header_values(MIXED, "subject"), ["résumé"]);
         assert!(header_text(MIXED).starts_with("Subject: résumé\n"));
+    }
+
+    #[test]
+    fn text_is_shown_whatever_its_name() {
+        let shown = |content: &str| {
+            let content = content.replace('|', "\r\n");
+            let summary = summarize(content.as_bytes());
+            let plain = plain_text(content.as_bytes(), &summary.root);
+            let html = html_text(content.as_bytes(), &summary.root);
+            (plain, html, summary.preview, attachments(&summary.root).len())
+        };
+        let text = |text: &str| (Some(text.to_owned()), None, text.trim().to_owned(), 0);
+        for (content, expected) in [
+            ("Content-Type: text/markdown||*hello*", text("*hello*")),
+            ("Content-Type: text/unheard-of charset=utf-8||hello", text("hello")),
+            // Without a boundary, and without its delimiters.
+            ("Content-Type: multipart/mixed||hello", text("hello")),
+            ("Content-Type: multipart/mixed; boundary=b||hello", text("hello")),
+            (
+                "Content-Type: multipart/mixed|Content-Transfer-Encoding: base64||aGVsbG8=",
+                text("hello"),
+            ),
+        ] {
+            assert_eq!(shown(content), expected, "{content:?}");
+        }
+        for kind in [
+            "text/html charset=utf-8",
+            "text/html|\tcharset=utf-8",
+            "text/html, charset=utf-8",
+        ] {
+            let html = Some("<p>hello</p>".to_owned());
+            let content = format!("Content-Type: {kind}||<p>hello</p>");
+            assert_eq!(shown(&content), (None, html, "hello".into(), 0), "{kind}");
+        }
+        // Beside HTML it is another form of it, or something else.
+        let both = "Content-Type: multipart/mixed; boundary=b||--b|Content-Type: text/calendar||BEGIN|--b|Content-Type: text/html||<p>|--b--";
+        assert_eq!(shown(both).0, None);
+    }
+
+    #[test]
+    fn reports_and_closed_messages_are_searched() {
+        let content =
+            b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+            Status: 5.1.1\r\n--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+            U3ViamVjdDogeA0KDQppbnNpZGU=\r\n--b\r\nContent-Type: multipart/mixed\r\n\r\nundivided\r\n--b--\r\n";
+        let root = summarize(content).root;
+        let mut text = String::new();
+        add_text(content, 0, &root, &mut text);
+        for word in ["Status: 5.1.1", "inside", "undivided"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(text_octets(&root) > text.len() as u64);
     }
 
     #[test]

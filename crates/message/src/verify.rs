@@ -4,6 +4,10 @@
 //! signature and no panic of a library keeps a message from being judged within [`VERIFY_DEADLINE`].
 
 mod authentication_results;
+mod authors;
+mod policies;
+mod signatures;
+mod stored;
 mod trailing;
 mod verdict;
 mod verifier;

@@ -116,6 +116,9 @@ fn malformed_messages_are_refused() {
         ("From: nobody\r\n\r\n", "From is not a list of addresses"),
         ("From: \r\n\r\n", "From is not a list of addresses"),
         ("From: friends: a@b;\r\n\r\n", "From is not a list of addresses"),
+        ("From: <a@b> <c@d>\r\n\r\n", "From is not a list of addresses"),
+        ("From: <a@b> .d\r\n\r\n", "From is not a list of addresses"),
+        ("From: a@b c\r\n\r\n", "From is not a list of addresses"),
         ("From: a@b, c@d\r\n\r\n", "several From addresses need a Sender"),
         ("From: a@b\r\nSender: c@d, e@f\r\n\r\n", "Sender is not one address"),
     ];

@@ -83,6 +83,98 @@ async fn a_changed_body_fails_and_the_policy_is_known() {
     );
 }
 
+/// What DMARC says of mail with this From field, from a sender who can prove to be `attacker.com`.
+async fn dmarc_of_attacker(from: &str) -> (MechanismResult, Disposition, String) {
+    let texts = [
+        ("attacker.com", "v=spf1 ip4:192.0.2.1 -all"),
+        ("_dmarc.attacker.com", "v=DMARC1; p=none"),
+        ("_dmarc.bank.com", "v=DMARC1; p=reject"),
+        ("_dmarc.shop.com", "v=DMARC1; p=quarantine"),
+        ("_dmarc.club.com", "v=DMARC1; p=none"),
+    ];
+    let content = format!("{from}\r\n\r\nhi\r\n").into_bytes();
+    let verdict = verdict(&texts, "192.0.2.1", "x@attacker.com", content).await;
+    assert_eq!(verdict.spf.result, MechanismResult::Pass);
+    (verdict.dmarc.result, verdict.disposition(), verdict.dmarc.domain)
+}
+
+#[tokio::test]
+async fn every_author_is_asked_about() {
+    use Disposition::{Deliver, Quarantine, Reject};
+    use MechanismResult::{Fail, None, Pass};
+    for (from, result, disposition, domain) in [
+        ("From: x@attacker.com", Pass, Deliver, "attacker.com"),
+        ("From: x@attacker.com, y@attacker.com", Pass, Deliver, "attacker.com"),
+        ("From: ceo@bank.com, x@attacker.com", Fail, Reject, "bank.com"),
+        ("From: x@attacker.com, ceo@bank.com", Fail, Reject, "bank.com"),
+        ("From: x@attacker.com\r\nFrom: ceo@bank.com", Fail, Reject, "bank.com"),
+        (
+            "From: a@club.com, b@shop.com, c@bank.com, x@attacker.com",
+            Fail,
+            Reject,
+            "bank.com",
+        ),
+        (
+            "From: a@club.com, b@shop.com, x@attacker.com",
+            Fail,
+            Quarantine,
+            "shop.com",
+        ),
+        (
+            "From: nobody@nowhere.example, x@attacker.com",
+            None,
+            Deliver,
+            "nowhere.example",
+        ),
+        // What is shown and what is judged are two.
+        ("From: ceo@bank.co m, x@attacker.com", Fail, Quarantine, "bank.co m"),
+        ("From: <x@attacker.com> <ceo@bank.com>", Fail, Reject, "bank.com"),
+        ("From: <ceo@bank.com> <x@attacker.com>", Fail, Reject, "bank.com"),
+        ("From: x@attacker.com@attacker.com", Fail, Quarantine, "attacker.com"),
+        ("From: \"ceo@bank.com\" (x)", Fail, Reject, "bank.com"),
+    ] {
+        let said = dmarc_of_attacker(from).await;
+        assert_eq!(said, (result, disposition, domain.to_owned()), "{from}");
+    }
+}
+
+/// Signatures that are too many to look at are no way around the policy of the author.
+#[tokio::test]
+async fn many_signatures_do_not_hide_the_author() {
+    let signatures = "DKIM-Signature: v=1; d=attacker.com; s=a; h=from; bh=AAAA; b=AAAA\r\n".repeat(100);
+    let (result, disposition, _) = dmarc_of_attacker(&format!("{signatures}From: ceo@bank.com")).await;
+    assert_eq!((result, disposition), (MechanismResult::Fail, Disposition::Reject));
+    let (result, disposition, _) = dmarc_of_attacker(&format!("{signatures}From: x@attacker.com")).await;
+    assert_eq!((result, disposition), (MechanismResult::Pass, Disposition::Deliver));
+}
+
+/// A sender whose own name servers say nothing does not keep the author's policy from being asked for.
+#[tokio::test]
+async fn silence_of_the_sender_is_none_of_the_author() {
+    let texts = [
+        ("_dmarc.bank.com", "v=DMARC1; p=reject"),
+        ("_dmarc.football.example.com", "v=DMARC1; p=reject"),
+        ("football.example.com", "v=spf1 include:silent.attacker.com -all"),
+    ];
+    let signed = |from: &str| {
+        let example = String::from_utf8(EXAMPLE.to_vec()).unwrap();
+        let silent = example.replace("d=football.example.com", "d=silent.attacker.com");
+        silent.replace("joe@football.example.com", from).into_bytes()
+    };
+    let verdict_of = |from: &'static str, mail_from: &'static str| {
+        let content = signed(from);
+        async move { verdict(&texts, "192.0.2.1", mail_from, content).await }
+    };
+    let (forged, own) = tokio::join!(
+        verdict_of("ceo@bank.com", "x@silent.attacker.com"),
+        verdict_of("joe@football.example.com", "joe@football.example.com"),
+    );
+    assert_eq!(forged.spf.result, MechanismResult::TempError);
+    assert_eq!(forged.disposition(), Disposition::Reject, "{forged:?}");
+    // What could have been the author's is no failure.
+    assert_eq!(own.dmarc.result, MechanismResult::TempError, "{own:?}");
+}
+
 #[tokio::test]
 async fn names_without_records_say_nothing() {
     let verdict = verdict(

@@ -1,6 +1,6 @@
 //! Answers the questions of the SMTP machine.
 
-use crate::reply::{self, reply_for, reply_for_several, reply_for_spool};
+use crate::reply::{self, reply_for, reply_for_hindrance, reply_for_several};
 use crate::service::Service;
 use bytes::Bytes;
 use postroom_intake::{Accepted, Incoming, LocalRecipient, Spool};
@@ -49,7 +49,7 @@ impl Session {
         // The room is kept until the message is stored.
         let (content, _room) = spool.finish().await.map_err(|error| {
             tracing::error!(peer = %self.peer, %error, "cannot spool a message");
-            reply_for_spool(&error)
+            reply_for_hindrance(&error)
         })?;
         let peer = SmtpPeer {
             ip: self.peer,

@@ -1,6 +1,6 @@
 //! Whether mail to a forward-path is taken.
 
-use crate::reply::{self, reply_for_lookup, reply_for_mail, reply_for_queue};
+use crate::reply::{self, reply_for_hindrance, reply_for_lookup};
 use crate::service::Service;
 use postroom_identity::{IdentityError, InboxRecord, Resolution};
 use postroom_intake::LocalRecipient;
@@ -51,7 +51,7 @@ impl Service {
         }
         let recipients = self.queue.recipients(item.message).await.map_err(|error| {
             tracing::error!(to = %address, %error, "cannot look up a bounce address");
-            reply_for_queue(&error)
+            reply_for_hindrance(&error)
         })?;
         let sender = recipients.iter().find(|recipient| recipient.id == item);
         let Some(sender) = sender.and_then(|recipient| recipient.sender) else {
@@ -106,7 +106,7 @@ impl Service {
             },
             Err(error) => {
                 tracing::error!(inbox = %inbox.id, %error, "cannot read the usage of an inbox");
-                Err(reply_for_mail(&error))
+                Err(reply_for_hindrance(&error))
             }
         }
     }

@@ -2,9 +2,8 @@
 //! the log, not to the client.
 
 use postroom_identity::IdentityError;
-use postroom_intake::IntakeError;
+use postroom_intake::{Hindrance, IntakeError};
 use postroom_mailstore::MailError;
-use postroom_queue::QueueError;
 use postroom_smtp_proto::Reply;
 
 pub(crate) const NOT_LOCAL: Reply = Reply::new(550, "5.7.1", "Relaying denied");
@@ -16,6 +15,7 @@ const OUT_OF_SPACE: Reply = Reply::new(452, "4.3.1", "Out of space, try later");
 const TROUBLE: Reply = Reply::new(451, "4.3.0", "Local trouble, try later");
 const TOO_BIG: Reply = Reply::new(552, "5.3.4", "Message too big");
 const LOOP: Reply = Reply::new(554, "5.4.6", "Routing loop detected");
+const SEVERAL_FROM: Reply = Reply::new(554, "5.6.0", "Message has more than one From field");
 const DMARC: Reply = Reply::new(550, "5.7.1", "Refused by the DMARC policy of the From domain");
 
 /// For a message that was not taken.
@@ -23,9 +23,10 @@ pub(crate) fn reply_for(error: &IntakeError) -> Reply {
     match error {
         IntakeError::OverQuota(_) => FULL_INBOX,
         IntakeError::Loop { .. } => LOOP,
+        IntakeError::SeveralFrom { .. } => SEVERAL_FROM,
         IntakeError::DmarcReject { .. } => DMARC,
         IntakeError::TooBig { .. } => TOO_BIG,
-        IntakeError::Mail(error) => reply_for_mail(error),
+        IntakeError::Mail(error) => reply_for_hindrance(error),
     }
 }
 
@@ -38,87 +39,23 @@ pub(crate) fn reply_for_several(error: &IntakeError) -> Reply {
     }
 }
 
-/// For what the mail store could not do.
-pub(crate) fn reply_for_mail(error: &MailError) -> Reply {
-    match error {
-        MailError::OverQuota(_) => FULL_INBOX,
-        // Deleted since RCPT.
-        MailError::NoSuchInbox(_) => UNKNOWN,
-        MailError::TooBig => TOO_BIG,
-        MailError::Full => OUT_OF_SPACE,
-        MailError::NoSuchMailbox
-        | MailError::AlreadyExists
-        | MailError::Cannot(_)
-        | MailError::SpecialUse
-        | MailError::NoSuchMessage
-        | MailError::HasChildren
-        | MailError::Limit(_)
-        | MailError::Unavailable
-        | MailError::Conflict(_)
-        | MailError::Store(_) => TROUBLE,
-    }
-}
-
 /// For a recipient that could not be looked up.
 pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
     match error {
-        IdentityError::Full => OUT_OF_SPACE,
-        IdentityError::Mail(error) => reply_for_mail(error),
-        IdentityError::Invalid(_)
-        | IdentityError::Reserved
-        | IdentityError::DomainNotAvailable
-        | IdentityError::PlanLimit
-        | IdentityError::NoSuchOrganization
-        | IdentityError::NoSuchPod
-        | IdentityError::NoSuchInbox
-        | IdentityError::NoSuchKey
-        | IdentityError::Escalation
-        | IdentityError::UnrestrictedKeyRequired
-        | IdentityError::OutlivesMaker
-        | IdentityError::CannotDelete(_)
-        | IdentityError::ClientIdTaken
-        | IdentityError::HumanTaken
-        | IdentityError::AlreadyVerified
-        | IdentityError::TooManyAttempts
-        | IdentityError::NoSuchAddress
-        | IdentityError::NoSuchEntry
-        | IdentityError::HandleTaken(_)
-        | IdentityError::NoSuchIdentity
-        | IdentityError::NoSuchGrant
-        | IdentityError::RedundantGrant
-        | IdentityError::AlreadyGranted
-        | IdentityError::NoSuchRule
-        | IdentityError::RuleExists(_)
-        | IdentityError::NoAnswer
-        | IdentityError::AddressTaken
-        | IdentityError::CanonicalAddress
-        | IdentityError::SlugTaken
-        | IdentityError::NoSuchDomain
-        | IdentityError::DomainTaken
-        | IdentityError::DomainInUse(_)
-        | IdentityError::Keys(_)
-        | IdentityError::TooMany(_)
-        | IdentityError::Busy
-        | IdentityError::Store(_) => TROUBLE,
+        // Its address leads to it still, so this is between two states: the next attempt finds one of them.
+        IdentityError::NoSuchInbox => TROUBLE,
+        error => reply_for_hindrance(error),
     }
 }
 
-/// For what the queue could not do.
-pub(crate) fn reply_for_queue(error: &QueueError) -> Reply {
-    match error {
-        QueueError::Full => OUT_OF_SPACE,
-        QueueError::Invalid(_)
-        | QueueError::LeaseLost
-        | QueueError::Withdrawn
-        | QueueError::Busy
-        | QueueError::Store(_) => TROUBLE,
-    }
-}
-
-/// For a message that could not be spooled.
-pub(crate) fn reply_for_spool(error: &std::io::Error) -> Reply {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OUT_OF_SPACE,
-        _ => TROUBLE,
+/// For what those below could not do.
+pub(crate) fn reply_for_hindrance(hindrance: impl Into<Hindrance>) -> Reply {
+    match hindrance.into() {
+        Hindrance::OverQuota => FULL_INBOX,
+        // Deleted since RCPT.
+        Hindrance::NoSuchInbox => UNKNOWN,
+        Hindrance::TooBig => TOO_BIG,
+        Hindrance::OutOfSpace => OUT_OF_SPACE,
+        Hindrance::Trouble => TROUBLE,
     }
 }

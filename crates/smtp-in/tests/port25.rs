@@ -304,6 +304,14 @@ async fn trouble_is_told_and_nothing_is_kept() {
     assert_eq!(looping, "554 5.4.6 Routing loop detected");
     let bare = client.send(&["scout@example.test"], "Subject: x\n\r\n").await;
     assert_eq!(bare, "554 5.6.0 Message has a bare CR or LF");
+    // Readers differ in which of them they show.
+    let two = client
+        .send(
+            &["scout@example.test"],
+            "From: a@b.c\r\nSubject: x\r\nfrom : d@e.f\r\n\r\n",
+        )
+        .await;
+    assert_eq!(two, "554 5.6.0 Message has more than one From field");
     world.store.set_full(true);
     let full = client.send(&["scout@example.test"], "Subject: x\r\n\r\n").await;
     assert_eq!(full, "452 4.3.1 Out of space, try later");

@@ -1,6 +1,6 @@
 //! Answers the questions of the SMTP machine where mail is submitted.
 
-use crate::reply::{self, reply_for, reply_for_login, reply_for_lookup, reply_for_spool};
+use crate::reply::{self, reply_for, reply_for_hindrance, reply_for_login};
 use crate::service::Service;
 use bytes::Bytes;
 use postroom_identity::{InboxRecord, Login, LoginError, Purpose, Standing};
@@ -101,7 +101,7 @@ impl Session {
         let current = self.service.identity.current_inbox(login).await;
         let current = current.map_err(|error| {
             tracing::error!(inbox = %login.inbox.id, %error, "cannot check a login again");
-            reply_for_lookup(&error)
+            reply_for_hindrance(&error)
         })?;
         current.ok_or(reply::REVOKED)
     }
@@ -118,7 +118,7 @@ impl Session {
             return Err(reply::PAUSED);
         }
         let standing = self.service.identity.standing(inbox.organization).await;
-        if standing.map_err(|error| reply_for_lookup(&error))? == Standing::Suspended {
+        if standing.map_err(|error| reply_for_hindrance(&error))? == Standing::Suspended {
             return Err(reply::SUSPENDED);
         }
         Ok(())
@@ -130,7 +130,7 @@ impl Session {
             ForwardPath::Mailbox(address) => address.clone(),
             ForwardPath::Postmaster => {
                 let found = self.service.identity.postmaster().await;
-                found.map_err(|error| reply_for_lookup(&error))?.primary
+                found.map_err(|error| reply_for_hindrance(&error))?.primary
             }
         };
         let found = self.service.intake.destination(&address).await;
@@ -146,7 +146,7 @@ impl Session {
         // The room is kept until the message is stored.
         let (content, _room) = spool.finish().await.map_err(|error| {
             tracing::error!(peer = %self.peer, %error, "cannot spool a message");
-            reply_for_spool(&error)
+            reply_for_hindrance(&error)
         })?;
         let (octets, from) = (content.len(), envelope.reverse_path.clone());
         let submission = Submission {

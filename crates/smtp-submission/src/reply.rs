@@ -1,9 +1,8 @@
 //! The one place where errors become replies. 4xx when trying again may help, 5xx when it will not. The cause goes to
 //! the log, not to the client.
 
-use postroom_identity::{IdentityError, LoginError};
-use postroom_intake::SubmitError;
-use postroom_mailstore::MailError;
+use postroom_identity::LoginError;
+use postroom_intake::{Hindrance, SubmitError};
 use postroom_smtp_proto::Reply;
 
 pub(crate) const REVOKED: Reply = Reply::new(421, "4.7.0", "The credentials are no longer valid, closing");
@@ -60,72 +59,20 @@ pub(crate) fn reply_for(error: &SubmitError) -> Reply {
         SubmitError::OverQuota => FULL_INBOX,
         SubmitError::Full => OUT_OF_SPACE,
         SubmitError::Unavailable | SubmitError::Queue(_) => TROUBLE,
-        SubmitError::Mail(error) => reply_for_mail(error),
-        SubmitError::Identity(error) => reply_for_lookup(error),
+        SubmitError::Mail(error) => reply_for_hindrance(error),
+        SubmitError::Identity(error) => reply_for_hindrance(error),
     }
 }
 
-fn reply_for_mail(error: &MailError) -> Reply {
-    match error {
-        MailError::OverQuota(_) => FULL_INBOX,
+/// For what those below could not do.
+pub(crate) fn reply_for_hindrance(hindrance: impl Into<Hindrance>) -> Reply {
+    match hindrance.into() {
+        Hindrance::OverQuota => FULL_INBOX,
         // Deleted since the transaction began.
-        MailError::NoSuchInbox(_) => REVOKED,
-        MailError::TooBig => TOO_BIG,
-        MailError::Full => OUT_OF_SPACE,
-        MailError::NoSuchMailbox
-        | MailError::AlreadyExists
-        | MailError::Cannot(_)
-        | MailError::SpecialUse
-        | MailError::NoSuchMessage
-        | MailError::HasChildren
-        | MailError::Limit(_)
-        | MailError::Unavailable
-        | MailError::Conflict(_)
-        | MailError::Store(_) => TROUBLE,
-    }
-}
-
-/// For somebody who could not be looked up.
-pub(crate) fn reply_for_lookup(error: &IdentityError) -> Reply {
-    match error {
-        IdentityError::NoSuchInbox => REVOKED,
-        IdentityError::Full => OUT_OF_SPACE,
-        IdentityError::Mail(error) => reply_for_mail(error),
-        IdentityError::Invalid(_)
-        | IdentityError::Reserved
-        | IdentityError::DomainNotAvailable
-        | IdentityError::PlanLimit
-        | IdentityError::NoSuchOrganization
-        | IdentityError::NoSuchPod
-        | IdentityError::NoSuchKey
-        | IdentityError::Escalation
-        | IdentityError::UnrestrictedKeyRequired
-        | IdentityError::OutlivesMaker
-        | IdentityError::CannotDelete(_)
-        | IdentityError::ClientIdTaken
-        | IdentityError::HumanTaken
-        | IdentityError::AlreadyVerified
-        | IdentityError::TooManyAttempts
-        | IdentityError::NoSuchAddress
-        | IdentityError::NoSuchEntry
-        | IdentityError::HandleTaken(_)
-        | IdentityError::NoSuchIdentity
-        | IdentityError::NoSuchGrant
-        | IdentityError::RedundantGrant
-        | IdentityError::AlreadyGranted
-        | IdentityError::NoSuchRule
-        | IdentityError::RuleExists(_)
-        | IdentityError::NoAnswer
-        | IdentityError::AddressTaken
-        | IdentityError::CanonicalAddress
-        | IdentityError::SlugTaken
-        | IdentityError::NoSuchDomain
-        | IdentityError::DomainTaken
-        | IdentityError::DomainInUse(_)
-        | IdentityError::TooMany(_)
-        | IdentityError::Busy
-        | IdentityError::Keys(_)
-        | IdentityError::Store(_) => TROUBLE,
+        Hindrance::NoSuchInbox => REVOKED,
+        Hindrance::TooBig => TOO_BIG,
+        Hindrance::OutOfSpace => OUT_OF_SPACE,
+        Hindrance::Trouble => TROUBLE,
     }
 }
 
@@ -141,13 +88,5 @@ pub(crate) fn reply_for_login(error: &LoginError) -> Reply {
             tracing::error!(%error, "cannot check a login");
             CANNOT_CHECK
         }
-    }
-}
-
-/// For a message that could not be spooled.
-pub(crate) fn reply_for_spool(error: &std::io::Error) -> Reply {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OUT_OF_SPACE,
-        _ => TROUBLE,
     }
 }

@@ -3,16 +3,16 @@
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxChange, InboxRecord};
 use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
-use postroom_net::{Answerer, Peer};
+use postroom_net::Peer;
 use postroom_queue::Queue;
-use postroom_smtp_proto::Server;
 use postroom_smtp_submission::{Options, Service, Session};
 use postroom_store::MemoryStore;
+use postroom_testkit::Driven;
 use postroom_types::{Domain, OrganizationId, Secret};
-use postroom_wire::{Action, Input, Machine, base64_encode};
+use postroom_wire::base64_encode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 struct World {
     store: Arc<MemoryStore>,
@@ -113,10 +113,9 @@ impl World {
             local: address,
             implicit_tls: true,
         };
-        let (server, session) = self.service.session(&peer);
-        let mut client = Client { server, session };
-        client.server.handle(Input::TlsUp(None), Instant::now());
-        assert!(client.act().await.starts_with("220 "));
+        let (driven, greeting) = Driven::connect_tls(self.service.session(&peer), None).await;
+        assert!(greeting.starts_with(b"220 "));
+        let mut client = Client(driven);
         assert!(client.say("EHLO client.example.net").await.contains("AUTH "));
         client
     }
@@ -137,35 +136,26 @@ impl World {
     }
 }
 
-struct Client {
-    server: Server,
-    session: Session,
-}
+struct Client(Driven<Session>);
 
 impl Client {
-    /// Does what the machine wants; what the client hears.
-    async fn act(&mut self) -> String {
-        let mut heard = Vec::new();
-        while let Some(action) = self.server.next_action() {
-            match action {
-                Action::Send(bytes) => heard.extend_from_slice(&bytes),
-                Action::Ask(question) => {
-                    let answer = self.session.answer(question).await;
-                    self.server.handle(Input::Answer(answer), Instant::now());
-                }
-                Action::Body(chunk) => self.session.body(chunk).await,
-                Action::BodyEnd => self.session.body_end().await,
-                Action::SendBlob(_) | Action::StartTls | Action::Compress(_) => panic!("not here"),
-                Action::Close => heard.extend_from_slice(b"closed"),
-            }
-        }
-        String::from_utf8(heard).expect("ASCII")
+    async fn say(&mut self, line: &str) -> String {
+        let told = self.0.send(format!("{line}\r\n").as_bytes()).await;
+        self.text(told)
     }
 
-    async fn say(&mut self, line: &str) -> String {
-        self.server
-            .handle(Input::Bytes(format!("{line}\r\n").as_bytes()), Instant::now());
-        self.act().await
+    /// What it hears by itself within this time.
+    async fn hear(&mut self, limit: Duration) -> Option<String> {
+        let told = self.0.listen(limit).await?;
+        Some(self.text(told))
+    }
+
+    /// As text, with the end of the connection.
+    fn text(&self, mut told: Vec<u8>) -> String {
+        if self.0.is_closed() {
+            told.extend_from_slice(b"closed");
+        }
+        String::from_utf8(told).expect("ASCII")
     }
 
     /// A whole transaction; the last reply.
@@ -362,14 +352,11 @@ async fn a_silent_session_ends_as_soon_as_its_login_does() {
             client.say("DATA").await;
             client.say("Subject: half").await;
         }
-        let pending = tokio::time::timeout(Duration::from_millis(50), client.session.news()).await;
-        assert!(pending.is_err(), "{state}: nothing has happened");
+        let heard = client.hear(Duration::from_millis(50)).await;
+        assert_eq!(heard, None, "{state}: nothing has happened");
         world.identity.delete_inbox(scout.inbox.id).await.expect("it is there");
-        let goodbye = tokio::time::timeout(Duration::from_secs(5), client.session.news()).await;
-        client
-            .server
-            .handle(Input::News(goodbye.expect("it is told")), Instant::now());
+        let heard = client.hear(Duration::from_secs(5)).await;
         let closed = "421 4.7.0 The credentials are no longer valid, closing\r\nclosed";
-        assert_eq!(client.act().await, closed, "{state}");
+        assert_eq!(heard.as_deref(), Some(closed), "{state}");
     }
 }

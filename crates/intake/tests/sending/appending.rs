@@ -1,5 +1,6 @@
 //! Messages that a client brings: several at once, or one in place of another.
 
+use crate::onward::incoming;
 use crate::setup::World;
 use postroom_intake::{Appended, IntakeError};
 use postroom_mailstore::MailError;
@@ -64,4 +65,28 @@ async fn in_place_of_another() {
     let stored = world.messages(scout.id).await;
     assert_eq!(stored.len(), 1);
     assert_eq!(stored[0].text, "Subject: two\r\n\r\n");
+}
+
+/// What a user brings is kept however broken it is; only mail from outside is refused for it.
+#[tokio::test]
+async fn several_from_fields_are_no_hindrance() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    let two = "From: a@b.c\r\nFrom: d@e.f\r\n\r\n";
+    let messages = vec![message(two, None)];
+    world
+        .intake
+        .append_many(scout.id, "INBOX", messages, None)
+        .await
+        .unwrap();
+    assert_eq!(world.messages(scout.id).await[0].text, two);
+    let refused = world
+        .intake
+        .deliver_local(incoming(std::slice::from_ref(&scout), two))
+        .await;
+    assert!(
+        matches!(refused, Err(IntakeError::SeveralFrom { fields: 2 })),
+        "{refused:?}"
+    );
+    assert_eq!(world.messages(scout.id).await.len(), 1);
 }

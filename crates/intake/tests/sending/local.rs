@@ -1,7 +1,8 @@
+use crate::onward::{HELLO, incoming};
 use crate::setup::{World, address, plain};
 use postroom_identity::InboxChange;
-use postroom_intake::Submission;
-use postroom_message::Verdict;
+use postroom_intake::{Incoming, Submission};
+use postroom_message::{DkimVerdict, MechanismResult, Verdict};
 use postroom_queue::ItemState;
 use postroom_types::ReversePath;
 
@@ -119,4 +120,41 @@ async fn what_an_inbox_does_not_take_is_told_or_tried_again() {
     world.queue.flush().await.unwrap();
     world.work().await;
     assert_eq!(world.messages(full.id).await.len(), 1);
+}
+
+/// However long the names are that a sender chose, they are no reason to refuse its mail.
+#[tokio::test]
+async fn a_verdict_of_long_names_is_stored() {
+    let world = World::new(|_| {}).await;
+    let scout = world.inbox("scout").await;
+    for name in ["n".repeat(250), "\"".repeat(1_000)] {
+        let signature = DkimVerdict {
+            result: MechanismResult::Pass,
+            domain: name.clone(),
+            selector: name.clone(),
+        };
+        let mut verdict = Verdict {
+            dkim: vec![signature; 8],
+            ..Verdict::default()
+        };
+        (verdict.spf.domain, verdict.dmarc.domain) = (name.clone(), name.clone());
+        verdict.dmarc.result = MechanismResult::Pass;
+        let incoming = Incoming {
+            client: name.clone(),
+            reverse_path: ReversePath::Null,
+            verdict,
+            ..incoming(
+                std::slice::from_ref(&scout),
+                &HELLO.replace("1@", &name.len().to_string()),
+            )
+        };
+        world.intake.deliver_local(incoming).await.unwrap();
+    }
+    let stored = world.messages(scout.id).await;
+    assert_eq!(stored.len(), 2);
+    for message in stored {
+        let verdict = Verdict::decode(&message.record.verdict).unwrap();
+        assert_eq!(verdict.dmarc.result, MechanismResult::Pass);
+        assert!(message.text.contains("dmarc=pass"), "{}", message.text);
+    }
 }

@@ -1,13 +1,8 @@
 //! What it costs to know how much an organization stores.
 
 use crate::setup::World;
-use bytes::Bytes;
 use postroom_identity::OrganizationChange;
-use postroom_store::{
-    BoxFuture, Commit, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
-};
-use postroom_types::{BlobId, Lsn};
-use std::ops::Range;
+use postroom_store::{BoxFuture, Front, MemoryStore, Page, SharedStore, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,13 +13,9 @@ struct Counting {
     lists: AtomicUsize,
 }
 
-impl Store for Counting {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
-        self.store.get(key)
-    }
-
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
-        self.store.get_many(keys)
+impl Front for Counting {
+    fn behind(&self) -> &dyn Store {
+        &*self.store
     }
 
     fn range<'a>(
@@ -39,22 +30,6 @@ impl Store for Counting {
             tokio::time::sleep(Duration::from_millis(10)).await;
             self.store.range(low, high, reverse, limit).await
         })
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.store.blob(id, range)
-    }
-
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
-        self.store.commit(commit)
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.store.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.store.watch(topic)
     }
 }
 

@@ -1,44 +1,58 @@
 //! The Authentication-Results field (RFC 8601).
 
+use super::stored::cut;
 use super::verdict::Verdict;
 use std::fmt::Write;
 
+/// Longest field, in octets: signatures for which there is no room are left out. Twice the longest stored verdict, so
+/// that it takes names that nobody has to quote.
+const MAX_FIELD_OCTETS: usize = 1_280;
+
 impl Verdict {
-    /// The field to be put on top of the message, folded, with its final CRLF. `authserv_id` is our host name.
+    /// The field to be put on top of the message, folded, with its final CRLF. `authserv_id` is our host name. It has the
+    /// signatures that are stored.
     #[must_use]
     pub fn authentication_results(&self, authserv_id: &str, mail_from: &str) -> String {
         if *self == Self::default() {
             // RFC 8601 §2.2, `no-result`: nothing was evaluated.
             return format!("Authentication-Results: {authserv_id}; none\r\n");
         }
-        let mut field = format!("Authentication-Results: {authserv_id}");
         let spf_of = if mail_from.is_empty() {
-            format!("smtp.helo={}", pvalue(&self.spf.domain))
+            format!("smtp.helo={}", pvalue(self.spf_domain()))
         } else {
             format!("smtp.mailfrom={}", pvalue(mail_from))
         };
-        self.add(&mut field, format_args!("spf={} {spf_of}", self.spf.result));
-        for dkim in &self.dkim {
-            let names =
-                format_args!("header.d={} header.s={}", pvalue(&dkim.domain), pvalue(&dkim.selector)).to_string();
-            self.add(&mut field, format_args!("dkim={} {names}", dkim.result));
+        let mut field = format!("Authentication-Results: {authserv_id}");
+        add(&mut field, format_args!("spf={} {spf_of}", self.spf.result));
+        let mut rest = String::new();
+        let from = pvalue(cut(&self.dmarc.domain));
+        add(
+            &mut rest,
+            format_args!("dmarc={} header.from={from}", self.dmarc.result),
+        );
+        add(&mut rest, format_args!("arc={}", self.arc));
+        add(&mut rest, format_args!("iprev={}", self.iprev));
+        rest.push_str("\r\n");
+        for dkim in self.kept_signatures() {
+            let (domain, selector) = (pvalue(cut(&dkim.domain)), pvalue(cut(&dkim.selector)));
+            let mut line = String::new();
+            add(
+                &mut line,
+                format_args!("dkim={} header.d={domain} header.s={selector}", dkim.result),
+            );
+            if field.len() + line.len() + rest.len() <= MAX_FIELD_OCTETS {
+                field.push_str(&line);
+            }
         }
         if self.dkim.is_empty() {
-            self.add(&mut field, format_args!("dkim=none"));
+            add(&mut field, format_args!("dkim=none"));
         }
-        self.add(
-            &mut field,
-            format_args!("dmarc={} header.from={}", self.dmarc.result, pvalue(&self.dmarc.domain)),
-        );
-        self.add(&mut field, format_args!("arc={}", self.arc));
-        self.add(&mut field, format_args!("iprev={}", self.iprev));
-        field.push_str("\r\n");
-        field
+        field + &rest
     }
+}
 
-    fn add(&self, field: &mut String, result: std::fmt::Arguments<'_>) {
-        write!(field, ";\r\n\t{result}").expect("writing to a String cannot fail");
-    }
+fn add(field: &mut String, result: std::fmt::Arguments<'_>) {
+    write!(field, ";\r\n\t{result}").expect("writing to a String cannot fail");
 }
 
 /// A value that cannot end the field or be read as another result: anything unusual is quoted, control characters go.
@@ -118,6 +132,24 @@ mod tests {
             "Authentication-Results: mx.example.org;\r\n\tspf=pass smtp.mailfrom=a@example.net;\r\n\tdkim=fail \
              header.d=example.net header.s=s1;\r\n\tdmarc=none header.from=\"\";\r\n\tarc=none;\r\n\tiprev=none\r\n"
         );
+    }
+
+    #[test]
+    fn many_long_signatures_have_an_end() {
+        let mut verdict = Verdict::default();
+        verdict.dmarc.domain = "example.net".into();
+        verdict.dkim = vec![
+            DkimVerdict {
+                result: MechanismResult::Pass,
+                domain: "\"".repeat(180),
+                selector: "s".repeat(60),
+            };
+            8
+        ];
+        let field = verdict.authentication_results("mx.example.org", "a@example.net");
+        assert!(field.len() <= MAX_FIELD_OCTETS, "{}", field.len());
+        assert_eq!(field.matches("dkim=pass").count(), 2);
+        assert!(field.ends_with("dmarc=none header.from=example.net;\r\n\tarc=none;\r\n\tiprev=none\r\n"));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum MechanismResult {
 }
 
 impl MechanismResult {
-    fn from_byte(byte: u8) -> Option<Self> {
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
         const ALL: [MechanismResult; 7] = [
             MechanismResult::None,
             MechanismResult::Pass,
@@ -114,8 +114,8 @@ pub struct Verdict {
 impl Verdict {
     /// Most signatures looked at; RFC 6376 §6.1 lets a verifier stop anywhere.
     pub const MAX_SIGNATURES: usize = 8;
-    const FORMAT: u8 = 1;
-    const MAX_DOMAIN_OCTETS: usize = 255;
+    /// Longest verdict as stored, in octets. Signatures for which there is no room are left out.
+    pub const MAX_STORED_OCTETS: usize = 512;
 
     /// What the sender's domain wants, if the message failed its test.
     #[must_use]
@@ -141,105 +141,13 @@ impl Verdict {
         let was_checked = *self != Self::default();
         was_checked && is_none(self.spf.result) && self.dkim.iter().all(|dkim| is_none(dkim.result))
     }
-
-    /// The verdict as stored: a format byte, then results and length-prefixed names.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![Self::FORMAT, self.arc as u8, self.iprev as u8, self.spf.result as u8];
-        put_text(&mut out, &self.spf.domain);
-        out.extend([self.dmarc.result as u8, self.dmarc.policy as u8]);
-        put_text(&mut out, &self.dmarc.domain);
-        let signatures = &self.dkim[..self.dkim.len().min(Self::MAX_SIGNATURES)];
-        out.push(u8::try_from(signatures.len()).expect("at most MAX_SIGNATURES"));
-        for signature in signatures {
-            out.push(signature.result as u8);
-            put_text(&mut out, &signature.domain);
-            put_text(&mut out, &signature.selector);
-        }
-        out
-    }
-
-    /// Reads a stored verdict; `None` if it is not one.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
-        if reader.byte()? != Self::FORMAT {
-            return None;
-        }
-        let (arc, iprev) = (reader.result()?, reader.result()?);
-        let spf = SpfVerdict {
-            result: reader.result()?,
-            domain: reader.text()?,
-        };
-        let dmarc_result = reader.result()?;
-        let policy = match reader.byte()? {
-            0 => Disposition::Deliver,
-            1 => Disposition::Quarantine,
-            2 => Disposition::Reject,
-            _ => return None,
-        };
-        let dmarc = DmarcVerdict {
-            result: dmarc_result,
-            policy,
-            domain: reader.text()?,
-        };
-        let count = reader.byte()?;
-        let dkim = (0..count)
-            .map(|_| {
-                Some(DkimVerdict {
-                    result: reader.result()?,
-                    domain: reader.text()?,
-                    selector: reader.text()?,
-                })
-            })
-            .collect::<Option<Vec<_>>>()?;
-        reader.0.is_empty().then_some(Self {
-            spf,
-            dkim,
-            dmarc,
-            arc,
-            iprev,
-        })
-    }
-}
-
-/// Names from outside are cut to what a domain may have, at a character's edge.
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    let mut end = text.len().min(Verdict::MAX_DOMAIN_OCTETS);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    out.push(u8::try_from(end).expect("at most MAX_DOMAIN_OCTETS"));
-    out.extend(&text.as_bytes()[..end]);
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn result(&mut self) -> Option<MechanismResult> {
-        MechanismResult::from_byte(self.byte()?)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let length = usize::from(self.byte()?);
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        String::from_utf8(text.to_vec()).ok()
-    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    fn sample() -> Verdict {
+    pub(in crate::verify) fn sample() -> Verdict {
         Verdict {
             spf: SpfVerdict {
                 result: MechanismResult::SoftFail,
@@ -258,15 +166,6 @@ mod tests {
             arc: MechanismResult::None,
             iprev: MechanismResult::Pass,
         }
-    }
-
-    #[test]
-    fn stored_and_read_again() {
-        assert_eq!(Verdict::decode(&sample().encode()), Some(sample()));
-        assert_eq!(Verdict::decode(&Verdict::default().encode()), Some(Verdict::default()));
-        let mut long = Verdict::default();
-        long.spf.domain = "é".repeat(200);
-        assert_eq!(Verdict::decode(&long.encode()).unwrap().spf.domain, "é".repeat(127));
     }
 
     #[test]
@@ -307,15 +206,6 @@ mod tests {
             (with(Pass, None, &[None, Fail]), false),
         ] {
             assert_eq!(verdict.is_unauthenticated(), expected, "{verdict:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_decode_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            if let Some(verdict) = Verdict::decode(&bytes) {
-                prop_assert_eq!(Verdict::decode(&verdict.encode()), Some(verdict));
-            }
         }
     }
 }

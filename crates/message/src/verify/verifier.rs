@@ -1,31 +1,43 @@
 //! Asks DNS what it has to say about a message.
 
-use super::trailing::without_blank_tail;
-use super::verdict::{Disposition, DkimVerdict, DmarcVerdict, MechanismResult, SpfVerdict, Verdict};
+use super::authors::authors;
+use super::policies::{POLICIES_DEADLINE, Proof, judge_authors};
+use super::signatures::{
+    RETRY_DEADLINE, SIGNATURES_DEADLINE, bearable, dkim_result, dkim_verdict, verify_again, verify_signatures,
+    without_tail,
+};
+use super::verdict::{MechanismResult, SpfVerdict, Verdict};
 use bytes::Bytes;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
-use mail_auth::dkim::{Canonicalization, DkimError};
-use mail_auth::dmarc::Policy;
-use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{
-    AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, Error, IprevResult, MessageAuthenticator,
-    SpfResult,
-};
+use mail_auth::{AuthenticatedMessage, IprevResult, MessageAuthenticator, SpfOutput, SpfResult};
 use postroom_types::ReversePath;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Longest time a verdict may take; then it says `temperror`. Well inside the ten minutes that RFC 5321 §4.5.3.2.6 gives
 /// the final reply, and the two that impatient clients give it.
 pub const VERIFY_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Longest times for what is asked of name servers that the sender may have chosen: who is slow there does not keep the
+/// policies of the authors from being asked for.
+const IPREV_DEADLINE: Duration = Duration::from_secs(2);
+const SPF_DEADLINE: Duration = Duration::from_secs(5);
+const ARC_DEADLINE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(
+    IPREV_DEADLINE.as_secs()
+        + SPF_DEADLINE.as_secs()
+        + SIGNATURES_DEADLINE.as_secs()
+        + RETRY_DEADLINE.as_secs()
+        + ARC_DEADLINE.as_secs()
+        + POLICIES_DEADLINE.as_secs()
+        < VERIFY_DEADLINE.as_secs()
+);
+
 /// Messages above this are hashed on a thread of the blocking pool: at ~1 GB/s this one takes a millisecond.
 const BLOCKING_OCTETS: usize = 1 << 20;
-
-/// Most DKIM-Signature and ARC fields a message may have to be verified at all: each may ask for a hash of the whole
-/// body of its own.
-const MAX_SIGNATURE_FIELDS: usize = 64;
 
 /// The client at the other end, as SMTP knows it.
 #[derive(Clone, Debug)]
@@ -88,7 +100,7 @@ impl Verifier {
             }
         };
         let stop = task.abort_handle();
-        match tokio::time::timeout(VERIFY_DEADLINE, task).await {
+        match timeout(VERIFY_DEADLINE, task).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(panic)) => {
                 tracing::warn!(error = %panic, "verification failed");
@@ -126,119 +138,56 @@ async fn judge(
     reverse_path: &ReversePath,
     content: &[u8],
 ) -> Verdict {
-    let iprev = iprev_result(authenticator.verify_iprev(peer.ip).await.result());
-    let spf_output = match reverse_path {
-        ReversePath::Null => {
-            authenticator
-                .verify_spf(SpfParameters::verify_ehlo(peer.ip, &peer.client, &peer.hostname))
-                .await
-        }
-        ReversePath::Mailbox(address) => {
-            let sender = address.to_string();
-            authenticator
-                .verify_spf(SpfParameters::verify_mail_from(
-                    peer.ip,
-                    &peer.client,
-                    &peer.hostname,
-                    &sender,
-                ))
-                .await
-        }
-    };
-    let spf = SpfVerdict {
-        result: spf_result(spf_output.result()),
-        domain: spf_output.domain().to_owned(),
-    };
+    let iprev = timeout(IPREV_DEADLINE, authenticator.verify_iprev(peer.ip)).await;
+    let (spf, mail_from_domain) = judge_path(authenticator, peer, reverse_path).await;
     let mut verdict = Verdict {
-        spf,
-        iprev,
+        spf: SpfVerdict {
+            result: spf_result(spf.result()),
+            domain: spf.domain().to_owned(),
+        },
+        iprev: iprev.map_or(MechanismResult::TempError, |output| iprev_result(output.result())),
         ..Verdict::default()
     };
-    if signature_fields(content) > MAX_SIGNATURE_FIELDS {
-        return verdict;
-    }
-    let Some(mut message) = AuthenticatedMessage::parse(content) else {
+    let content = bearable(content);
+    let Some(mut message) = AuthenticatedMessage::parse(&content) else {
         return verdict;
     };
     message.dkim_headers.truncate(Verdict::MAX_SIGNATURES);
-    let mut dkim_outputs = authenticator.verify_dkim(&message).await;
-    let tail_cut = without_blank_tail(content, message.body_offset as usize);
-    let retried = tail_cut
-        .filter(|_| dkim_outputs.iter().any(failed_on_relaxed_body))
-        .and_then(AuthenticatedMessage::parse);
+    let mut dkim = verify_signatures(authenticator, &message).await;
+    let retried = without_tail(&content, &message, &dkim);
     if let Some(retried) = &retried {
-        let second = authenticator.verify_dkim(retried).await;
-        for output in second.into_iter().filter(|output| *output.result() == DkimResult::Pass) {
-            let same = |first: &DkimOutput<'_>| first.signature().map(|s| &s.b) == output.signature().map(|s| &s.b);
-            if let Some(at) = dkim_outputs
-                .iter()
-                .position(|first| failed_on_relaxed_body(first) && same(first))
-            {
-                dkim_outputs[at] = output;
-            }
-        }
+        verify_again(authenticator, retried, &mut dkim).await;
     }
-    let arc_output = authenticator.verify_arc(&message).await;
-    verdict.arc = dkim_result(arc_output.result());
-    let mail_from_domain = match reverse_path {
-        ReversePath::Null => peer.client.as_str(),
-        ReversePath::Mailbox(address) => address.domain().as_str(),
+    let arc = timeout(ARC_DEADLINE, authenticator.verify_arc(&message)).await;
+    verdict.arc = arc.map_or(MechanismResult::TempError, |output| dkim_result(output.result()));
+    let proof = Proof {
+        dkim: &dkim,
+        spf: &spf,
+        mail_from_domain,
     };
-    let parameters = DmarcParameters::new(&message, &dkim_outputs, mail_from_domain, &spf_output);
-    verdict.dmarc = dmarc_verdict(&authenticator.verify_dmarc(parameters).await, spf_output.result());
-    verdict.dkim = dkim_outputs
-        .iter()
-        .take(Verdict::MAX_SIGNATURES)
-        .map(dkim_verdict)
-        .collect();
+    verdict.dmarc = judge_authors(authenticator, &authors(&content, message.froms()), &proof).await;
+    verdict.dkim = dkim.iter().map(dkim_verdict).collect();
+    verdict.dkim = verdict.kept_signatures().into_iter().cloned().collect();
     verdict
 }
 
-fn signature_fields(content: &[u8]) -> usize {
-    let header = &content[..memchr::memmem::find(content, b"\r\n\r\n").unwrap_or(content.len())];
-    let starts = |line: &[u8], name: &str| {
-        line.get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+/// SPF of the reverse-path, or of the client's name; and the domain it is about.
+async fn judge_path<'a>(
+    authenticator: &MessageAuthenticator,
+    peer: &'a SmtpPeer,
+    reverse_path: &'a ReversePath,
+) -> (SpfOutput, &'a str) {
+    let (domain, sender) = match reverse_path {
+        ReversePath::Null => (peer.client.as_str(), None),
+        ReversePath::Mailbox(address) => (address.domain().as_str(), Some(address.to_string())),
     };
-    header
-        .split(|byte| *byte == b'\n')
-        .filter(|line| starts(line, "DKIM-Signature") || starts(line, "ARC-"))
-        .count()
-}
-
-fn failed_on_relaxed_body(output: &DkimOutput<'_>) -> bool {
-    let body_hash = matches!(
-        output.result(),
-        DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch))
-    );
-    body_hash
-        && output
-            .signature()
-            .is_some_and(|signature| signature.cb == Canonicalization::Relaxed)
-}
-
-fn dkim_verdict(output: &DkimOutput<'_>) -> DkimVerdict {
-    let (domain, selector) = output
-        .signature()
-        .map(|s| (s.d.clone(), s.s.clone()))
-        .unwrap_or_default();
-    DkimVerdict {
-        result: dkim_result(output.result()),
-        domain,
-        selector,
-    }
-}
-
-/// mail-auth calls an unverifiable signature neutral; RFC 8601 §2.7.1 calls a body or signature that does not match `fail`.
-fn dkim_result(result: &DkimResult) -> MechanismResult {
-    match result {
-        DkimResult::Pass => MechanismResult::Pass,
-        DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) | DkimResult::Fail(_) => MechanismResult::Fail,
-        DkimResult::Neutral(_) => MechanismResult::Neutral,
-        DkimResult::PermError(_) => MechanismResult::PermError,
-        DkimResult::TempError(_) => MechanismResult::TempError,
-        DkimResult::None => MechanismResult::None,
-    }
+    let parameters = match &sender {
+        None => SpfParameters::verify_ehlo(peer.ip, &peer.client, &peer.hostname),
+        Some(sender) => SpfParameters::verify_mail_from(peer.ip, &peer.client, &peer.hostname, sender),
+    };
+    let output = timeout(SPF_DEADLINE, authenticator.verify_spf(parameters)).await;
+    let late = || SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError);
+    (output.unwrap_or_else(|_| late()), domain)
 }
 
 const fn spf_result(result: SpfResult) -> MechanismResult {
@@ -260,34 +209,5 @@ const fn iprev_result(result: &IprevResult) -> MechanismResult {
         IprevResult::TempError(_) => MechanismResult::TempError,
         IprevResult::PermError(_) => MechanismResult::PermError,
         IprevResult::None => MechanismResult::None,
-    }
-}
-
-/// One aligned pass is enough (RFC 7489 §4.2). A test that DNS kept from being made is no failure.
-fn dmarc_verdict(output: &DmarcOutput, spf: SpfResult) -> DmarcVerdict {
-    let results = [output.spf_result(), output.dkim_result()];
-    let any = |wanted: fn(&DmarcResult) -> bool| results.iter().any(|result| wanted(result));
-    let policy = match output.policy() {
-        Policy::Reject => Disposition::Reject,
-        Policy::Quarantine => Disposition::Quarantine,
-        Policy::None | Policy::Unspecified => Disposition::Deliver,
-    };
-    let result = if any(|r| *r == DmarcResult::Pass) {
-        MechanismResult::Pass
-    } else if any(|r| matches!(r, DmarcResult::TempError(_)))
-        || (output.dmarc_record().is_some() && spf == SpfResult::TempError)
-    {
-        MechanismResult::TempError
-    } else if output.dmarc_record().is_some() {
-        MechanismResult::Fail
-    } else if any(|r| matches!(r, DmarcResult::PermError(_))) {
-        MechanismResult::PermError
-    } else {
-        MechanismResult::None
-    };
-    DmarcVerdict {
-        result,
-        domain: output.domain().to_owned(),
-        policy,
     }
 }
