@@ -81,7 +81,9 @@ def compare(got, expected, what, may_grow=False):
         check(now["uidnext"] >= then["uidnext"] if may_grow else now["uidnext"] == then["uidnext"],
               f"{what}: UIDNEXT of {name} was {then['uidnext']}, is {now['uidnext']}")
         same(now["messages"], then["messages"], f"{what}: UID of {name}", lambda uid: may_grow and int(uid) >= then["uidnext"])
-    same(got["messages"], expected["messages"], f"{what}: message", lambda _: may_grow)
+    # How a text is shown may change from release to release; what it is shown of may not, and its hash is compared.
+    content = lambda messages: {name: {field: value for field, value in one.items() if field != "plainBody"} for name, one in messages.items()}
+    same(content(got["messages"]), content(expected["messages"]), f"{what}: message", lambda _: may_grow)
 
 
 def same(now, then, what, may_be_new):

@@ -1,8 +1,11 @@
-//! The content of a queued message, read as it is sent: never more than one chunk is in memory.
+//! The content of a queued message, read as it is sent.
+//!
+//! What always holds: never more than one chunk is in memory; of a body that is damaged the last chunk never comes, so that
+//! nobody is given the final dot of one.
 
 use bytes::Bytes;
 use postroom_queue::{Job, QueuedBody};
-use postroom_store::SharedStore;
+use postroom_store::{BlobReader, SharedStore};
 
 /// Most octets of one chunk.
 const CHUNK_OCTETS: u64 = 256 * 1024;
@@ -12,6 +15,7 @@ pub(crate) struct Content {
     store: SharedStore,
     prefix: Bytes,
     body: QueuedBody,
+    reader: BlobReader,
     offset: u64,
 }
 
@@ -25,6 +29,7 @@ impl Content {
             store,
             prefix: Bytes::copy_from_slice(&job.prefix),
             body: job.body,
+            reader: BlobReader::at(job.body.blob, 0),
             offset: 0,
         }
     }
@@ -34,11 +39,12 @@ impl Content {
         if !self.prefix.is_empty() {
             return Ok(std::mem::take(&mut self.prefix));
         }
-        let end = self.body.octets.min(self.offset + CHUNK_OCTETS.min(octets as u64));
-        if self.offset >= end {
+        let left = self.body.octets.saturating_sub(self.offset);
+        let octets = left.min(CHUNK_OCTETS).min(octets as u64);
+        if octets == 0 {
             return Ok(Bytes::new());
         }
-        match self.store.blob(self.body.blob, self.offset..end).await {
+        match self.reader.next(&*self.store, octets).await {
             Ok(Some(chunk)) if !chunk.is_empty() => {
                 self.offset += chunk.len() as u64;
                 Ok(chunk)

@@ -18,7 +18,8 @@ pub struct Options {
     /// Largest command with all its literals but APPEND's message. Default 64 KiB: the longest sequence sets of real
     /// clients are around 8 KiB (RFC 7162 §4).
     pub command_octets: usize,
-    /// The same before login, where every connection is a stranger's. Default 8 KiB.
+    /// The same before login, where every connection is a stranger's. Default 32 KiB: the longest ID has 30 fields of 30
+    /// and 1,024 octets (RFC 2971 §3.3).
     pub unauthenticated_command_octets: usize,
     /// Largest literal that is read and thrown away, when a client sends one without asking (RFC 7888) and it is
     /// refused; a larger one ends the connection. Default 128 MiB.
@@ -49,7 +50,7 @@ impl Default for Options {
             allow_plaintext_login: false,
             append_limit_octets: 50 << 20,
             command_octets: 64 << 10,
-            unauthenticated_command_octets: 8 << 10,
+            unauthenticated_command_octets: 32 << 10,
             skip_octets: 128 << 20,
             literal_minus: false,
             compress: true,

@@ -205,7 +205,7 @@ impl Refusal {
     /// The driver answered another question than was asked.
     pub(crate) const WRONG_ANSWER: Self = Self::No("SERVERBUG", "Trouble on our side, it has been logged");
     /// Sequence numbers were named whose messages others have expunged (RFC 2180 §4.1, RFC 5530).
-    pub(crate) const GONE: Self = Self::No("EXPUNGEISSUED", "Some of these messages are gone");
+    pub(crate) const GONE: Self = Self::No("EXPUNGEISSUED", "Some of these messages have been deleted");
     /// There cannot be such a mailbox.
     pub(crate) const BAD_NAME: Self = Self::No("CANNOT", "This is no name a mailbox can have");
 

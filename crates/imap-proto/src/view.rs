@@ -53,8 +53,10 @@ pub(crate) struct View {
 pub(crate) struct Telling {
     /// Who is gone, ascending, with the number for EXPUNGE: as it is after the ones before (RFC 9051 §7.5.1).
     pub(crate) expunged: Vec<(SeqNum, Uid)>,
-    /// EXISTS and RECENT, if the mailbox grew.
-    pub(crate) counts: Option<(u32, u32)>,
+    /// EXISTS, if the mailbox grew.
+    pub(crate) exists: Option<u32>,
+    /// RECENT, if the mailbox grew or `\Recent` messages went: clients need not count these down (RFC 3501 §7.3.2).
+    pub(crate) recent: Option<u32>,
     /// FETCH responses with new flags.
     pub(crate) flags: Vec<(SeqNum, FlagsNow)>,
 }
@@ -155,7 +157,14 @@ impl View {
         self.told.to_vec()
     }
 
-    /// Those of them from `first` to `last`, both included, at most `limit`.
+    /// All messages that are known to be there, ascending: also those that the client was not told of.
+    pub(crate) fn with_untold(&self) -> Vec<Uid> {
+        let mut all = self.to_vec();
+        all.extend_from_slice(&self.appended);
+        all
+    }
+
+    /// Of the messages the client knows of, those from `first` to `last`, both included, at most `limit`.
     pub(crate) fn between(&self, first: Uid, last: Uid, limit: usize) -> impl Iterator<Item = Uid> {
         self.told.between(first, last, limit)
     }
@@ -259,13 +268,16 @@ impl View {
     pub(crate) fn tell(&mut self, expunges: bool, flags: bool) -> Telling {
         let mut telling = Telling::default();
         if expunges && !self.expunged.is_empty() {
+            let recent = self.recent();
             telling.expunged = self.tell_expunges();
+            telling.recent = Some(self.recent()).filter(|now| *now != recent);
         }
         if !self.appended.is_empty() {
             for uid in std::mem::take(&mut self.appended) {
                 self.told.push(uid);
             }
-            telling.counts = Some((self.exists(), self.recent()));
+            telling.exists = Some(self.exists());
+            telling.recent = Some(self.recent());
         }
         if flags {
             telling.flags = self.tell_flags();

@@ -7,6 +7,7 @@ use crate::watch::Watching;
 use bytes::Bytes;
 use postroom_identity::Login;
 use postroom_imap_proto::{Answer, Fault, News, Question, Server};
+use postroom_mailstore::BlobReader;
 use postroom_net::Answerer;
 use postroom_types::{BlobSpan, InboxId, Lsn};
 use std::net::IpAddr;
@@ -33,6 +34,8 @@ pub struct Session {
     pub(crate) watching: Option<Box<Watching>>,
     /// Room for large decoded parts, until they have been sent: then the next question comes.
     pub(crate) decoded: Option<OwnedSemaphorePermit>,
+    /// How far the body has come that is being sent.
+    streamed: Option<Box<BlobReader>>,
     pub(crate) failed_logins: u32,
 }
 
@@ -48,6 +51,7 @@ impl Session {
             appending: None,
             watching: None,
             decoded: None,
+            streamed: None,
             failed_logins: 0,
         }
     }
@@ -108,6 +112,7 @@ impl Answerer for Session {
 
     async fn answer(&mut self, question: Question) -> Answer {
         self.decoded = None;
+        self.streamed = None;
         if let Some(refusal) = self.refusal(&question) {
             return refusal;
         }
@@ -125,7 +130,7 @@ impl Answerer for Session {
                 Answer::Done(Ok(()))
             }
             Question::Create { name, special_use } => Answer::Created(self.create(&name, special_use).await),
-            Question::Delete(name) => Answer::Done(self.delete(&name).await),
+            Question::Delete(name) => Answer::Deleted(self.delete(&name).await),
             Question::Rename { from, to } => Answer::Done(self.rename(&from, &to).await),
             Question::Subscribe { name, subscribed } => Answer::Done(self.subscribe(&name, subscribed).await),
             Question::AppendStart { name, octets } => Answer::Done(self.append_start(&name, octets).await),
@@ -177,6 +182,7 @@ impl Answerer for Session {
     /// told only at its end.
     async fn news(&mut self) -> News {
         self.decoded = None;
+        self.streamed = None;
         loop {
             if !self.awake {
                 let Some(wake_ups) = &mut self.wake_ups else {
@@ -197,11 +203,22 @@ impl Answerer for Session {
         }
     }
 
+    /// A body that is sent whole, and is not what was stored, has no last octets: the connection ends before them.
     async fn read_blob(&mut self, span: BlobSpan) -> Option<Bytes> {
-        match self.service.mailstore.read_blob(span).await {
-            Ok(bytes) => bytes,
+        let mut reader = match self.streamed.take() {
+            Some(reader) if reader.is_at(span.id, span.offset) => reader,
+            _ => Box::new(BlobReader::at(span.id, span.offset)),
+        };
+        match self.service.mailstore.read_on(&mut reader, span.octets).await {
+            Ok(bytes) => {
+                self.streamed = Some(reader);
+                bytes
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot read a stored body");
+                if error.is_damage() {
+                    self.service.damaged.note(span.id);
+                }
                 None
             }
         }

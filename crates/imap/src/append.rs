@@ -4,7 +4,7 @@
 //! commit, and into memory when their turn comes.
 
 use crate::answer::Session;
-use crate::fault::{of_intake, of_mail};
+use crate::fault::of_intake;
 use bytes::Bytes;
 use postroom_imap_proto::{Appending as About, Fault};
 use postroom_intake::{Appended, Spool};
@@ -58,10 +58,8 @@ impl Session {
             return Err(Fault::TooBig);
         }
         let (inbox, _) = self.find(name).await?;
-        let usage = self.service.mailstore.usage(inbox).await.map_err(|e| of_mail(&e))?;
-        if usage.octets >= usage.quota_octets {
-            return Err(Fault::OverQuota);
-        }
+        let room = self.service.intake.check_room(inbox).await;
+        room.map_err(|error| of_intake(&error))?;
         self.appending = Some(Box::new(Appending::new(self.service.spooler.spool())));
         Ok(())
     }

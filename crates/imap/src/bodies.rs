@@ -13,7 +13,7 @@ use crate::share::ANSWER_OCTETS;
 use crate::transfer::Encoding;
 use bytes::Bytes;
 use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
-use postroom_mailstore::Content;
+use postroom_mailstore::{Content, MailError};
 use postroom_types::{BlobSpan, Part, Piece, pieces_octets};
 
 /// Bodies up to this size are read together with those of other messages.
@@ -49,7 +49,7 @@ impl Session {
                     Ok(root) => Some(root),
                     // Its parts are NIL.
                     Err(error) => {
-                        unreadable.note(source.email_id, &error);
+                        unreadable.note(source.email_id, error);
                         None
                     }
                 },
@@ -66,31 +66,45 @@ impl Session {
                 message.sections.push(data);
             }
         }
-        self.read_small(messages).await?;
+        self.read_small(messages, sources, unreadable).await?;
         let room = self.make_room(messages, &jobs, sections).await?;
         for job in jobs {
             let data = &mut messages[job.message].sections[job.section];
-            if let SectionData::Octets(pieces) = std::mem::replace(data, SectionData::Nothing) {
-                *data = self.work(pieces, job.work, &sections[job.section]).await?;
-            }
+            let SectionData::Octets(pieces) = data else { continue };
+            let pieces = std::mem::take(pieces);
+            *data = match self.gather(pieces).await {
+                Ok(Some(bytes)) => work(bytes, job.work, &sections[job.section]).await?,
+                Ok(None) => SectionData::Nothing,
+                Err(error) if error.is_damage() => {
+                    unreadable.note(sources[job.message].email_id, error);
+                    SectionData::Unreadable
+                }
+                Err(error) => return Err(of_mail(&error)),
+            };
         }
         self.decoded = room.decoded();
         Ok(())
     }
 
-    /// Reads the small pieces of all messages in one call; large ones are streamed when their turn comes.
-    async fn read_small(&self, messages: &mut [Fetched]) -> Result<(), Fault> {
+    /// Reads the small pieces of all messages in one call. Large ones are streamed when their turn comes, which is too late
+    /// to say that they cannot be read: of these the last octet is read now.
+    async fn read_small(
+        &self,
+        messages: &mut [Fetched],
+        sources: &[Source],
+        unreadable: &mut Unreadable,
+    ) -> Result<(), Fault> {
         let mut left = ANSWER_OCTETS;
         let (mut spans, mut places) = (Vec::new(), Vec::new());
-        for data in messages.iter_mut().flat_map(|message| &mut message.sections) {
-            let SectionData::Octets(pieces) = data else { continue };
-            for piece in pieces {
-                if let Piece::Stored(span) = piece
-                    && span.octets <= SMALL_OCTETS.min(left)
-                {
-                    left -= span.octets;
-                    spans.push(*span);
-                    places.push(piece);
+        for (index, message) in messages.iter().enumerate() {
+            for (section, data) in message.sections.iter().enumerate() {
+                let SectionData::Octets(pieces) = data else { continue };
+                for (at, piece) in pieces.iter().enumerate() {
+                    let Piece::Stored(span) = piece else { continue };
+                    let is_small = span.octets <= SMALL_OCTETS.min(left);
+                    spans.push(if is_small { *span } else { last_octet(span) });
+                    left -= if is_small { span.octets } else { 0 };
+                    places.push((index, section, at));
                 }
             }
         }
@@ -98,14 +112,37 @@ impl Session {
             return Ok(());
         }
         let found = self.service.mailstore.read_blobs(&spans).await;
-        let found = found.map_err(|e| of_mail(&e))?;
-        for ((span, piece), bytes) in spans.into_iter().zip(places).zip(found) {
-            // One that is gone stays a place in the store, and is found to be gone when its turn comes.
-            if let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 == span.octets) {
-                *piece = Piece::Inline(bytes);
+        for ((asked, found), (index, section, at)) in spans.into_iter().zip(found).zip(places) {
+            let data = &mut messages[index].sections[section];
+            // A piece before it may have been found unreadable.
+            let SectionData::Octets(pieces) = data else { continue };
+            let Some(Piece::Stored(span)) = pieces.get(at).cloned() else {
+                continue;
+            };
+            let source = &sources[index];
+            match found {
+                Err(error) if !error.is_damage() => return Err(of_mail(&error)),
+                Err(error) => unreadable.note(source.email_id, error),
+                Ok(Some(_)) if self.is_damaged(source, &span) => {
+                    unreadable.note(source.email_id, "a body is not what was stored");
+                }
+                Ok(Some(bytes)) if bytes.len() as u64 == asked.octets => {
+                    if asked == span {
+                        pieces[at] = Piece::Inline(bytes);
+                    }
+                    continue;
+                }
+                Ok(_) => unreadable.note(source.email_id, "a body is gone"),
             }
+            *data = SectionData::Unreadable;
         }
         Ok(())
+    }
+
+    /// Whether this is a whole body that a connection has ended over.
+    fn is_damaged(&self, source: &Source, span: &BlobSpan) -> bool {
+        let is_whole = |content: &Content| span.offset == 0 && span.octets == content.body_octets;
+        source.content.as_ref().is_some_and(is_whole) && self.service.damaged.has(span.id)
     }
 
     /// Waits until all that is large may be decoded.
@@ -127,43 +164,8 @@ impl Session {
         need.room(&self.service.decoding).await
     }
 
-    async fn work(&self, pieces: Vec<Piece>, work: Work, section: &Section) -> Result<SectionData, Fault> {
-        let Some(bytes) = self.gather(pieces).await? else {
-            return Ok(SectionData::Nothing);
-        };
-        let measure = section.form == SectionForm::BinarySize;
-        let encoding = match (work, &section.text) {
-            (Work::Choose, SectionText::HeaderFields { names, not }) => {
-                let chosen = header_fields(&bytes, names, *not);
-                return Ok(match measure {
-                    true => SectionData::Size(chosen.len() as u64),
-                    false => SectionData::Octets(vec![Piece::Inline(cut(chosen.into(), section))]),
-                });
-            }
-            (Work::Choose, _) => return Err(Fault::Internal),
-            (Work::Decode(encoding), _) => encoding,
-        };
-        let is_small = bytes.len() as u64 <= SMALL_OCTETS;
-        let decode = move || {
-            let decoded = encoding.decode(&bytes)?;
-            Some(match measure {
-                true => SectionData::Size(decoded.len() as u64),
-                false => SectionData::Decoded(decoded.into_owned().into()),
-            })
-        };
-        let decoded = match is_small {
-            true => decode(),
-            false => tokio::task::spawn_blocking(decode).await.map_err(|_| Fault::Internal)?,
-        };
-        Ok(match decoded {
-            None => SectionData::UnknownEncoding,
-            Some(SectionData::Decoded(whole)) => SectionData::Decoded(cut(whole, section)),
-            Some(data) => data,
-        })
-    }
-
     /// The octets of pieces, read as far as need be. `None`: they are gone.
-    async fn gather(&self, mut pieces: Vec<Piece>) -> Result<Option<Bytes>, Fault> {
+    async fn gather(&self, mut pieces: Vec<Piece>) -> Result<Option<Bytes>, MailError> {
         if let [Piece::Inline(_)] = pieces.as_slice()
             && let Some(Piece::Inline(bytes)) = pieces.pop()
         {
@@ -182,10 +184,50 @@ impl Session {
         Ok(Some(all.into()))
     }
 
-    async fn read_whole(&self, span: BlobSpan) -> Result<Option<Bytes>, Fault> {
-        let bytes = self.service.mailstore.read_blob(span).await;
-        let bytes = bytes.map_err(|e| of_mail(&e))?;
+    async fn read_whole(&self, span: BlobSpan) -> Result<Option<Bytes>, MailError> {
+        let bytes = self.service.mailstore.read_blob(span).await?;
         Ok(bytes.filter(|bytes| bytes.len() as u64 == span.octets))
+    }
+}
+
+async fn work(bytes: Bytes, work: Work, section: &Section) -> Result<SectionData, Fault> {
+    let measure = section.form == SectionForm::BinarySize;
+    let encoding = match (work, &section.text) {
+        (Work::Choose, SectionText::HeaderFields { names, not }) => {
+            let chosen = header_fields(&bytes, names, *not);
+            return Ok(match measure {
+                true => SectionData::Size(chosen.len() as u64),
+                false => SectionData::Octets(vec![Piece::Inline(cut(chosen.into(), section))]),
+            });
+        }
+        (Work::Choose, _) => return Err(Fault::Internal),
+        (Work::Decode(encoding), _) => encoding,
+    };
+    let is_small = bytes.len() as u64 <= SMALL_OCTETS;
+    let decode = move || {
+        let decoded = encoding.decode(&bytes)?;
+        Some(match measure {
+            true => SectionData::Size(decoded.len() as u64),
+            false => SectionData::Decoded(decoded.into_owned().into()),
+        })
+    };
+    let decoded = match is_small {
+        true => decode(),
+        false => tokio::task::spawn_blocking(decode).await.map_err(|_| Fault::Internal)?,
+    };
+    Ok(match decoded {
+        None => SectionData::UnknownEncoding,
+        Some(SectionData::Decoded(whole)) => SectionData::Decoded(cut(whole, section)),
+        Some(data) => data,
+    })
+}
+
+const fn last_octet(span: &BlobSpan) -> BlobSpan {
+    let before = span.octets.saturating_sub(1);
+    BlobSpan {
+        offset: span.offset.saturating_add(before),
+        octets: span.octets - before,
+        ..*span
     }
 }
 

@@ -6,7 +6,7 @@ use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, partial};
 use crate::url::MessageUrl;
 use bytes::Bytes;
 use postroom_imap_proto::{Fault, SectionText};
-use postroom_mailstore::Mailstore;
+use postroom_mailstore::{BlobReader, Mailstore};
 use postroom_types::{BlobSpan, Piece, pieces_octets};
 use std::collections::VecDeque;
 
@@ -17,6 +17,8 @@ const READ_OCTETS: u64 = 256 << 10;
 pub(crate) struct Stretch {
     pieces: VecDeque<Piece>,
     octets: u64,
+    /// How far the stored body has come: a whole one that is damaged is not copied.
+    reader: Option<BlobReader>,
 }
 
 impl Stretch {
@@ -24,6 +26,7 @@ impl Stretch {
         Self {
             octets: pieces_octets(&pieces),
             pieces: pieces.into(),
+            reader: None,
         }
     }
 
@@ -47,7 +50,10 @@ impl Stretch {
                 ..span
             }));
         }
-        let bytes = mailstore.read_blob(BlobSpan { octets, ..span }).await;
+        let mut reader = self.reader.take().filter(|reader| reader.is_at(span.id, span.offset));
+        let reader = reader.get_or_insert(BlobReader::at(span.id, span.offset));
+        let bytes = mailstore.read_on(reader, octets).await;
+        self.reader = Some(*reader);
         let bytes = bytes.map_err(|e| of_mail(&e))?.ok_or(Fault::BadUrl)?;
         if bytes.len() as u64 == octets {
             Ok(Some(bytes))

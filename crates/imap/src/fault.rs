@@ -37,7 +37,7 @@ pub(crate) fn of_intake(error: &IntakeError) -> Fault {
         IntakeError::OverQuota(_) => Fault::OverQuota,
         IntakeError::TooBig { .. } => Fault::TooBig,
         // Asked of mail from outside only.
-        IntakeError::Loop { .. } | IntakeError::DmarcReject { .. } => Fault::Cannot,
+        IntakeError::Loop { .. } | IntakeError::SeveralFrom { .. } | IntakeError::DmarcReject { .. } => Fault::Cannot,
         IntakeError::Mail(error) => of_mail(error),
     }
 }

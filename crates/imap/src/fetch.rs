@@ -8,6 +8,7 @@ use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, 
 use postroom_mailstore::{Content, Located, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
 use postroom_types::{EmailId, Envelope, Flag, Flags, MessageFlags, ModSeq, Part, ThreadId, Uid};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -262,13 +263,13 @@ impl Wanted {
     }
 }
 
-/// The messages of an answer whose summary cannot be read. They do not hide the others.
+/// The messages of an answer of which something stored cannot be read. They do not hide the others.
 #[derive(Default)]
 pub(crate) struct Unreadable(BTreeSet<EmailId>);
 
 impl Unreadable {
     /// Notes one; the log hears of each once.
-    pub(crate) fn note(&mut self, message: EmailId, error: &MailError) {
+    pub(crate) fn note(&mut self, message: EmailId, error: impl fmt::Display) {
         if self.0.insert(message) {
             log_unreadable(message, error);
         }
@@ -286,7 +287,7 @@ fn add_source(message: &mut Fetched, source: Source, items: &FetchItems, unreada
     if items.preview {
         match summary.read() {
             Ok(summary) => message.preview = Some(summary.preview),
-            Err(error) => unreadable.note(source.email_id, &error),
+            Err(error) => unreadable.note(source.email_id, error),
         }
     }
     if items.summary {
@@ -328,6 +329,6 @@ impl Told {
     }
 }
 
-fn log_unreadable(message: EmailId, error: &MailError) {
-    tracing::error!(msg = %message, %error, "cannot read a summary");
+fn log_unreadable(message: EmailId, error: impl fmt::Display) {
+    tracing::error!(msg = %message, %error, "cannot read a message");
 }

@@ -9,6 +9,7 @@ mod append;
 mod bodies;
 mod catenate;
 mod change;
+mod damage;
 mod fault;
 mod fetch;
 mod login;

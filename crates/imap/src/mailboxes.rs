@@ -115,10 +115,14 @@ impl Session {
         created.map_err(|e| of_mail(&e))
     }
 
-    pub(crate) async fn delete(&self, name: &str) -> Result<(), Fault> {
+    pub(crate) async fn delete(&mut self, name: &str) -> Result<MailboxId, Fault> {
         self.find(name).await?;
         let deleted = self.service.mailstore.delete_mailbox(self.inbox()?, name).await;
-        deleted.map_err(|e| of_mail(&e))
+        let deleted = deleted.map_err(|e| of_mail(&e))?;
+        if self.selected_id() == Some(deleted) {
+            self.selected = None;
+        }
+        Ok(deleted)
     }
 
     pub(crate) async fn rename(&self, from: &str, to: &str) -> Result<(), Fault> {

@@ -19,8 +19,8 @@ impl Session {
         let fault = Fault::NoPermission;
         match question {
             Question::Create { .. } => Some(Answer::Created(Err(fault))),
-            Question::Delete(_)
-            | Question::Rename { .. }
+            Question::Delete(_) => Some(Answer::Deleted(Err(fault))),
+            Question::Rename { .. }
             | Question::Subscribe { .. }
             | Question::AppendStart { .. }
             | Question::AppendMore { .. }

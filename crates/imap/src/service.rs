@@ -1,6 +1,7 @@
 //! What all IMAP sessions share.
 
 use crate::answer::Session;
+use crate::damage::Damaged;
 use crate::options::Options;
 use crate::recent::Recent;
 use crate::room::DECODING_KIBIBYTES;
@@ -23,6 +24,7 @@ pub struct Service {
     pub(crate) recent: Recent,
     /// Room for large parts that are decoded, in KiB.
     pub(crate) decoding: Arc<Semaphore>,
+    pub(crate) damaged: Damaged,
     pub(crate) failure_delay: Duration,
     protocol: Arc<ProtocolOptions>,
     /// The same for clients on loopback.
@@ -56,6 +58,7 @@ impl Service {
             spooler,
             recent: Recent::default(),
             decoding: Arc::new(Semaphore::new(DECODING_KIBIBYTES as usize)),
+            damaged: Damaged::default(),
             failure_delay,
             protocol: Arc::new(protocol),
             loopback: Arc::new(loopback),

@@ -71,6 +71,7 @@ mod tests {
             ("base64", "\u{1}!", None),
             ("Quoted-Printable", "a=20=\r\nb=00", Some("a b\0")),
             ("quoted-printable", "", Some("")),
+            ("quoted-printable", "a=ZZ=20=", Some("a=ZZ =")),
             ("x-uuencode", "abc", None),
         ] {
             let part = Part {

@@ -8,8 +8,8 @@ use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::mailboxes::no_mailbox;
 use postroom_imap_proto::{Fault, MailboxEntry, OtherNews, StatusData, Watch, WatchedMailboxes};
-use postroom_mailstore::{FeedEntry, FeedEvent, MailError};
-use postroom_types::{InboxId, MailboxId, ModSeq, SpecialUse};
+use postroom_mailstore::{FeedEntry, FeedEvent, MailError, MailboxInfo};
+use postroom_types::{InboxId, MailboxId, ModSeq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most feed rows read for one look; beyond it is as if the feed did not reach back.
@@ -18,6 +18,8 @@ const FEED_ROWS: usize = 1_000;
 /// What a session watches.
 pub(crate) struct Watching {
     watches: Vec<Watch>,
+    /// Where incoming mail may be put: INBOX, Spam and Blocked, which keep that for as long as the inbox lives.
+    inboxes: BTreeSet<MailboxId>,
     cursor: ModSeq,
     known: Known,
 }
@@ -63,6 +65,7 @@ impl Session {
         let cursor = self.service.mailstore.modseq(self.inbox()?).await;
         let watching = Watching {
             watches,
+            inboxes: self.inboxes().await.map_err(|e| of_mail(&e))?,
             cursor: cursor.map_err(|e| of_mail(&e))?,
             known: Known::of(self.mailboxes().await?),
         };
@@ -79,6 +82,16 @@ impl Session {
         self.watching = Some(Box::new(watching));
         let counted = names.into_iter().zip(statuses);
         Ok(counted.filter_map(|(name, data)| Some((name, data?))).collect())
+    }
+
+    /// Where incoming mail may be put (RFC 5465 §6.3).
+    async fn inboxes(&self) -> Result<BTreeSet<MailboxId>, MailError> {
+        let Some(login) = &self.login else {
+            return Ok(BTreeSet::new());
+        };
+        let mailboxes = self.service.mailstore.mailboxes(login.inbox.id).await?;
+        let inboxes = mailboxes.into_iter().filter(is_delivered_to);
+        Ok(inboxes.map(|info| info.id).collect())
     }
 
     /// Looks at what is watched. `None`: nothing happened.
@@ -199,7 +212,20 @@ impl Known {
 impl Watching {
     /// The watches that a mailbox falls under.
     fn wishes(&self, entry: &MailboxEntry) -> impl Iterator<Item = &Watch> {
-        self.watches.iter().filter(move |watch| falls_under(entry, watch))
+        self.watches.iter().filter(move |watch| self.falls_under(entry, watch))
+    }
+
+    fn falls_under(&self, entry: &MailboxEntry, watch: &Watch) -> bool {
+        match &watch.mailboxes {
+            WatchedMailboxes::Inboxes => entry.id.is_some_and(|id| self.inboxes.contains(&id)),
+            WatchedMailboxes::Personal => true,
+            WatchedMailboxes::Subscribed => entry.subscribed,
+            WatchedMailboxes::Subtree(tops) => tops.iter().any(|top| {
+                let below = entry.name.strip_prefix(top.as_str());
+                below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            }),
+            WatchedMailboxes::Names(names) => names.contains(&entry.name),
+        }
     }
 
     /// Whose counts are told: id, name, and whether flags alone have changed.
@@ -300,15 +326,6 @@ fn parent(name: &str) -> Option<&str> {
     Some(name.rsplit_once('/')?.0)
 }
 
-fn falls_under(entry: &MailboxEntry, watch: &Watch) -> bool {
-    match &watch.mailboxes {
-        WatchedMailboxes::Inboxes => entry.name == "INBOX" || entry.special_use == Some(SpecialUse::Junk),
-        WatchedMailboxes::Personal => true,
-        WatchedMailboxes::Subscribed => entry.subscribed,
-        WatchedMailboxes::Subtree(tops) => tops.iter().any(|top| {
-            let below = entry.name.strip_prefix(top.as_str());
-            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-        }),
-        WatchedMailboxes::Names(names) => names.contains(&entry.name),
-    }
+fn is_delivered_to(info: &MailboxInfo) -> bool {
+    info.name == "INBOX" || matches!(info.label, Some("spam" | "blocked"))
 }

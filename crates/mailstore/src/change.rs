@@ -1,16 +1,14 @@
 //! One commit's change to one inbox: takes the modseq, collects what happened, and writes the feed row.
 //!
 //! What always holds: whoever adds rows through a [`Change`] gets the feed row, the mailboxes' highest modseq and the
-//! wake-up with it.
+//! wake-up with it. What is told of labels and has no room in that row follows in others, with the next modseqs.
 
 use crate::keys::{self, inbox_lane, mailbox_lane};
+use crate::marks::{Marks, room_beside};
 use crate::rows::{FLAGS_MODSEQ, FeedRow, FlagsRow, Patchable, write_number, write_uids};
 use crate::{Cause, FeedEvent, Marked};
-use postroom_store::{
-    CommitBuilder, Condition, Key, MAX_COMMIT_OPERATIONS, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Value,
-};
+use postroom_store::{CommitBuilder, Condition, Key, MAX_COMMIT_OPERATIONS, Patch, PatchPlace, PatchSource, Value};
 use postroom_types::{EmailId, Flag, Flags, InboxId, MailboxId, ModSeq, Uid};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How the counts of a mailbox move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,14 +48,6 @@ pub(crate) fn signed(octets: u64) -> i64 {
     i64::try_from(octets).unwrap_or(i64::MAX)
 }
 
-/// Octets of the id of a message.
-const EMAIL_ID: usize = 16;
-
-/// Octets that a mark takes beside its messages, at most: lengths and the like take less than these eight.
-const fn mark_octets(label: &str) -> usize {
-    label.len() + 8
-}
-
 /// See the module.
 pub(crate) struct Change {
     pub(crate) builder: CommitBuilder,
@@ -66,7 +56,7 @@ pub(crate) struct Change {
     at: i64,
     events: Vec<Patchable>,
     touched: Vec<MailboxId>,
-    labels: BTreeMap<(String, bool), BTreeSet<EmailId>>,
+    pub(crate) labels: Marks,
 }
 
 impl Change {
@@ -80,7 +70,7 @@ impl Change {
             at,
             events: Vec::new(),
             touched: Vec::new(),
-            labels: BTreeMap::new(),
+            labels: Marks::default(),
         }
     }
 
@@ -217,41 +207,16 @@ impl Change {
         self.tell(FeedEvent::Expunged { mailbox, uids, gone });
     }
 
-    /// Tells that a message has a label now that it had not, or the other way round.
-    pub(crate) fn tell_label(&mut self, label: impl Into<String>, added: bool, message: EmailId) {
-        self.labels.entry((label.into(), added)).or_default().insert(message);
-    }
-
     /// Whether the commit keeps the limit of operations, and its feed row has room for all that is told of labels.
     pub(crate) fn fits(&self) -> bool {
         // `finish` adds a row for each mailbox, and the feed's.
         let operations = self.builder.operations() + self.touched.len() + 1;
-        let marks = self.labels.iter();
-        let octets = marks.map(|((label, _), messages)| mark_octets(label) + EMAIL_ID * messages.len());
-        operations <= MAX_COMMIT_OPERATIONS && octets.sum::<usize>() <= self.room_for_marks()
+        operations <= MAX_COMMIT_OPERATIONS && self.labels.octets() <= self.room_for_marks()
     }
 
     /// Octets that the feed row has left.
     fn room_for_marks(&self) -> usize {
-        let told = FeedRow::write(self.at, &self.events).value.len();
-        MAX_VALUE_OCTETS.saturating_sub(told + 8)
-    }
-
-    /// What is told of labels, as far as there is room for it.
-    fn marks(&mut self) -> Vec<Marked> {
-        let mut room = self.room_for_marks();
-        let labels = std::mem::take(&mut self.labels).into_iter();
-        let mark = |((label, added), messages): ((String, bool), BTreeSet<EmailId>)| {
-            let fixed = mark_octets(&label);
-            let fitting = room.saturating_sub(fixed) / EMAIL_ID;
-            let messages: Vec<EmailId> = messages.into_iter().take(fitting).collect();
-            if messages.is_empty() {
-                return None;
-            }
-            room -= fixed + EMAIL_ID * messages.len();
-            Some(Marked { label, added, messages })
-        };
-        labels.filter_map(mark).collect()
+        room_beside(&FeedRow::write(self.at, &self.events).value)
     }
 
     /// Marks a mailbox as changed by this commit.
@@ -268,13 +233,40 @@ impl Change {
             self.builder
                 .put_patched(keys::highest(self.inbox, mailbox), write_number(0), vec![highest]);
         }
-        let marks = self.marks();
+        let mut labels = std::mem::take(&mut self.labels).line_up();
+        let marks = labels.take(self.room_for_marks());
         if !marks.is_empty() {
             self.tell(FeedEvent::Labels(marks));
         }
-        let row = FeedRow::write(self.at, &self.events);
+        let events = std::mem::take(&mut self.events);
+        self.put_feed_row((self.modseq, 0), &events);
+        self.put_marks(labels.rows());
+        self.builder.wake(*self.inbox.as_bytes());
+        self.builder
+    }
+
+    /// Puts what did not fit beside the events into rows behind theirs, with modseqs of their own.
+    fn put_marks(&mut self, rows: Vec<Vec<Marked>>) {
+        let Some(last) = rows.len().checked_sub(1) else { return };
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let modseq = self
+            .builder
+            .count(keys::inbox_counters(self.inbox), inbox_lane::MODSEQ, count);
+        for (index, marks) in rows.into_iter().enumerate() {
+            let event = Patchable::Known(FeedEvent::Labels(marks));
+            self.put_feed_row((modseq, (last - index) as u64), &[event]);
+        }
+    }
+
+    /// Puts the feed row of a modseq: the result of this counter operation, less so many.
+    fn put_feed_row(&mut self, (operation, minus): (usize, u64), events: &[Patchable]) {
+        let row = FeedRow::write(self.at, events);
         let mut patches = vec![
-            self.modseq_in_key(keys::NUMBER_OF_FEED_KEY),
+            Patch {
+                source: PatchSource::Counter(operation),
+                minus,
+                place: PatchPlace::Key(keys::NUMBER_OF_FEED_KEY),
+            },
             Patch {
                 source: PatchSource::Lsn,
                 minus: 0,
@@ -287,8 +279,6 @@ impl Change {
             place: PatchPlace::Value(*offset),
         }));
         self.builder
-            .put_patched(keys::feed(self.inbox, ModSeq(0)), row.value, patches)
-            .wake(*self.inbox.as_bytes());
-        self.builder
+            .put_patched(keys::feed(self.inbox, ModSeq(0)), row.value, patches);
     }
 }

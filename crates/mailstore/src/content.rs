@@ -3,6 +3,7 @@
 use crate::rows::MessageRow;
 use crate::{MailError, Mailstore, keys};
 use bytes::Bytes;
+use postroom_store::BlobReader;
 use postroom_types::{BlobId, BlobSpan, EmailId, InboxId, MailboxId, Piece, Uid};
 use std::ops::Range;
 
@@ -132,14 +133,21 @@ impl Mailstore {
         Ok(all)
     }
 
-    /// Reads several small spans at once, in their order; the caller bounds their sum. `None` for a body that is gone.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn read_blobs(&self, spans: &[BlobSpan]) -> Result<Vec<Option<Bytes>>, MailError> {
+    /// Reads several small spans at once, in their order; the caller bounds their sum. `None` for a body that is gone; one
+    /// that is damaged does not hide the others.
+    pub async fn read_blobs(&self, spans: &[BlobSpan]) -> Vec<Result<Option<Bytes>, MailError>> {
         let range = |span: &BlobSpan| (span.id, span.offset..span.offset.saturating_add(span.octets));
         let wanted: Vec<_> = spans.iter().map(range).collect();
-        Ok(self.store.blobs(&wanted).await?)
+        let found = self.store.blobs(&wanted).await;
+        found.into_iter().map(|found| Ok(found?)).collect()
+    }
+
+    /// The next octets of a body that is read piece by piece, at most so many; none at its end. `None` if it is gone.
+    ///
+    /// # Errors
+    /// The store's own; a body that is damaged, and read from its beginning, never comes to its end.
+    pub async fn read_on(&self, reader: &mut BlobReader, octets: u64) -> Result<Option<Bytes>, MailError> {
+        Ok(reader.next(&*self.store, octets).await?)
     }
 
     /// Bytes of a body. `None` if it is gone.

@@ -1,9 +1,12 @@
 //! COPY: more placements of the same messages, all or none (RFC 9051 §6.4.7).
+//!
+//! What always holds: a copy takes nothing of what its inbox and its organization may hold, since a message counts once, in
+//! however many mailboxes it is; so one that is full may still be tidied up.
 
 use crate::Cause;
 use crate::attempts::{Attempts, Tried};
 use crate::change::{Change, Delta};
-use crate::labels::{KnownPlacement, Placement, Told};
+use crate::labels::{KnownPlacement, Labels, Placement, Told};
 use crate::once::OnceRow;
 use crate::relocate::{Mover, Movers, distances, distinct, pair_up, place_again};
 use crate::rows::MessageRow;
@@ -16,8 +19,12 @@ use std::collections::BTreeMap;
 const MAX_MESSAGES: usize = 100_000;
 /// Messages read at once, after which it is seen whether their rows become too many.
 const READ_PIECE: usize = 2000;
-/// Most messages of which is told what labels they get or lose: more do not fit into a row of the feed.
-const MAX_TOLD: usize = 250;
+/// Of so many messages it is asked that their flags are as they were read, also where no label can change.
+const FEW: usize = 250;
+/// Most placements that are looked at for what labels the messages get or lose.
+const MAX_PLACEMENTS: usize = 300_000;
+/// Octets of the feed that it takes to tell of one label of one message, with its part of the row.
+const TOLD_OCTETS: usize = 18;
 /// Most octets of the rows of one COPY; the rest of a bulk commit is for the others it writes.
 const MAX_ROW_OCTETS: usize = MAX_BULK_OCTETS - (1 << 20);
 
@@ -54,7 +61,7 @@ impl Mailstore {
             if let Some(pairs) = self.copied_before(&once, &tried).await? {
                 return Ok(copied(pairs));
             }
-            let Some(movers) = self.copies(inbox, source, uids).await? else {
+            let Some((movers, octets)) = self.copies(inbox, source, uids).await? else {
                 continue;
             };
             let sources: Vec<Uid> = movers.placements.iter().map(|mover| mover.uid).collect();
@@ -64,6 +71,10 @@ impl Mailstore {
             let Some(told) = self.told_of_copies(inbox, (source, target), &movers).await? else {
                 continue;
             };
+            let labels: usize = told.iter().map(|(_, told)| told.labels()).sum();
+            if octets + labels * TOLD_OCTETS > MAX_ROW_OCTETS {
+                return Err(MailError::Limit("too many messages"));
+            }
             let (builder, uid_operation) = self.plan_copy(inbox, target, movers, told, (&once, tried.len()))?;
             match self.try_commit(builder.build()).await? {
                 Tried::Done(receipt) => {
@@ -78,8 +89,14 @@ impl Mailstore {
         }
     }
 
-    /// Reads all that is copied, unless it is too much for one commit; `None` if it does not fit together.
-    async fn copies(&self, inbox: InboxId, source: MailboxId, uids: &[Uid]) -> Result<Option<Movers>, MailError> {
+    /// Reads all that is copied, and says how many octets its rows have, unless it is too much for one commit; `None` if it
+    /// does not fit together.
+    async fn copies(
+        &self,
+        inbox: InboxId,
+        source: MailboxId,
+        uids: &[Uid],
+    ) -> Result<Option<(Movers, usize)>, MailError> {
         let mut all = Movers::default();
         let mut octets = 0;
         for piece in uids.chunks(READ_PIECE) {
@@ -93,10 +110,10 @@ impl Mailstore {
             all.placements.extend(movers.placements);
             all.messages.extend(movers.messages);
         }
-        Ok(Some(all))
+        Ok(Some((all, octets)))
     }
 
-    /// What becomes of the labels of messages that are copied; of many no more than there is room to tell of.
+    /// What becomes of the labels of messages that are copied. Of many that cannot get or lose any, nothing is read.
     async fn told_of_copies(
         &self,
         inbox: InboxId,
@@ -104,22 +121,34 @@ impl Mailstore {
         movers: &Movers,
     ) -> Result<Option<Vec<(EmailId, Told)>>, MailError> {
         let roles = self.inbox_row(inbox).await?;
-        let messages = movers.messages.iter().take(MAX_TOLD);
-        let messages = messages.map(|(id, row)| (*id, row.clone())).collect();
-        let Some(known) = self.known_around(inbox, source, &movers.rows(), messages).await? else {
-            return Ok(None);
-        };
+        let may_relabel = Labels::may_change_by_copy(&roles, source, target);
+        if !may_relabel && movers.messages.len() > FEW {
+            return Ok(Some(Vec::new()));
+        }
+        let placements = movers.messages.values().map(|(_, row)| row.placements.len());
+        if placements.sum::<usize>() > MAX_PLACEMENTS {
+            return Err(MailError::Limit("too many placements"));
+        }
         let mut more: BTreeMap<EmailId, Vec<Placement>> = BTreeMap::new();
         for mover in &movers.placements {
             let placement = (target, mover.flags.flags.clone());
             more.entry(mover.flags.email_id).or_default().push(placement);
         }
         let stays = |placed: &KnownPlacement| Some((placed.mailbox, placed.flags.flags.clone()));
-        let told = known.into_iter().map(|message| {
-            let more = more.get(&message.email_id).map_or(&[][..], Vec::as_slice);
-            (message.email_id, message.told(inbox, &roles, stays, more))
-        });
-        Ok(Some(told.collect()))
+        let (here, mut messages) = (movers.rows(), movers.messages.iter().peekable());
+        let mut told = Vec::with_capacity(movers.messages.len());
+        while messages.peek().is_some() {
+            let piece = messages.by_ref().take(READ_PIECE);
+            let piece = piece.map(|(id, row)| (*id, row.clone())).collect();
+            let Some(known) = self.known_around(inbox, source, &here, piece).await? else {
+                return Ok(None);
+            };
+            told.extend(known.into_iter().map(|message| {
+                let more = more.get(&message.email_id).map_or(&[][..], Vec::as_slice);
+                (message.email_id, message.told(inbox, &roles, stays, more))
+            }));
+        }
+        Ok(Some(told))
     }
 
     /// The result of an earlier try whose outcome was unknown, if it was done.

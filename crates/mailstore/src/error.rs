@@ -50,6 +50,14 @@ pub enum MailError {
     Store(#[from] StoreError),
 }
 
+impl MailError {
+    /// Whether something stored is not what was written: it stays so, and what else is stored is not touched by it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Corrupt(_)))
+    }
+}
+
 impl From<crate::codec::Corrupt> for MailError {
     fn from(corrupt: crate::codec::Corrupt) -> Self {
         Self::Store(corrupt.into())

@@ -44,8 +44,8 @@ pub enum FeedEvent {
         /// Those messages that have no placement left and are gone from the inbox.
         gone: Vec<EmailId>,
     },
-    /// Labels were given to messages or taken from them, by a change of flags or by a move. Told along with the events that
-    /// did it, as far as there is room in the row.
+    /// Labels were given to messages or taken from them, by a change of flags, by a copy or by a move. Told along with the
+    /// events that did it, and where there is no room for all in the row, in rows of the same commit behind it.
     Labels(Vec<Marked>),
     /// A mailbox was made.
     MailboxCreated(MailboxId),
@@ -66,7 +66,7 @@ pub struct Marked {
     pub messages: Vec<EmailId>,
 }
 
-/// One commit's row of an inbox's feed.
+/// A row of an inbox's feed: what one commit did, or more of what it did to labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
     /// The inbox's modseq of that commit: the cursor.

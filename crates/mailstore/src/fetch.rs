@@ -1,6 +1,6 @@
 //! Reading rows of messages.
 
-use crate::rows::{FlagsRow, MetaRow, read_summary};
+use crate::rows::{FlagsRow, MetaRow};
 use crate::{FlagsAt, MailError, Mailstore, Meta, keys};
 use postroom_store::{Key, Value, scan};
 use postroom_types::{EmailId, InboxId, MailboxId, Uid};
@@ -32,8 +32,8 @@ impl Mailstore {
             if summaries {
                 summary = row.summary()?;
                 if let Some(blob) = row.blob() {
-                    match self.store.blob(blob, 0..u64::MAX).await? {
-                        Some(bytes) => summary = Some(read_summary(&bytes)?),
+                    match self.long_summary(blob).await? {
+                        Some((long, _)) => summary = Some(long),
                         // Expunged since the row was read.
                         None => continue,
                     }

@@ -12,8 +12,9 @@
 //! | `m` I `b` mailbox | `m` I `b` M | mailbox record: parent, UIDVALIDITY, leaf name |
 //! | `m` I `c` mailbox | `m` I `c` M | counter record of the mailbox: [`mailbox_lane`] |
 //! | `m` I `h` mailbox | `m` I `h` M | modseq of the mailbox's last change (HIGHESTMODSEQ) |
+//! | `m` I `w` | `m` I `w` | a format byte: some messages came at other times than their ids tell |
 //! | `m` I `s` hash of a name | `m` I `s` `SHA-256("Sent")[..16]` | subscription: the name |
-//! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id, date, size, time of saving |
+//! | `m` I `f` mailbox UID | `m` I `f` M `0000000000000007` | flags row: modseq, flags, email id, date, size, time of saving, the blob that is the message |
 //! | `m` I `d` mailbox UID | `m` I `d` M `0000000000000007` | metadata row: ids, date, size, summary |
 //! | `m` I `e` email id | `m` I `e` E | message row: body, origin, placements; once-key of delivery, witness of the body |
 //! | `m` I `i` hash of Message-ID, zeros | `m` I `i` `SHA-256("x@y")[..16]` `0000000000000000` | which message is called by that Message-ID |
@@ -97,6 +98,10 @@ pub(crate) fn inbox_row(inbox: InboxId) -> Key {
 
 pub(crate) fn tree(inbox: InboxId) -> Key {
     kind(inbox, b'v')
+}
+
+pub(crate) fn undated(inbox: InboxId) -> Key {
+    kind(inbox, b'w')
 }
 
 pub(crate) fn mailbox(inbox: InboxId, id: MailboxId) -> Key {

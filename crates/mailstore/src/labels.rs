@@ -9,6 +9,7 @@ mod commit;
 mod folder;
 mod known;
 mod name;
+mod outcome;
 mod told;
 mod update;
 
@@ -97,6 +98,13 @@ impl Labels {
         ]
     }
 
+    /// Whether a message can get or lose a label when a placement of it in one mailbox is copied to another. A copy has the
+    /// flags of what it is a copy of, so only where it stands counts: out of a place that hides it hides no more; in INBOX what
+    /// was sent was received too, in Sent what was brought along was sent.
+    pub(crate) fn may_change_by_copy(roles: &InboxRow, source: MailboxId, target: MailboxId) -> bool {
+        is_hidden_place(roles, source) || matches!(roles.role_of(target), Some(Role::Inbox | Role::Sent))
+    }
+
     /// From what is stored of the message; `placements` are those whose flags are known.
     pub(crate) fn compute<'a>(
         roles: &InboxRow,
@@ -162,5 +170,46 @@ impl Mailstore {
             None => Labels::compute(&roles, message.origin, &message.verdict, std::iter::empty()),
         };
         Ok(messages.iter().zip(known).map(labels).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroom_types::Flags;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const FLAGS: [Flags; 4] = [
+        Flags::NONE,
+        Flags::NONE.with(Flag::Seen),
+        Flags::NONE.with(Flag::Deleted),
+        Flags::NONE.with(Flag::Seen).with(Flag::Deleted),
+    ];
+
+    /// The mailboxes that every inbox has, and one more.
+    fn mailbox(number: usize) -> MailboxId {
+        MailboxId::from_bytes([u8::try_from(number).expect("few"); 16])
+    }
+
+    proptest! {
+        #[test]
+        fn copies_that_cannot_change_a_label_change_none(
+            placements in vec((0_usize..8, 0_usize..4), 1..5),
+            target in 0_usize..8,
+            origin in prop_oneof![Just(Origin::Received), Just(Origin::Sent), Just(Origin::Imported), Just(Origin::Draft)],
+        ) {
+            let roles = InboxRow { quota_octets: 0, roles: std::array::from_fn(mailbox) };
+            let placement = |(at, flags): (usize, usize)| (mailbox(at), MessageFlags::system(FLAGS[flags]));
+            let mut all: Vec<_> = placements.into_iter().map(placement).collect();
+            let of = |all: &[(MailboxId, MessageFlags)]| {
+                Labels::compute(&roles, origin, &[], all.iter().map(|(at, flags)| (*at, flags))).names()
+            };
+            let before = of(&all);
+            let (source, flags) = all[0].clone();
+            all.push((mailbox(target), flags));
+            let is_change = of(&all) != before;
+            prop_assert!(!is_change || Labels::may_change_by_copy(&roles, source, mailbox(target)));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Mail semantics on a Store: mailboxes, UIDs, modseq, flags, threads, feed, consistency.
 //!
 //! What always holds:
-//! - Every change to an inbox is one commit that takes the inbox's next modseq and writes the feed row of that modseq:
-//!   the feed has no gaps, and what a crash keeps is announced.
+//! - Every change to an inbox is one commit that takes the inbox's next modseq and writes the feed row of that modseq, and
+//!   further ones where more is to be told than a row holds: the feed has no gaps, and what a crash keeps is announced.
 //! - UIDs, modseqs and UIDVALIDITYs come from counters of the store and are patched into the rows by it; none is read
 //!   first and written later.
 //! - A placement is a flags row, a metadata row and an entry in the message row; the message row is asked to be
@@ -35,6 +35,7 @@ mod labels;
 mod likeness;
 mod listing;
 mod mailboxes;
+mod marks;
 mod messages;
 mod model;
 mod once;
@@ -59,11 +60,12 @@ pub use label_events::{LabelEvent, LabelEventPage, LabelPlace};
 pub use labels::{
     Folder, LabelChange, LabelError, Labels, MAX_LABEL_CHANGE, is_reserved_keyword, is_server_label, is_system_label,
 };
-pub use listing::{Include, ListQuery, Listed, MessagePage};
+pub use listing::{Include, ListQuery, Listed, MAX_WINDOW_OFFSET, MessagePage, Window, WindowQuery};
 pub use model::{
     Announce, Copied, FlagMode, FlagsAt, MailboxInfo, MailboxRef, MessageRecord, Meta, NewMessage, Origin, Placed,
     Placing, Status, Stored, ThreadChoice, Usage,
 };
+pub use postroom_store::BlobReader;
 pub use search::Found;
 pub use shared::{Ghost, Holding, KeywordSet, Keywords, MessageState, Row, SharedMailbox, SharedNews, Snapshot};
 pub use summaries::{StoredMeta, StoredSummary};

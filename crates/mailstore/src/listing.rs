@@ -4,14 +4,16 @@
 //! next one goes on, also if nothing was found.
 
 mod filter;
+mod undated;
 mod walk;
+mod window;
 
 pub(crate) use filter::Filter;
 pub use filter::{Include, ListQuery};
-pub(crate) use walk::Walk;
+pub use window::{MAX_WINDOW_OFFSET, Window, WindowQuery};
 
 use crate::labels::Known;
-use crate::rows::{InboxRow, MetaRow, read_summary};
+use crate::rows::{InboxRow, MetaRow};
 use crate::{Labels, MailError, Mailstore, MessageRecord, keys};
 use postroom_store::{Key, Value};
 use postroom_types::{EmailId, InboxId, ModSeq, Summary};
@@ -58,7 +60,7 @@ impl Mailstore {
     ) -> Result<MessagePage, MailError> {
         let roles = self.inbox_row(inbox).await?;
         let filter = Filter::new(query);
-        let mut walk = Walk::new(inbox, query, cursor);
+        let mut walk = self.walk(inbox, query, cursor).await?;
         let mut found: Vec<Listed> = Vec::new();
         // One more than asked for tells whether there are more.
         while found.len() <= limit && walk.looked() < MAX_LOOKS {
@@ -90,7 +92,7 @@ impl Mailstore {
         query: &ListQuery,
         cursor: Option<EmailId>,
     ) -> Result<Option<EmailId>, MailError> {
-        let mut walk = Walk::new(inbox, query, cursor);
+        let mut walk = self.walk(inbox, query, cursor).await?;
         while let Some(rows) = walk.next(self, 1).await? {
             if let Some((id, _)) = rows.first() {
                 return Ok(Some(*id));
@@ -190,7 +192,6 @@ impl Mailstore {
         let Some(blob) = row.blob() else {
             return Ok(row.summary()?);
         };
-        let bytes = self.store.blob(blob, 0..u64::MAX).await?;
-        Ok(bytes.map(|bytes| read_summary(&bytes)).transpose()?)
+        Ok(self.long_summary(blob).await?.map(|(summary, _)| summary))
     }
 }

@@ -77,12 +77,12 @@ impl Mailstore {
         }
     }
 
-    /// Removes a mailbox with its messages. Subscriptions stay (RFC 3501 §6.3.9).
+    /// Removes a mailbox with its messages, and gives its id. Subscriptions stay (RFC 3501 §6.3.9).
     ///
     /// # Errors
     /// [`MailError::Cannot`] for INBOX and the other mailboxes with a role, [`MailError::HasChildren`],
     /// [`MailError::NoSuchMailbox`], [`MailError::NoSuchInbox`], [`MailError::Unavailable`]; the store's own.
-    pub async fn delete_mailbox(&self, inbox: InboxId, name: &str) -> Result<(), MailError> {
+    pub async fn delete_mailbox(&self, inbox: InboxId, name: &str) -> Result<MailboxId, MailError> {
         let name = MailboxName::parse(name).map_err(|_| MailError::NoSuchMailbox)?;
         let roles = self.inbox_row(inbox).await?;
         let mut tried = None;
@@ -114,7 +114,8 @@ impl Mailstore {
                 Tried::Conflict(_) => {}
             }
         };
-        self.purge_mailbox(inbox, id).await
+        self.purge_mailbox(inbox, id).await?;
+        Ok(id)
     }
 
     /// Renames a mailbox with its children, making the missing ones above the new name. Renaming INBOX moves its

@@ -316,7 +316,7 @@ fn relocate(
         row.placements
             .retain(|(mailbox, uid)| *mailbox != source || !leaves.contains(&(email_id, *uid)));
         if becomes_home {
-            row.home = target;
+            (row.home, row.other_home) = (target, None);
         }
         let key = keys::message(inbox, email_id);
         change.builder.require(key.clone(), old.clone());

@@ -2,7 +2,8 @@
 
 use crate::rows::{MetaRow, read_envelope_of, read_root_of, read_summary, write_summary};
 use crate::{MailError, Mailstore, keys};
-use postroom_store::Value;
+use bytes::Bytes;
+use postroom_store::{StoreError, Value};
 use postroom_types::{BlobId, EmailId, Envelope, InboxId, MailboxId, Part, Summary, ThreadId, Uid};
 
 /// What is known of a placement without opening the body, with its summary as it is stored.
@@ -86,8 +87,14 @@ impl Mailstore {
         }
         if !long.is_empty() {
             let (places, wanted): (Vec<usize>, Vec<_>) = long.into_iter().unzip();
-            let found = self.store.blobs(&wanted).await?;
+            let found = self.store.blobs(&wanted).await;
             for (place, bytes) in places.into_iter().zip(found) {
+                let bytes = match bytes {
+                    Ok(bytes) => bytes,
+                    // What is told of the message is that its summary does not read.
+                    Err(StoreError::Corrupt(_)) => Some(Bytes::new()),
+                    Err(error) => return Err(error.into()),
+                };
                 // Without its blob the message was expunged since its row was read.
                 all[place] = all[place].take().zip(bytes).map(|(mut meta, bytes)| {
                     meta.summary = StoredSummary {
@@ -99,6 +106,23 @@ impl Mailstore {
             }
         }
         Ok(all.into_iter().flatten().collect())
+    }
+
+    /// A summary that lies in a blob, and how long it is; `None` if that is gone. One that is damaged is as one that is gone:
+    /// what is asked of many messages is told of the others.
+    pub(crate) async fn long_summary(&self, blob: BlobId) -> Result<Option<(Summary, usize)>, MailError> {
+        let bytes = self.store.blob(blob, 0..u64::MAX).await.map_err(MailError::from);
+        let read = bytes.and_then(|bytes| {
+            let read = |bytes: Bytes| Ok((read_summary(&bytes)?, bytes.len()));
+            bytes.map(read).transpose()
+        });
+        match read {
+            Err(error) if error.is_damage() => {
+                tracing::error!(?blob, %error, "cannot read a summary");
+                Ok(None)
+            }
+            read => read,
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod newest;
 
-use crate::listing::{Filter, Listed, MAX_LOOKS, Walk};
+use crate::listing::{Filter, Listed, MAX_LOOKS};
 use crate::{Include, Labels, ListQuery, MailError, Mailstore};
 use newest::Work;
 use postroom_types::{EmailId, InboxId, Summary, ThreadId};
@@ -75,7 +75,7 @@ impl Mailstore {
     ) -> Result<ThreadPage, MailError> {
         let roles = self.inbox_row(inbox).await?;
         let filter = Filter::new(query);
-        let mut walk = Walk::new(inbox, query, cursor);
+        let mut walk = self.walk(inbox, query, cursor).await?;
         // Where each thread stands that was met.
         let mut places: BTreeMap<ThreadId, Option<EmailId>> = BTreeMap::new();
         let mut page = ThreadPage::default();

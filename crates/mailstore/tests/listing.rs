@@ -4,9 +4,10 @@ mod common;
 
 use common::{Fixture, NOW, message};
 use postroom_mailstore::{
-    Include, LabelChange, ListQuery, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice,
+    FlagMode, Include, LabelChange, ListQuery, MailboxRef, NewMessage, Origin, Placed, Placing, ThreadChoice,
+    WindowQuery,
 };
-use postroom_types::{EmailId, InternalDate, MessageFlags, SpecialUse, ThreadId};
+use postroom_types::{EmailId, Flag, InternalDate, MessageFlags, SpecialUse, ThreadId};
 use std::collections::BTreeSet;
 
 /// An id as it is made in this millisecond.
@@ -324,4 +325,88 @@ async fn words_are_found() {
     assert!(find(&["nothing"]).await.is_empty());
     let distinct: BTreeSet<i64> = find(&["report"]).await.into_iter().collect();
     assert_eq!(distinct.len(), 3);
+}
+
+#[tokio::test]
+async fn times_that_ids_do_not_tell() {
+    let f = Fixture::new().await;
+    const DAY: i64 = 86_400;
+    // Brought along under an id of today, as long as ids of such mail began with when it was brought.
+    let old = NewMessage {
+        received_at: NOW - 1000 * DAY * 1000,
+        ..message("Subject: old\r\n\r\nold\r\n")
+    };
+    let placing = Placing {
+        inbox: f.inbox,
+        mailbox: MailboxRef::Inbox,
+        email_id: id_at(NOW, 1),
+        flags: MessageFlags::default(),
+        internal_date: InternalDate::utc(NOW / 1000 - 1000 * DAY),
+        thread: ThreadChoice::Find,
+        announce: None,
+    };
+    f.mail.deliver(&old, vec![placing]).await.unwrap();
+    put(&f, 5, "a@example.net", "new", "").await;
+    let before = ListQuery {
+        before: Some(NOW - 10 * DAY * 1000),
+        ..ListQuery::default()
+    };
+    assert!(listed(&f, &before, 10).await.is_empty());
+    for _ in 0..2 {
+        f.mail.note_undated(f.inbox).await.unwrap();
+    }
+    assert_eq!(listed(&f, &before, 10).await, [-1000 * DAY]);
+    assert_eq!(threads(&f, &before, 10).await, [[-1000 * DAY]]);
+    f.assert_consistent().await;
+    f.mail.note_undated(postroom_types::InboxId::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn windows_are_counted() {
+    let f = Fixture::new().await;
+    for seconds in 0..12 {
+        put(&f, seconds, "a@example.net", "x", "").await;
+    }
+    let sent = MailboxRef::Special(SpecialUse::Sent);
+    for seconds in 12..15 {
+        let content = format!("Message-ID: <m{seconds}@x>\r\n\r\nx\r\n");
+        put_into(&f, seconds, sent, Origin::Sent, &content).await;
+    }
+    let trash = LabelChange::new(&["trash"], &[]).unwrap();
+    let third = id_at(NOW + 3000, 7);
+    f.mail.update_labels(f.inbox, &[third], &trash).await.unwrap();
+    // Out of INBOX, but for a mail program to clear away: what is also in the trash is there.
+    let fifth = f.mail.message(f.inbox, id_at(NOW + 5000, 7)).await.unwrap().unwrap();
+    let (inbox, uid) = fifth.placements[0];
+    let bin = f.id("Trash").await;
+    f.mail.copy(f.inbox, inbox, &[uid], bin).await.unwrap();
+    f.flag(inbox, uid, FlagMode::Add, Flag::Deleted).await;
+    let window = async |sent, include, offset, limit| {
+        let query = WindowQuery {
+            include,
+            sent,
+            offset,
+            limit,
+        };
+        let window = f.mail.window(f.inbox, &query).await.unwrap();
+        let seconds = window
+            .messages
+            .iter()
+            .map(|listed| (listed.record.received_at - NOW) / 1000);
+        (seconds.collect::<Vec<_>>(), window.total)
+    };
+    let none = Include::default();
+    assert_eq!(window(None, none, 0, 4).await, (vec![14, 13, 12, 11], 13));
+    assert_eq!(window(None, none, 8, 9).await, (vec![6, 4, 2, 1, 0], 13));
+    assert_eq!(window(None, Include::ALL, 13, 9).await, (vec![1, 0], 15));
+    assert_eq!(window(Some(true), none, 1, 5).await, (vec![13, 12], 3));
+    assert_eq!(window(Some(false), none, 0, 1).await, (vec![11], 10));
+    assert_eq!(window(None, none, 100_000, 1).await, (vec![], 13));
+    let too_far = WindowQuery {
+        include: none,
+        sent: None,
+        offset: 100_001,
+        limit: 1,
+    };
+    assert!(f.mail.window(f.inbox, &too_far).await.is_err());
 }

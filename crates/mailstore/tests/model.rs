@@ -462,7 +462,7 @@ impl World {
             .keys()
             .any(|other| other.starts_with(&format!("{name}/")));
         match deleted {
-            Ok(()) => assert!(!has_children && self.model.boxes.remove(name).is_some()),
+            Ok(_) => assert!(!has_children && self.model.boxes.remove(name).is_some()),
             Err(MailError::NoSuchMailbox) => assert!(!self.model.boxes.contains_key(name)),
             Err(MailError::HasChildren) => assert!(has_children),
             Err(MailError::Cannot(_)) => assert!(self.needed.contains(&self.model.boxes[name].id)),

@@ -2,17 +2,13 @@
 
 mod common;
 
-use bytes::Bytes;
-use common::{Fixture, NOW, add_inbox, numbered, seen, uid};
+use common::{Fixture, NOW, Replica, add_inbox, numbered, seen, uid};
 use postroom_mailstore::{FeedEvent, FlagMode, MailboxRef, Mailstore, Marked, NewMessage, Options, Origin};
 use postroom_store::{
-    BoxFuture, Commit, CommitBuilder, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
+    BoxFuture, Commit, CommitBuilder, Front, Key, MemoryStore, Outcome, SharedStore, Store, StoreError,
 };
-use postroom_types::{
-    BlobId, EmailId, Flags, InternalDate, Keyword, Lsn, MailboxId, MessageFlags, ModSeq, SpecialUse, Uid,
-};
+use postroom_types::{EmailId, Flags, InternalDate, Keyword, MailboxId, MessageFlags, ModSeq, SpecialUse, Uid};
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -46,7 +42,7 @@ async fn copy(f: &Fixture, source: MailboxId, messages: u32, target: MailboxId) 
 }
 
 /// What the feed tells of labels after a modseq.
-async fn marks(f: &Fixture, after: ModSeq) -> Vec<Marked> {
+async fn marks_of(f: &Fixture, after: ModSeq) -> Vec<Marked> {
     let mut marks = Vec::new();
     for entry in f.mail.feed(f.inbox, after, 500).await.unwrap() {
         for event in entry.events {
@@ -189,7 +185,7 @@ async fn all_labels_are_told() {
     let (inbox, drafts) = (f.id("INBOX").await, f.id("Drafts").await);
     let before = f.mail.modseq(f.inbox).await.unwrap();
     f.mail.move_messages(f.inbox, inbox, &uids(120), drafts).await.unwrap();
-    let marks_of_move = marks(&f, before).await;
+    let marks_of_move = marks_of(&f, before).await;
     assert_eq!(told(&marks_of_move, "draft", true), ids);
     assert_eq!(told(&marks_of_move, "unread", false), ids);
 
@@ -208,7 +204,7 @@ async fn all_labels_are_told() {
         .store_flags(f.inbox, inbox, &last, FlagMode::Add, &flags, None)
         .await;
     assert_eq!(stored.unwrap().now.len(), 120);
-    let marks = marks(&f, before).await;
+    let marks = marks_of(&f, before).await;
     for label in ["one", "two", "three", "four"] {
         assert_eq!(told(&marks, label, true), ids, "{label}");
     }
@@ -221,27 +217,9 @@ struct Witness {
     bulk: Mutex<Vec<Key>>,
 }
 
-impl Store for Witness {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
-        self.inner.get(key)
-    }
-
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
-        self.inner.get_many(keys)
-    }
-
-    fn range<'a>(
-        &'a self,
-        low: &'a [u8],
-        high: &'a [u8],
-        reverse: bool,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.inner.range(low, high, reverse, limit)
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.inner.blob(id, range)
+impl Front for Witness {
+    fn behind(&self) -> &dyn Store {
+        &*self.inner
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
@@ -250,14 +228,6 @@ impl Store for Witness {
             self.bulk.lock().unwrap().extend(keys);
         }
         self.inner.commit(commit)
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.inner.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.inner.watch(topic)
     }
 }
 
@@ -336,4 +306,41 @@ async fn upkeep_purges_what_is_left() {
         assert!(mail.maintain(inbox, 1000).await.unwrap());
     }
     f.assert_consistent().await;
+}
+
+/// However many are copied, of each is told what labels it has now: in the commit that copies them, and so all or none.
+#[tokio::test]
+async fn copies_tell_of_every_label() {
+    for (seed, messages) in [(None, 1300), (Some(1), 300), (Some(2), 600)] {
+        let f = match seed {
+            None => Fixture::new().await,
+            Some(seed) => Fixture::hostile(seed).await,
+        };
+        let inbox = spread(&f, messages, 1).await;
+        let (trash, archive) = (f.id("Trash").await, f.id("Archive").await);
+        for piece in uids(messages).chunks(300) {
+            f.mail.move_messages(f.inbox, inbox, piece, trash).await.unwrap();
+        }
+        let mut replica = Replica::open(&f.mail, f.inbox, archive).await.unwrap();
+        let before = f.mail.modseq(f.inbox).await.unwrap();
+        copy(&f, trash, messages, archive).await;
+        let marks = marks_of(&f, before).await;
+        assert_eq!(told(&marks, "trash", false).len(), messages as usize, "{seed:?}");
+        assert_eq!(
+            marks.iter().map(|mark| mark.messages.len()).sum::<usize>(),
+            messages as usize
+        );
+        let entries = f.mail.feed(f.inbox, before, 500).await.unwrap();
+        assert!(entries.len() > 1 && entries.iter().all(|entry| entry.lsn == entries[0].lsn));
+        // Who hears of the copies hears of each once, and nothing of them later.
+        replica.poll(&f.mail).await.unwrap();
+        assert_eq!(replica.known.len(), messages as usize);
+        replica.poll(&f.mail).await.unwrap();
+        // Where no label changes, nothing is told but the copies.
+        let before = f.mail.modseq(f.inbox).await.unwrap();
+        let folder = f.mail.create_mailbox(f.inbox, "folder", None).await.unwrap();
+        copy(&f, archive, messages, folder).await;
+        assert_eq!(marks_of(&f, before).await, [], "{seed:?}");
+        f.assert_consistent().await;
+    }
 }

@@ -2,15 +2,12 @@
 
 mod common;
 
-use bytes::Bytes;
 use common::{Fixture, NOW, Replica, deleted, keyword, message, numbered, seen, uid};
 use postroom_mailstore::{FlagMode, MailError, MailboxRef, Mailstore, NewMessage, Options, Origin};
 use postroom_store::{
-    BoxFuture, Commit, CommitBuilder, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
-    scan_prefix,
+    BoxFuture, CommitBuilder, Front, Key, MemoryStore, Page, SharedStore, Store, StoreError, Value, scan_prefix,
 };
-use postroom_types::{BlobId, Flag, Flags, InternalDate, Keyword, Lsn, MessageFlags, ModSeq, Uid};
-use std::ops::Range;
+use postroom_types::{Flag, Flags, InternalDate, Keyword, MessageFlags, ModSeq, Uid};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,9 +18,9 @@ struct Counting {
     pages: AtomicUsize,
 }
 
-impl Store for Counting {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
-        self.inner.get(key)
+impl Front for Counting {
+    fn behind(&self) -> &dyn Store {
+        &*self.inner
     }
 
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
@@ -50,22 +47,6 @@ impl Store for Counting {
             tokio::time::sleep(Duration::from_millis(5)).await;
             self.inner.range(low, high, reverse, limit).await
         })
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.inner.blob(id, range)
-    }
-
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
-        self.inner.commit(commit)
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.inner.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.inner.watch(topic)
     }
 }
 

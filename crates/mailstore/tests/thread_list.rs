@@ -2,15 +2,11 @@
 
 mod common;
 
-use bytes::Bytes;
 use common::{Fixture, NOW, message, placing};
 use postroom_mailstore::{ListQuery, MailboxRef, Mailstore, NewMessage, Placing};
-use postroom_store::{
-    BoxFuture, Commit, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
-};
-use postroom_types::{BlobId, EmailId, Lsn, ThreadId};
+use postroom_store::{BoxFuture, Front, Key, MemoryStore, Page, SharedStore, Store, StoreError, Value};
+use postroom_types::{EmailId, ThreadId};
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +30,11 @@ impl Watched {
     }
 }
 
-impl Store for Watched {
+impl Front for Watched {
+    fn behind(&self) -> &dyn Store {
+        &*self.inner
+    }
+
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
         self.rows.fetch_add(1, Ordering::SeqCst);
         self.inner.get(key)
@@ -62,22 +62,6 @@ impl Store for Watched {
             self.rows.fetch_add(page.pairs.len(), Ordering::SeqCst);
             Ok(page)
         })
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.inner.blob(id, range)
-    }
-
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
-        self.inner.commit(commit)
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.inner.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.inner.watch(topic)
     }
 }
 

@@ -6,6 +6,8 @@
 //!   the backup began is in it. Nothing is asked of the process that has the store open, and its lock is not taken.
 //! - What upkeep removes meanwhile (a snapshot, a journal file, a body that was forgotten) makes the round begin anew with
 //!   what there is then; what was copied stays copied.
+//! - A large body that the store has lost, or of which it has other octets than were written, does not keep the rest from
+//!   being copied: the manifest names it, and so do backing up and restoring. An earlier copy that is good is kept.
 //! - `manifest` names every file with its length and SHA-256. It is replaced, in one step, once all that the new one
 //!   names is on disk; what only the old one named goes after that. A file is only ever added to beyond the length that
 //!   the manifest knows. So a backup that breaks off leaves the one before it as it was.
@@ -18,9 +20,11 @@
 //! beside/      small files of the data folder beside the store, named by their SHA-256
 //! ```
 
+mod bodies;
 mod hold;
 mod manifest;
 mod octets;
+mod places;
 mod restore;
 mod round;
 mod source;
@@ -32,9 +36,12 @@ use crate::Progress;
 use crate::error::OpenError;
 use crate::files::Folder;
 use crate::identity::read_identity;
+use places::apart;
 use postroom_types::Lsn;
 use round::Round;
 use source::Halt;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use target::Target;
@@ -70,6 +77,14 @@ pub enum BackupError {
         /// What is wrong with it.
         what: String,
     },
+    /// One of the two would be written into the other.
+    #[error("{inner} lies within {outer}: a backup and the data need folders of their own")]
+    Within {
+        /// The folder that lies in the other, or is the same.
+        inner: PathBuf,
+        /// The other.
+        outer: PathBuf,
+    },
     /// The store's upkeep overtook every round.
     #[error("files of the store went faster than they could be copied; try again later")]
     Changing,
@@ -78,8 +93,29 @@ pub enum BackupError {
     Files(#[from] OpenError),
 }
 
+/// A body that the store had lost when it was backed up, and which is not in the backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its file, relative to the data folder.
+    pub name: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl From<(String, String)> for Damaged {
+    fn from((name, what): (String, String)) -> Self {
+        Self { name, what }
+    }
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.what)
+    }
+}
+
 /// A backup that was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackedUp {
     /// The last commit that is in it.
     pub lsn: Lsn,
@@ -91,6 +127,8 @@ pub struct BackedUp {
     pub copied_octets: u64,
     /// Files that were removed, since only older backups needed them.
     pub removed_files: usize,
+    /// What is not in it.
+    pub damaged: Vec<Damaged>,
 }
 
 /// A small file of the data folder that goes along: its name there, and where it is now.
@@ -102,8 +140,8 @@ pub struct Beside {
     pub path: PathBuf,
 }
 
-/// Backs up a store, which may be open in another process, into a folder that is new or holds an earlier backup of it.
-/// Blocks. On return all of it is on disk.
+/// Backs up a store, which may be open in another process and lies in its data folder, into a folder that is new or holds
+/// an earlier backup of it. Blocks. On return all of it is on disk; see [`BackedUp::damaged`] for what is not.
 ///
 /// # Errors
 /// See [`BackupError`]; the earlier backup is as it was.
@@ -116,17 +154,19 @@ pub fn backup(
     let folder = Folder::new(store);
     let no_store = || BackupError::NoStore(store.to_path_buf());
     let identity = read_identity(&folder)?.ok_or_else(no_store)?;
+    apart(to, store.parent().unwrap_or(store))?;
     let mut target = Target::open(to, identity.id, progress)?;
-    let mut rounds = 0;
+    let (mut rounds, mut missing) = (0, BTreeSet::new());
     loop {
         let round = Round {
             folder: &folder,
             store: identity.id,
             beside,
             target: &mut target,
+            missing: &mut missing,
         };
         match round.run() {
-            Ok((lsn, names)) => return target.finish(lsn, &names),
+            Ok(reached) => return target.finish(reached),
             Err(Halt::Failed(error)) => return Err(error),
             Err(Halt::Again(error)) => {
                 rounds += 1;

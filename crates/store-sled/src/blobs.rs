@@ -14,8 +14,9 @@ use crate::replay::read_full_at;
 use bytes::Bytes;
 use postroom_store::StoreError;
 use postroom_types::{BlobId, Lsn};
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,16 @@ enum Which {
     Own(BlobId, u64),
 }
 
+impl Which {
+    /// The file, and where in it the body begins.
+    fn of(id: BlobId, location: &Location) -> (Self, u64) {
+        match location.at {
+            At::Journal { file, offset } => (Self::Journal(file), offset),
+            At::Own(number) => (Self::Own(id, number), 0),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     which: Which,
@@ -149,10 +160,7 @@ impl Bodies {
     pub(crate) fn read(&self, id: BlobId, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {
         let end = range.end.min(location.octets);
         let start = range.start.min(end);
-        let (which, base) = match location.at {
-            At::Journal { file, offset } => (Which::Journal(file), offset),
-            At::Own(number) => (Which::Own(id, number), 0),
-        };
+        let (which, base) = Which::of(id, location);
         let damaged = |what| corrupt(&self.path(which), base, what);
         let octets = usize::try_from(end - start).map_err(|_| damaged("a body of that size"))?;
         if octets == 0 {
@@ -161,14 +169,20 @@ impl Bodies {
         let file = self.file(which)?;
         let mut bytes = vec![0; octets];
         let read = read_full_at(&file, &mut bytes, base + start)
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", self.path(which).display()).into()))?;
+            .map_err(|error| unreadable(&self.path(which), base, &error))?;
         if read < octets {
             return Err(damaged("a body ends early"));
         }
         if octets as u64 == location.octets && crc32fast::hash(&bytes) != location.crc {
-            return Err(damaged("the CRC of a body is wrong"));
+            return Err(self.wrong_crc(id, location));
         }
         Ok(bytes.into())
+    }
+
+    /// All of a body was read, and is not what was written.
+    pub(crate) fn wrong_crc(&self, id: BlobId, location: &Location) -> StoreError {
+        let (which, base) = Which::of(id, location);
+        corrupt(&self.path(which), base, "the CRC of a body is wrong")
     }
 
     fn path(&self, which: Which) -> PathBuf {
@@ -198,10 +212,7 @@ impl Bodies {
         }
         drop(open);
         let path = self.path(which);
-        let file = File::open(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => corrupt(&path, 0, "the file is missing"),
-            _ => StoreError::Unavailable(format!("{}: {error}", path.display()).into()),
-        })?;
+        let file = File::open(&path).map_err(|error| unreadable(&path, 0, &error))?;
         let file = Arc::new(file);
         let mut open = lock();
         if open.len() >= self.open_files {
@@ -216,6 +227,32 @@ impl Bodies {
     }
 }
 
+/// A file that is gone, and a disk that does not give back what it was given, are damage to this body; anything else is a
+/// trouble of all.
+fn unreadable(path: &Path, offset: u64, error: &io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::NotFound {
+        corrupt(path, offset, "the file is missing")
+    } else if error.raw_os_error() == Some(Errno::IO.raw_os_error()) {
+        corrupt(path, offset, "the disk cannot read it")
+    } else {
+        StoreError::Unavailable(format!("{}: {error}", path.display()).into())
+    }
+}
+
 fn corrupt(path: &Path, offset: u64, what: &str) -> StoreError {
     StoreError::Corrupt(format!("{} at {offset}: {what}", path.display()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damage_and_what_is_trouble() {
+        // ENOENT, EIO; EMFILE, EACCES.
+        for (errno, is_damage) in [(2, true), (5, true), (24, false), (13, false)] {
+            let error = unreadable(Path::new("body"), 0, &io::Error::from_raw_os_error(errno));
+            assert_eq!(matches!(error, StoreError::Corrupt(_)), is_damage, "errno {errno}");
+        }
+    }
 }

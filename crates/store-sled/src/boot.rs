@@ -8,7 +8,6 @@ mod formats;
 mod start;
 
 use crate::Options;
-use crate::blobs::remove_orphans;
 use crate::error::{OpenError, Trouble, at};
 use crate::files::{Folder, remove_if_there, sync_dir};
 use crate::identity::{CleanMark, Identity, Running, read_identity, take_clean_mark, write_identity};
@@ -17,7 +16,7 @@ use crate::journal::{FILE_HEADER_OCTETS, FileHeader, JOURNAL_MAGIC, Journal, fil
 use crate::replay::read_full_at;
 use crate::snapshot;
 use postroom_types::Lsn;
-use start::Start;
+use start::{Start, Whole};
 use std::fs;
 use std::path::Path;
 
@@ -35,6 +34,8 @@ pub(crate) struct Booted {
     pub(crate) store: [u8; 16],
     pub(crate) journal: Journal,
     pub(crate) index: Index,
+    /// Why the index is a new one, if there was another.
+    pub(crate) renewed: Option<String>,
     pub(crate) next: Lsn,
 }
 
@@ -68,8 +69,9 @@ pub(crate) fn boot(
         .as_ref()
         .is_some_and(|identity| running.continues(&identity.running));
     let clean = take_clean_mark(folder)?.filter(|mark| is_end(mark, store, &files, folder));
-    if !continues && clean.is_none() && folder.index().exists() {
-        tracing::info!("the index was not closed well before this machine started; it is built anew");
+    let renewed = distrusted(folder, continues || clean.is_some());
+    if let Some(why) = &renewed {
+        tracing::info!(why, "the index is built anew");
         move_aside(folder)?;
     }
     write_identity(folder, &Identity { id: store, running })?;
@@ -84,11 +86,11 @@ pub(crate) fn boot(
         snapshot: snapshots.last().copied().unwrap_or_default(),
         progress,
     };
-    let (index, end) = start.index(clean.as_ref())?;
+    let (whole, unusable) = start.index(clean.as_ref())?;
+    let Whole { index, end, orphans } = whole;
     let last = *start.files.last().expect("there is a first file");
     let journal = Journal::resume(&folder.journal(), store, last, end.octets, options.roll_octets)?;
-    let orphans = remove_orphans(&folder.bodies(), &index)?;
-    for path in [folder.index_aside(), folder.index_compared()] {
+    for path in [folder.index_aside(), folder.index_compared(), folder.distrusted()] {
         remove_if_there(&path).map_err(at(path))?;
     }
     tracing::info!(lsn = end.next.0 - 1, orphans, "store open");
@@ -96,8 +98,21 @@ pub(crate) fn boot(
         store,
         journal,
         index,
+        renewed: renewed.or(unusable),
         next: end.next,
     })
+}
+
+/// Why the index there is cannot be trusted, whatever is in it.
+fn distrusted(folder: &Folder, is_continued: bool) -> Option<String> {
+    if !folder.index().exists() {
+        return None;
+    }
+    match fs::read_to_string(folder.distrusted()) {
+        Ok(why) => Some(format!("it failed while it was in use: {why}")),
+        Err(_) if is_continued => None,
+        Err(_) => Some("it was not closed well before this machine started".to_owned()),
+    }
 }
 
 /// An index made of snapshot and journal alone, in another folder: what the one in use must look like.
@@ -117,7 +132,7 @@ pub(crate) fn build_apart(
         snapshot: snapshots.last().copied().unwrap_or_default(),
         progress,
     };
-    Ok(start.build(path)?.0)
+    Ok(start.build_at(path)?.0)
 }
 
 /// A new store. A crash in between leaves either nothing that counts, or a journal without an identity.
@@ -134,6 +149,7 @@ fn create(folder: &Folder, options: &Options) -> Result<Booted, OpenError> {
         store,
         journal,
         index,
+        renewed: None,
         next: Lsn(1),
     })
 }

@@ -5,12 +5,14 @@ use crate::committer::{Order, Request};
 use crate::error::Trouble;
 use crate::files::free_octets;
 use crate::index::{Index, Location};
+use crate::quiet::catch_quietly;
 use crate::{SledStore, lock};
 use bytes::Bytes;
-use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits};
+use postroom_store::{
+    BlobSum, BoxFuture, Commit, FoundBlob, Key, Outcome, Page, Store, StoreError, Topic, Value, check_limits,
+};
 use postroom_types::{BlobId, Lsn};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
@@ -53,12 +55,9 @@ impl Store for SledStore {
     }
 
     /// One visit to a blocking thread for all of them: that costs more than reading a small body.
-    fn blobs<'a>(
-        &'a self,
-        wanted: &'a [(BlobId, Range<u64>)],
-    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
-        let wanted = wanted.to_vec();
-        Box::pin(self.read(move |index, bodies| {
+    fn blobs<'a>(&'a self, wanted: &'a [(BlobId, Range<u64>)]) -> BoxFuture<'a, Vec<FoundBlob>> {
+        let (count, wanted) = (wanted.len(), wanted.to_vec());
+        let all = self.read(move |index, bodies| {
             let locations = index.locations(wanted.iter().map(|(id, _)| *id))?;
             let ranges = wanted.iter().map(|(_, range)| range);
             let together = bodies.read_together(ranges.zip(locations.iter().map(Option::as_ref)));
@@ -66,13 +65,33 @@ impl Store for SledStore {
                 Some(bytes) => Ok(Some(bytes)),
                 None => read_blob(index, bodies, *id, location, range),
             };
-            wanted
-                .iter()
-                .map(|(id, range)| (id, range))
-                .zip(locations)
-                .zip(together)
-                .map(one)
-                .collect()
+            let wanted = wanted.iter().map(|(id, range)| (id, range));
+            Ok(wanted.zip(locations).zip(together).map(one).collect())
+        });
+        Box::pin(async move { all.await.unwrap_or_else(|error| vec![Err(error); count]) })
+    }
+
+    fn blob_piece(
+        &self,
+        id: BlobId,
+        range: Range<u64>,
+        BlobSum(sum): BlobSum,
+    ) -> BoxFuture<'_, Result<Option<(Bytes, BlobSum)>, StoreError>> {
+        Box::pin(self.read(move |index, bodies| {
+            let Some(location) = index.location(id)? else {
+                return Ok(None);
+            };
+            let Some(bytes) = read_blob(index, bodies, id, Some(location.clone()), &range)? else {
+                return Ok(None);
+            };
+            let mut crc = crc32fast::Hasher::new_with_initial(sum);
+            crc.update(&bytes);
+            let sum = crc.finalize();
+            // Wherever it was moved meanwhile, its length and CRC are the same.
+            if range.start.saturating_add(bytes.len() as u64) == location.octets && sum != location.crc {
+                return Err(bodies.wrong_crc(id, &location));
+            }
+            Ok(Some((bytes, BlobSum(sum))))
         }))
     }
 
@@ -159,12 +178,12 @@ impl SledStore {
         let (index, bodies) = (self.index()?, Arc::clone(&self.bodies));
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            catch_unwind(AssertUnwindSafe(|| read(&index, &bodies)))
+            catch_quietly(|| read(&index, &bodies))
         });
         match task.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                self.shared.fail("the index panicked");
+            Ok(Err(why)) => {
+                self.distrust_index(&why);
                 Err(self.shared.unavailable())
             }
             Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into())),

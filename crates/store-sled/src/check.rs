@@ -9,6 +9,7 @@ pub use journal::check_journal;
 
 use crate::error::OpenError;
 use crate::files::Folder;
+use crate::quiet::catch_quietly;
 use crate::{Progress, SledStore, boot};
 use postroom_store::StoreError;
 use std::fmt;
@@ -74,8 +75,10 @@ impl SledStore {
     /// Compares the index with what snapshot and journal make of it, and reads every body that a key keeps alive. Blocks
     /// a thread of the runtime's pool, for minutes if the store is large; `progress` is told what is being done.
     ///
+    /// An index that panics while it is read fails the store, and is made anew by the next start.
+    ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store is closed, and those of the index that is built to compare with.
+    /// [`StoreError::Unavailable`] if the store is closed.
     pub async fn check(
         &self,
         progress: impl FnMut(&'static str, Progress) + Send + 'static,
@@ -87,9 +90,23 @@ impl SledStore {
             index: self.index()?,
             bodies: Arc::clone(&self.bodies),
         };
-        let check = tokio::task::spawn_blocking(move || check.run(progress));
-        let ended = |_| Err(StoreError::Unavailable("the check ended early".into()));
-        check.await.unwrap_or_else(ended)
+        let task = tokio::task::spawn_blocking(move || {
+            let mut checked = Checked::default();
+            let ran = catch_quietly(|| check.run(&mut checked, progress));
+            (checked, ran)
+        });
+        let ended = |_| StoreError::Unavailable("the check ended early".into());
+        let (mut checked, ran) = task.await.map_err(ended)?;
+        match ran {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => checked.fault(format!("index: not checked to its end: {error}")),
+            Err(why) => {
+                checked.fault(format!("index: it does not read: {why}"));
+                checked.note("the index is made anew by the next start");
+                self.distrust_index(&why);
+            }
+        }
+        Ok(checked)
     }
 
     /// Puts the index of a store that is not open out of the way, so that the next opening builds it anew from snapshot

@@ -6,6 +6,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The name of [`Folder::distrusted`].
+pub(crate) const DISTRUSTED: &str = "index.distrusted";
+
 /// Where things are in the data folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -38,6 +41,11 @@ impl Folder {
     /// Where an index goes that is not trusted any more, until its successor is built.
     pub(crate) fn index_aside(&self) -> PathBuf {
         self.0.join("index.aside")
+    }
+
+    /// Says that the index has failed while it was in use, and why.
+    pub(crate) fn distrusted(&self) -> PathBuf {
+        self.0.join(DISTRUSTED)
     }
 
     /// Where an index is built to be compared with the one there is.

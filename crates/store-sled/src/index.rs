@@ -15,13 +15,13 @@ pub(crate) use upkeep::{BlobRow, RawRow, blob_of_row};
 
 use crate::error::index_error;
 use crate::hot::Hot;
+use crate::quiet::catch_quietly;
 use crate::record::{Op, Place};
 use location::{decode_location, encode_location};
 use postroom_store::{Key, Page, StoreError, Value};
 use postroom_types::{BlobId, Lsn};
 use std::collections::{HashMap, hash_map};
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use walk::Walk;
@@ -85,22 +85,16 @@ impl Index {
                 }
             }
         };
-        // sled panics on some damage that it finds while it recovers.
-        let db = catch_unwind(open)
-            .map_err(|_| "sled panicked".to_owned())?
-            .map_err(|error| error.to_string())?;
-        match db.get(STORE).map_err(|error| error.to_string())? {
-            Some(id) if id.as_ref() == store => {}
-            Some(_) => return Err("the index of another store".to_owned()),
-            None if db.is_empty() => {
-                db.insert(STORE, store).map_err(|error| error.to_string())?;
-            }
-            None => return Err("an index without a name".to_owned()),
-        }
-        Ok(Self {
-            db,
-            hot: Hot::new(hot_octets),
+        // sled panics on some damage that it finds while it recovers, or reads.
+        catch_quietly(|| {
+            let db = open().map_err(|error| error.to_string())?;
+            name_it(&db, store)?;
+            Ok(Self {
+                db,
+                hot: Hot::new(hot_octets),
+            })
         })
+        .unwrap_or_else(|why| Err(format!("sled panicked: {why}")))
     }
 
     /// The last lsn applied.
@@ -215,9 +209,10 @@ impl Index {
     /// # Errors
     /// The commits stay durable in the journal, but this index is of no use any more. sled's panics count as errors.
     pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let apply = AssertUnwindSafe(|| self.apply_entries(entries));
-        let applied = catch_unwind(apply).map_err(|_| StoreError::Unavailable("the index panicked".into()))?;
-        applied.map_err(index_error)
+        match catch_quietly(|| self.apply_entries(entries)) {
+            Ok(applied) => applied.map_err(index_error),
+            Err(why) => Err(StoreError::Unavailable(format!("the index panicked: {why}").into())),
+        }
     }
 
     fn apply_entries(&self, entries: Vec<Entry>) -> Result<(), sled::Error> {
@@ -281,6 +276,19 @@ impl Index {
         self.db.flush().map_err(index_error)?;
         Ok(())
     }
+}
+
+/// Whether it is this store's; a new one is from now on.
+fn name_it(db: &sled::Db, store: &[u8; 16]) -> Result<(), String> {
+    match db.get(STORE).map_err(|error| error.to_string())? {
+        Some(id) if id.as_ref() == store => {}
+        Some(_) => return Err("it is that of another store".to_owned()),
+        None if db.is_empty() => {
+            db.insert(STORE, store).map_err(|error| error.to_string())?;
+        }
+        None => return Err("it has no name".to_owned()),
+    }
+    Ok(())
 }
 
 /// Writes that become visible together.

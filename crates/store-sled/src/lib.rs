@@ -12,6 +12,7 @@
 //! journal/        00000000000000000001.log, named by the first lsn in it; rolled at 256 MiB
 //! bodies/         bodies of more than 1 MiB, one file each
 //! index/          sled
+//! index.distrusted    why the next start makes the index anew, if it failed while in use
 //! snapshot/       the index as it was at the lsn in the name
 //! ```
 
@@ -29,12 +30,13 @@ mod index;
 mod journal;
 mod keeper;
 mod options;
+mod quiet;
 mod record;
 mod replay;
 mod snapshot;
 mod state;
 
-pub use backup::{BackedUp, BackupError, Beside, Restored, backup, restore};
+pub use backup::{BackedUp, BackupError, Beside, Damaged, Restored, backup, restore};
 pub use boot::Progress;
 pub use check::{Checked, check_journal};
 pub use error::OpenError;
@@ -44,7 +46,7 @@ pub use state::Statistics;
 
 use blobs::Bodies;
 use committer::{Committer, Request};
-use files::Folder;
+use files::{DISTRUSTED, Folder, replace_file};
 use index::Index;
 use keeper::{Keeper, Rounds};
 use postroom_store::StoreError;
@@ -67,6 +69,8 @@ const READERS: usize = 16;
 pub struct SledStore {
     options: Options,
     folder: Folder,
+    /// Why the index was made anew.
+    renewed: Option<String>,
     /// `None` once closed.
     index: RwLock<Option<Arc<Index>>>,
     bodies: Arc<Bodies>,
@@ -93,6 +97,7 @@ impl SledStore {
             store,
             journal,
             index,
+            renewed,
             next,
         } = boot::boot(&folder, &options, &mut progress)?;
 
@@ -133,6 +138,7 @@ impl SledStore {
             rounds: Mutex::new(rounds),
             options,
             folder,
+            renewed,
             index: RwLock::new(Some(index)),
             readers: Arc::new(Semaphore::new(READERS)),
             shared,
@@ -147,6 +153,13 @@ impl SledStore {
     #[must_use]
     pub fn failed(&self) -> watch::Receiver<bool> {
         self.shared.failed()
+    }
+
+    /// Why the index there was could not be used and was made anew when the store was opened; `None` if it could, or there
+    /// was none.
+    #[must_use]
+    pub fn renewed(&self) -> Option<&str> {
+        self.renewed.as_deref()
     }
 
     /// What was written since the store was opened.
@@ -184,6 +197,14 @@ impl SledStore {
         let round = tokio::task::spawn_blocking(move || keeper.tidy(&index, &bodies, &queue));
         let ended = |_| Err(StoreError::Unavailable("the round of upkeep ended early".into()));
         round.await.unwrap_or_else(ended)
+    }
+
+    /// The index panicked: the store ends, and the next start makes another one.
+    fn distrust_index(&self, why: &str) {
+        if let Err(error) = replace_file(self.folder.path(), DISTRUSTED, why) {
+            tracing::error!(%error, "cannot note that the index is not to be trusted");
+        }
+        self.shared.fail(&format!("the index panicked: {why}"));
     }
 
     fn index(&self) -> Result<Arc<Index>, StoreError> {

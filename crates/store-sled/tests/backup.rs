@@ -2,66 +2,20 @@
 
 mod support;
 
-use bytes::Bytes;
-use postroom_store::{BlobPut, CommitBuilder, Outcome, Store, scan_prefix};
 use postroom_store_sled::{
     BackedUp, BackupError, Beside, OpenError, Options, SledStore, backup, check_journal, restore,
 };
-use postroom_types::BlobId;
 use proptest::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use support::rows::{done, put, row, rows};
 use support::{Folder, eager, options};
-
-async fn done(store: &SledStore, build: impl FnOnce(&mut CommitBuilder)) {
-    let mut commit = CommitBuilder::new();
-    build(&mut commit);
-    let outcome = store.commit(commit.build()).await.expect("committed");
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
-}
-
-fn row(n: u32) -> Vec<u8> {
-    [b"row/".as_slice(), &n.to_be_bytes()].concat()
-}
-
-/// Every fiftieth has a file of its own.
-fn body(n: u32) -> Bytes {
-    let octets = if n % 50 == 7 { (1 << 20) + 9 } else { 2000 };
-    (0..octets).map(|k: u32| (k.wrapping_mul(n + 1) >> 3) as u8).collect()
-}
-
-async fn put(store: &SledStore, n: u32) {
-    let id = BlobId::new();
-    done(store, |commit| {
-        let blob = BlobPut {
-            id,
-            bytes: body(n),
-            witness: row(n),
-            adopt: false,
-        };
-        commit.put(row(n), id.0.to_vec()).blob(blob);
-    })
-    .await;
-}
 
 async fn remove(store: &SledStore, n: u32) {
     done(store, |commit| _ = commit.delete(row(n))).await;
-}
-
-/// The rows there are, each with its body.
-async fn rows(store: &Arc<SledStore>) -> Vec<u32> {
-    let mut found = Vec::new();
-    for (key, id) in scan_prefix(&**store, b"row/").collect().await.expect("a scan") {
-        let n = u32::from_be_bytes(key[4..].try_into().expect("four octets"));
-        let id = BlobId(id.try_into().expect("sixteen octets"));
-        let bytes = store.blob(id, 0..u64::MAX).await.expect("answers");
-        assert!(bytes == Some(body(n)), "the body of row {n}");
-        found.push(n);
-    }
-    found
 }
 
 /// A data folder with a store in it, and a folder for its backups.
@@ -214,7 +168,7 @@ async fn a_further_one_copies_what_is_new() {
     append(&journal, b"the beginning of what would have been appended");
     fs::write(world.to().join("bodies/0.part"), "part").expect("written");
     fs::write(world.to().join("manifest.new"), "postroom").expect("written");
-    assert_eq!(rows(&world.restored("older").await).await.len(), 62);
+    assert_eq!(rows(&*world.restored("older").await).await.len(), 62);
     let again = world.backup();
     assert_eq!((again.copied_octets, again.octets), (0, large.octets));
     assert_eq!(world.copies("bodies").len(), 3);
@@ -224,7 +178,7 @@ async fn a_further_one_copies_what_is_new() {
     let again = world.backup();
     assert_eq!(again.octets, large.octets);
     assert!(again.copied_octets > 100_000, "{again:?}");
-    assert_eq!(rows(&world.restored("newer").await).await.len(), 62);
+    assert_eq!(rows(&*world.restored("newer").await).await.len(), 62);
 }
 
 /// The journal's end was taken back (the disk was full) after it was copied, and something else was written there.
@@ -251,7 +205,7 @@ async fn an_end_that_was_cut_off_is_not_in_the_next() {
     }
     world.backup();
     assert_eq!(
-        rows(&world.restored("restored").await).await,
+        rows(&*world.restored("restored").await).await,
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22]
     );
 }
@@ -269,7 +223,7 @@ async fn a_torn_end_is_left_out_and_a_break_is_told() {
     append(&journal, b"prR1 the beginning of a record");
     let made = world.backup();
     assert_eq!(made.lsn.0, 30);
-    assert_eq!(rows(&world.restored("restored").await).await.len(), 30);
+    assert_eq!(rows(&*world.restored("restored").await).await.len(), 30);
 
     let mut bytes = fs::read(&journal).expect("read");
     bytes[30_000] ^= 1;
@@ -280,7 +234,7 @@ async fn a_torn_end_is_left_out_and_a_break_is_told() {
         other => panic!("{other:?}"),
     }
     assert_eq!(fs::read(world.to().join("manifest")).expect("read"), manifest);
-    assert_eq!(rows(&world.restored("older").await).await.len(), 30);
+    assert_eq!(rows(&*world.restored("older").await).await.len(), 30);
 }
 
 /// Small files go along and come back; a backup is for its store alone.
@@ -323,8 +277,15 @@ async fn what_lies_beside_and_what_does_not_belong() {
     drop(other.open(options()));
     let wrong = backup(&other.store(), &[], &world.to(), |_| ());
     assert!(matches!(wrong, Err(BackupError::AnotherStore(_))), "{wrong:?}");
-    let wrong = backup(&world.store(), &[], &data, |_| ());
+    let wrong = backup(&world.store(), &[], &restored, |_| ());
     assert!(matches!(wrong, Err(BackupError::NotABackup(_))), "{wrong:?}");
+    for within in [&data, &data.join("sub"), &world.store().join("sub")] {
+        let wrong = backup(&world.store(), &[], within, |_| ());
+        assert!(matches!(wrong, Err(BackupError::Within { .. })), "{wrong:?}");
+    }
+    let wrong = restore(&world.to(), &world.to().join("data"), |_| ());
+    assert!(matches!(wrong, Err(BackupError::Within { .. })), "{wrong:?}");
+    assert!(!data.join("sub").exists() && !world.to().join("data").exists());
     let wrong = backup(&world.to(), &[], &world.folder.path().join("new"), |_| ());
     assert!(matches!(wrong, Err(BackupError::NoStore(_))), "{wrong:?}");
     let text = fs::read_to_string(world.to().join("manifest")).expect("read");

@@ -3,23 +3,14 @@
 mod support;
 
 use bytes::Bytes;
-use postroom_store::{BlobPut, CommitBuilder, CounterRecord, Outcome, Receipt, Store, StoreError};
+use postroom_store::{BlobPut, CommitBuilder, CounterRecord, Outcome, Store, StoreError};
 use postroom_store_sled::{OpenError, Options, Progress, SledStore};
 use postroom_types::{BlobId, Lsn};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use support::rows::done;
 use support::{Folder, options};
-
-/// Commits, where only "done" is right.
-async fn done(store: &SledStore, build: impl FnOnce(&mut CommitBuilder)) -> Receipt {
-    let mut commit = CommitBuilder::new();
-    build(&mut commit);
-    match store.commit(commit.build()).await.expect("committed") {
-        Outcome::Done(receipt) => receipt,
-        outcome => panic!("{outcome:?}"),
-    }
-}
 
 fn body(id: BlobId, octets: usize) -> BlobPut {
     BlobPut {

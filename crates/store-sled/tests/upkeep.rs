@@ -3,58 +3,18 @@
 mod support;
 
 use bytes::Bytes;
-use postroom_store::{BlobPut, CommitBuilder, Outcome, Store, scan_prefix};
+use postroom_store::{BlobPut, Store, scan_prefix};
 use postroom_store_sled::{OpenError, Options, SledStore};
-use postroom_types::BlobId;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use support::rows::{done, put, row, rows};
 use support::{Folder, eager};
-
-async fn done(store: &SledStore, build: impl FnOnce(&mut CommitBuilder)) {
-    let mut commit = CommitBuilder::new();
-    build(&mut commit);
-    let outcome = store.commit(commit.build()).await.expect("committed");
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
-}
-
-fn row(n: u32) -> Vec<u8> {
-    [b"row/".as_slice(), &n.to_be_bytes()].concat()
-}
-
-fn body(n: u32) -> Bytes {
-    let octets = if n % 50 == 7 { (1 << 20) + 9 } else { 2000 };
-    (0..octets).map(|k: u32| (k.wrapping_mul(n + 1) >> 3) as u8).collect()
-}
-
-/// A row with a body; the row's value names it.
-async fn put(store: &SledStore, n: u32) -> BlobId {
-    let id = BlobId::new();
-    done(store, |commit| {
-        let blob = BlobPut {
-            id,
-            bytes: body(n),
-            witness: row(n),
-            adopt: false,
-        };
-        commit.put(row(n), id.0.to_vec()).blob(blob);
-    })
-    .await;
-    id
-}
 
 /// Every row has its body, and these are all the rows.
 async fn check(store: &SledStore, expected: impl Iterator<Item = u32>) {
-    let rows = scan_prefix(store, b"row/").collect().await.expect("a scan");
-    let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
-    assert_eq!(keys, expected.map(row).collect::<Vec<_>>());
-    for (key, id) in rows {
-        let n = u32::from_be_bytes(key[4..].try_into().expect("four octets"));
-        let id = BlobId(id.try_into().expect("sixteen octets"));
-        let found = store.blob(id, 0..u64::MAX).await.expect("answers");
-        assert!(found == Some(body(n)), "the body of row {n}");
-    }
+    assert_eq!(rows(store).await, expected.collect::<Vec<_>>());
 }
 
 /// As on another run of the machine: the index is built anew.

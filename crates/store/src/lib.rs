@@ -7,9 +7,11 @@
 
 mod commit;
 pub mod conformance;
+mod front;
 mod limits;
 mod memory;
 mod once;
+mod reader;
 pub mod resolve;
 mod scan;
 mod topics;
@@ -18,9 +20,11 @@ pub use commit::{
     BlobPut, COUNTER_LANES, Commit, CommitBuilder, Condition, CounterOp, CounterRecord, MAX_BULK_OCTETS,
     MAX_COMMIT_OPERATIONS, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Patch, PatchPlace, PatchSource, Put,
 };
+pub use front::Front;
 pub use limits::check_limits;
 pub use memory::{Hostile, MemoryOptions, MemoryStore};
 pub use once::{Committed, commit_once};
+pub use reader::{BlobReader, BlobSum};
 pub use scan::{Scan, prefix_end, scan, scan_prefix};
 pub use topics::Topics;
 
@@ -46,6 +50,9 @@ pub type SharedStore = Arc<dyn Store>;
 /// A topic's name; by convention the inbox id.
 pub type Topic = [u8; 16];
 
+/// What [`Store::blobs`] says of one blob, as [`Store::blob`] would.
+pub type FoundBlob = Result<Option<Bytes>, StoreError>;
+
 /// A small ordered key-value store with conditional, durable commits.
 pub trait Store: Send + Sync + 'static {
     /// The value of a key.
@@ -66,18 +73,28 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes of a blob; a range beyond its end is cut. `None` if there is no such blob (any more).
     fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
 
-    /// Ranges of several blobs, in their order: one call where many small bodies are wanted. The caller bounds the sum.
-    fn blobs<'a>(
-        &'a self,
-        wanted: &'a [(BlobId, Range<u64>)],
-    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
+    /// Ranges of several blobs, in their order: one call where many small bodies are wanted. The caller bounds the sum. Each
+    /// has its own answer, so that one that is damaged does not hide the others.
+    fn blobs<'a>(&'a self, wanted: &'a [(BlobId, Range<u64>)]) -> BoxFuture<'a, Vec<FoundBlob>> {
         Box::pin(async move {
             let mut found = Vec::with_capacity(wanted.len());
             for (id, range) in wanted {
-                found.push(self.blob(*id, range.clone()).await?);
+                found.push(self.blob(*id, range.clone()).await);
             }
-            Ok(found)
+            found
         })
+    }
+
+    /// [`blob`](Self::blob) for who reads a blob from its beginning, one range after the other: takes the sum of all before
+    /// this range, and gives that of all up to its end. If the blob ends there and its octets are not what was written, it
+    /// is [`StoreError::Corrupt`]; a backend that cannot tell passes the sum on. [`BlobReader`] keeps it.
+    fn blob_piece(
+        &self,
+        id: BlobId,
+        range: Range<u64>,
+        sum: BlobSum,
+    ) -> BoxFuture<'_, Result<Option<(Bytes, BlobSum)>, StoreError>> {
+        Box::pin(async move { Ok(self.blob(id, range).await?.map(|bytes| (bytes, sum))) })
     }
 
     /// Does all of it or nothing. Resolves only when durable. See [`Outcome`].

@@ -1,5 +1,5 @@
-//! For tests only: transcripts played against protocol machines and, with the feature `remote`, another mail server that
-//! misbehaves as told.
+//! For tests only: transcripts played against protocol machines; with the feature `driven`, whole sessions without sockets;
+//! with the feature `remote`, another mail server that misbehaves as told.
 //!
 //! A transcript is a text file that reads like the dialogue. Every line is one step:
 //!
@@ -33,6 +33,8 @@
 
 #[cfg(feature = "remote")]
 pub mod anyone;
+#[cfg(feature = "driven")]
+mod driven;
 mod escape;
 mod output;
 mod play;
@@ -41,6 +43,8 @@ pub mod remote;
 mod script;
 mod stage;
 
+#[cfg(feature = "driven")]
+pub use driven::Driven;
 pub use escape::{escape, unescape};
 pub use play::{Dialect, play, play_dir};
 pub use script::{Side, peer_bytes};

@@ -173,8 +173,14 @@ impl Session<'_> {
                 self.selected = false;
                 Answer::Done(or(fault))
             }
-            Question::Delete(_)
-            | Question::Rename { .. }
+            Question::Delete(name) => {
+                // A name of an odd length is that of the mailbox that is selected.
+                let is_selected = name.len() % 2 == 1;
+                self.selected &= !is_selected || fault.is_some();
+                let id = MailboxId::from_bytes(if is_selected { [1; 16] } else { [2; 16] });
+                Answer::Deleted(fault.map_or(Ok(id), Err))
+            }
+            Question::Rename { .. }
             | Question::Subscribe { .. }
             | Question::AppendStart { .. }
             | Question::AppendMore { .. }

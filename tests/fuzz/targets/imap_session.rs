@@ -4,26 +4,22 @@
 
 #![no_main]
 
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use postroom_fuzz::{cut, split};
 use postroom_identity::{CreateInbox, CreateOutcome, Identity};
 use postroom_imap::{Options, Service, Session};
-use postroom_imap_proto::Server;
 use postroom_intake::{Intake, Spooler};
 use postroom_mailstore::Mailstore;
-use postroom_net::{Answerer, Peer};
+use postroom_net::Peer;
 use postroom_queue::Queue;
 use postroom_store::{CommitBuilder, Key, MemoryStore, Outcome, SharedStore, Value, scan};
+use postroom_testkit::Driven;
 use postroom_types::{Domain, InboxId, Secret};
-use postroom_wire::{Action, Input, Machine};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Most that one piece of input may make a session say, octets: 16 KiB of commands, each with all the mail there is.
-const SAID_OCTETS: usize = 64 << 20;
 /// Largest literal that is taken, or read and thrown away, octets.
 const LITERAL_OCTETS: u64 = 4096;
 /// Longest command, octets.
@@ -167,13 +163,7 @@ impl World {
             local: address,
             implicit_tls: false,
         };
-        let (server, session) = self.service.session(&peer);
-        let mut connection = Connection {
-            server,
-            session,
-            closed: false,
-        };
-        connection.act().await;
+        let (mut connection, _) = Driven::connect(self.service.session(&peer)).await;
         let login = format!(
             "l LOGIN scout@example.test {}\r\ns SELECT INBOX\r\n",
             TEMPLATE.api_key.expose()
@@ -184,69 +174,19 @@ impl World {
     }
 }
 
-struct Connection {
-    server: Server,
-    session: Session,
-    closed: bool,
-}
+type Connection = Driven<Session>;
 
-impl Connection {
-    async fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if self.closed {
-            return Vec::new();
-        }
-        self.server.handle(Input::Bytes(bytes), Instant::now());
-        self.act().await
-    }
-
-    /// Takes news, if there are any now.
-    async fn look(&mut self) {
-        if self.closed {
+/// Whatever the input left open ends: a command is answered before long, or the connection is closed.
+async fn end(connection: &mut Connection) {
+    let line = b"\r\nDONE\r\nzzz NOOP\r\n";
+    let mut sent = 0;
+    while !connection.is_closed() {
+        let told = connection.send(line).await;
+        if contains(&told, b"zzz ") {
             return;
         }
-        if let Ok(news) = tokio::time::timeout(Duration::ZERO, self.session.news()).await {
-            self.server.handle(Input::News(news), Instant::now());
-            self.act().await;
-        }
-    }
-
-    async fn act(&mut self) -> Vec<u8> {
-        let mut told = Vec::new();
-        while let Some(action) = self.server.next_action() {
-            assert!(!self.closed, "an action after Close");
-            match action {
-                Action::Send(bytes) => told.extend_from_slice(&bytes),
-                Action::Ask(question) => {
-                    let answer = self.session.answer(question).await;
-                    self.server.handle(Input::Answer(answer), Instant::now());
-                }
-                Action::Body(bytes) => self.session.body(bytes).await,
-                Action::BodyEnd => self.session.body_end().await,
-                Action::SendBlob(span) => {
-                    let bytes: Bytes = self.session.read_blob(span).await.expect("the body is there");
-                    assert!(!bytes.is_empty() && bytes.len() as u64 <= span.octets);
-                    told.extend_from_slice(&bytes);
-                }
-                Action::StartTls | Action::Compress(_) => panic!("not offered"),
-                Action::Close => self.closed = true,
-            }
-            assert!(told.len() <= SAID_OCTETS, "{} octets at once", told.len());
-        }
-        told
-    }
-
-    /// Whatever the input left open ends: a command is answered before long, or the connection is closed.
-    async fn end(&mut self) {
-        let line = b"\r\nDONE\r\nzzz NOOP\r\n";
-        let mut sent = 0;
-        while !self.closed {
-            let told = self.send(line).await;
-            if contains(&told, b"zzz ") {
-                return;
-            }
-            sent += line.len();
-            assert!(sent <= 4 * COMMAND_OCTETS, "nothing is answered");
-        }
+        sent += line.len();
+        assert!(sent <= 4 * COMMAND_OCTETS, "nothing is answered");
     }
 }
 
@@ -263,17 +203,18 @@ async fn run(input: &[u8]) {
             .send(format!("m APPEND INBOX {{{}+}}\r\n{mail}\r\n", mail.len()).as_bytes())
             .await;
     }
-    while !bytes.is_empty() && sessions.iter().any(|session| !session.closed) {
+    while !bytes.is_empty() && sessions.iter().any(|session| !session.is_closed()) {
         let choice = choices.take();
         let (piece, rest) = bytes.split_at(cut(choice & 0x7f, bytes.len()));
         bytes = rest;
         sessions[usize::from(choice >> 7)].send(piece).await;
         for session in &mut sessions {
-            session.look().await;
+            // Takes news, if there are any now.
+            session.listen(Duration::ZERO).await;
         }
     }
     for session in &mut sessions {
-        session.end().await;
+        end(session).await;
     }
     drop(sessions);
     let wrong = world

@@ -1,8 +1,8 @@
 //! A store that takes its time, so that others get between any two of its answers.
 
 use bytes::Bytes;
-use postroom_store::{BoxFuture, Commit, Key, MemoryStore, Outcome, Page, Store, StoreError, Topic, Value};
-use postroom_types::{BlobId, Lsn};
+use postroom_store::{BoxFuture, Commit, Front, Key, MemoryStore, Outcome, Page, Store, StoreError, Value};
+use postroom_types::BlobId;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,11 @@ async fn late<T>(answer: impl Future<Output = T>) -> T {
     answer
 }
 
-impl Store for Slow {
+impl Front for Slow {
+    fn behind(&self) -> &dyn Store {
+        &*self.0
+    }
+
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
         Box::pin(late(self.0.get(key)))
     }
@@ -48,13 +52,5 @@ impl Store for Slow {
             tokio::time::sleep(10 * STEP).await;
             self.0.commit(commit).await
         })
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.0.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.0.watch(topic)
     }
 }

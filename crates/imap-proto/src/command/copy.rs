@@ -3,7 +3,9 @@
 //! By sequence number a client may name messages that others have expunged and it was not told of. So the news are asked
 //! for first, and what is gone is refused before anything is done (RFC 2180 §4.4).
 
+use super::fresh::once_told;
 use crate::grammar::Scanner;
+use crate::grammar::sequence_set::{SequenceSet, UidRanges};
 use crate::question::{Answer, Copied, PIECE, Question};
 use crate::response::number_set::write_uid_set;
 use crate::session::{Done, Flow, Refusal, Session, Task};
@@ -11,24 +13,48 @@ use crate::view::Pieces;
 use postroom_types::Uid;
 
 pub(super) fn copy(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    let transfer = Transfer::parse(args, session, false)?;
-    Flow::ask(Question::Poll, Fresh(transfer, Verb::Copy))
+    by_number(args, session, Verb::Copy)
 }
 
 pub(super) fn uid_copy(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    Transfer::parse(args, session, true)?.copy(session)
+    by_uid(args, session, Verb::Copy)
 }
 
 pub(super) fn move_(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    let transfer = Transfer::parse(args, session, false)?;
-    session.selected_for_writing()?;
-    Flow::ask(Question::Poll, Fresh(transfer, Verb::Move))
+    by_number(args, session, Verb::Move)
 }
 
 pub(super) fn uid_move(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
-    let transfer = Transfer::parse(args, session, true)?;
-    session.selected_for_writing()?;
-    transfer.move_next(session)
+    by_uid(args, session, Verb::Move)
+}
+
+fn by_number(args: &mut Scanner<'_>, session: &mut Session, verb: Verb) -> Result<Flow, Refusal> {
+    let (set, to) = arguments(args, session)?;
+    let (view, _) = session.selected()?;
+    let ranges = set.sequence_numbers(view)?;
+    let transfer = Transfer::new(ranges, to, false)?;
+    verb.may(session)?;
+    Flow::ask(Question::Poll, Fresh(transfer, verb))
+}
+
+fn by_uid(args: &mut Scanner<'_>, session: &mut Session, verb: Verb) -> Result<Flow, Refusal> {
+    let (set, to) = arguments(args, session)?;
+    verb.may(session)?;
+    once_told(set, session, move |set, session| {
+        let (view, _) = session.selected()?;
+        let transfer = Transfer::new(set.uids(view), to, true)?;
+        verb.begin(transfer, session)
+    })
+}
+
+/// The set, and the name of the target unless there can be no such mailbox.
+fn arguments(args: &mut Scanner<'_>, session: &Session) -> Result<(SequenceSet, Option<String>), Refusal> {
+    args.space()?;
+    let set = session.read_set(args)?;
+    args.space()?;
+    let to = session.read_name(&args.astring()?);
+    args.end()?;
+    Ok((set, to))
 }
 
 /// Which messages, and where to.
@@ -42,18 +68,7 @@ struct Transfer {
 }
 
 impl Transfer {
-    fn parse(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Self, Refusal> {
-        args.space()?;
-        let set = session.read_set(args)?;
-        args.space()?;
-        let to = session.read_name(&args.astring()?);
-        args.end()?;
-        let (view, _) = session.selected()?;
-        let ranges = if by_uid {
-            set.uids(view)
-        } else {
-            set.sequence_numbers(view)?
-        };
+    fn new(ranges: UidRanges, to: Option<String>, by_uid: bool) -> Result<Self, Refusal> {
         Ok(Self {
             pieces: Pieces::new(ranges),
             to: to.ok_or(Refusal::BAD_NAME)?,
@@ -105,6 +120,23 @@ enum Verb {
     Move,
 }
 
+impl Verb {
+    /// Whether the mailbox is open for it.
+    fn may(self, session: &mut Session) -> Result<(), Refusal> {
+        match self {
+            Self::Copy => Ok(()),
+            Self::Move => session.selected_for_writing().map(|_| ()),
+        }
+    }
+
+    fn begin(self, transfer: Transfer, session: &mut Session) -> Result<Flow, Refusal> {
+        match self {
+            Self::Copy => transfer.copy(session),
+            Self::Move => transfer.move_next(session),
+        }
+    }
+}
+
 /// Waits for the news.
 struct Fresh(Transfer, Verb);
 
@@ -118,10 +150,7 @@ impl Task for Fresh {
         if transfer.names_gone(session)? {
             return Err(Refusal::GONE);
         }
-        match verb {
-            Verb::Copy => transfer.copy(session),
-            Verb::Move => transfer.move_next(session),
-        }
+        verb.begin(transfer, session)
     }
 }
 

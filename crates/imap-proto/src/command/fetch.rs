@@ -1,6 +1,7 @@
 //! FETCH and UID FETCH (RFC 9051 §6.4.5, §6.4.9, RFC 7162 §3.1.4, §3.2.6), in pieces: the next is asked for when the one
 //! before has gone out.
 
+use super::fresh::once_told;
 use super::resync::ask_vanished;
 use crate::grammar::fetch_items::{FetchSpec, Item};
 use crate::grammar::sequence_set::UidRanges;
@@ -37,28 +38,34 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     }
     wanted.set_seen &= !view.read_only();
     wanted.flags |= wanted.set_seen;
-    let ranges = if by_uid {
-        set.uids(view)
-    } else {
-        set.sequence_numbers(view)?
+    let begin = move |ranges: UidRanges, vanished: Option<UidRanges>, session: &mut Session| {
+        if items.contains(&Item::ModSeq) {
+            session.enable_condstore();
+        }
+        let fetch = Fetch {
+            changed_since: modifiers.changed_since,
+            by_uid,
+            ..Fetch::by_uid(ranges, items, wanted, Done::ok("FETCH completed"))
+        };
+        match vanished {
+            Some(among) => ask_vanished(among, fetch, session),
+            None => fetch.next(session),
+        }
     };
-    let vanished = modifiers.vanished.then(|| set.known_uids(view));
-    if items.contains(&Item::ModSeq) {
-        session.enable_condstore();
+    if !by_uid {
+        let ranges = set.sequence_numbers(view)?;
+        return begin(ranges, None, session);
     }
-    let fetch = Fetch {
-        changed_since: modifiers.changed_since,
-        by_uid,
-        ..Fetch::by_uid(ranges, items, wanted, Done::ok("FETCH completed"))
-    };
-    match vanished {
-        Some(among) => ask_vanished(among, fetch, session),
-        None => fetch.next(session),
-    }
+    once_told(set, session, move |set, session| {
+        let (view, _) = session.selected()?;
+        let ranges = set.uids(view);
+        let vanished = modifiers.vanished.then(|| set.known_uids(view));
+        begin(ranges, vanished, session)
+    })
 }
 
 /// `fetch-modifiers` (RFC 4466 §2.4, RFC 7162 §7).
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Modifiers {
     changed_since: Option<ModSeq>,
     vanished: bool,

@@ -4,7 +4,7 @@ use crate::grammar::{Bad, Parsed, Scanner};
 use crate::question::{Answer, Fault, Question};
 use crate::response::mailbox::write_list_with_oldname;
 use crate::response::object_id::write_mailbox_id;
-use crate::session::{Done, Flow, Refusal, Session, Task};
+use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
 use postroom_types::SpecialUse;
 use std::borrow::Cow;
 
@@ -102,7 +102,7 @@ pub(super) fn delete(args: &mut Scanner<'_>, session: &mut Session) -> Result<Fl
     if name == "INBOX" {
         return Err(Fault::Cannot.into());
     }
-    Flow::ask(Question::Delete(name), Managed("DELETE completed"))
+    Flow::ask(Question::Delete(name), Deleted)
 }
 
 pub(super) fn rename(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
@@ -152,6 +152,24 @@ impl Task for Created {
             String::from_utf8_lossy(&code).into_owned(),
             "CREATE completed",
         )))
+    }
+}
+
+struct Deleted;
+
+impl Task for Deleted {
+    fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
+        let Answer::Deleted(result) = answer else {
+            return Err(Refusal::WRONG_ANSWER);
+        };
+        let deleted = result?;
+        // The client knows what it did to the mailbox it is in, so this is no reason to end the session, as it is for others.
+        if matches!(&session.phase, Phase::Selected(view) if view.id() == Some(deleted)) {
+            session.phase = Phase::Authenticated;
+            session.saved = None;
+            session.out.line("* OK [CLOSED] The mailbox is deleted");
+        }
+        Flow::ok("DELETE completed")
     }
 }
 

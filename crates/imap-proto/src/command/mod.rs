@@ -5,6 +5,7 @@ mod compress;
 mod copy;
 mod expunge;
 mod fetch;
+mod fresh;
 mod general;
 mod idle;
 mod list;

@@ -1,6 +1,8 @@
 //! STORE and UID STORE (RFC 9051 §6.4.6, §6.4.9, RFC 7162 §3.1.3).
 
+use super::fresh::once_told;
 use crate::grammar::flags::flags;
+use crate::grammar::sequence_set::UidRanges;
 use crate::grammar::{Bad, Parsed, Scanner};
 use crate::output::Output;
 use crate::question::{Answer, ChangeMode, FetchItems, FlagChange, FlagsNow, LIGHT_PIECE, PIECE, Question};
@@ -32,25 +34,31 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     };
     args.end()?;
     let (view, _) = session.selected_for_writing()?;
-    let ranges = if by_uid {
-        set.uids(view)
-    } else {
-        set.sequence_numbers(view)?
+    let begin = move |ranges: UidRanges, session: &mut Session| {
+        if unchanged_since.is_some() {
+            session.enable_condstore();
+        }
+        let store = Store {
+            pieces: Pieces::new(ranges),
+            change,
+            unchanged_since,
+            silent,
+            by_uid,
+            gone: false,
+            modified: Vec::new(),
+            shown: 0,
+        };
+        store.next(session)
     };
-    if unchanged_since.is_some() {
-        session.enable_condstore();
+    if !by_uid {
+        let ranges = set.sequence_numbers(view)?;
+        return begin(ranges, session);
     }
-    let store = Store {
-        pieces: Pieces::new(ranges),
-        change,
-        unchanged_since,
-        silent,
-        by_uid,
-        gone: false,
-        modified: Vec::new(),
-        shown: 0,
-    };
-    store.next(session)
+    once_told(set, session, |set, session| {
+        let (view, _) = session.selected()?;
+        let ranges = set.uids(view);
+        begin(ranges, session)
+    })
 }
 
 /// `store-modifiers` and the space after them (RFC 7162 §7).
@@ -154,7 +162,7 @@ impl Store {
         }
         let code = String::from_utf8_lossy(&code).into_owned();
         if gone {
-            return Err(Refusal::NoWith(code, "Some of these messages are gone"));
+            return Err(Refusal::NoWith(code, "Some of these messages have been deleted"));
         }
         Ok(Flow::Done(Done::with_code(code, "Conditional STORE failed for some")))
     }

@@ -249,8 +249,9 @@ fn header_fields(scanner: &mut Scanner<'_>, not: bool, label: &mut String) -> Pa
     scanner.list(|scanner| {
         let name = scanner.astring()?;
         let name = utf8(&name)?;
-        // RFC 5322 §2.2: printable, no colon. Others could not be echoed safely, and no field is called so.
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
+        // RFC 5322 §2.2: no field has any other name. What the grammar allows beyond is found nowhere, and line ends and
+        // the like could not be echoed safely.
+        if !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
             return Err(Bad("Malformed header field name"));
         }
         names.push(name.to_owned());
@@ -262,7 +263,7 @@ fn header_fields(scanner: &mut Scanner<'_>, not: bool, label: &mut String) -> Pa
 }
 
 fn astring(name: &str) -> String {
-    if name.bytes().all(super::scanner::is_astring_char) {
+    if !name.is_empty() && name.bytes().all(super::scanner::is_astring_char) {
         name.to_owned()
     } else {
         format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
@@ -299,6 +300,12 @@ mod tests {
             "BODY[3.HEADER.FIELDS.NOT (to \"x\\\"\")]",
             &[3],
             false,
+        );
+        check(
+            "BODY[HEADER.FIELDS (\"x y\" \"\" a:b)]",
+            "BODY[HEADER.FIELDS (\"x y\" \"\" a:b)]",
+            &[],
+            true,
         );
         check("binary.peek[]", "BINARY[]", &[], false);
         check("BINARY[1.2]<5.10>", "BINARY[1.2]<5>", &[1, 2], true);
@@ -381,7 +388,7 @@ mod tests {
             "BODY[FOO]",
             "BODY[1.2.HEADER.FIELDS]",
             "BODY[HEADER.FIELDS ()]",
-            "BODY[HEADER.FIELDS (a:b)]",
+            "BODY[HEADER.FIELDS (\"a\u{1}\")]",
             "BODY[]<0.0>",
             "BODY[]<1.>",
             "BODY[]<>",

@@ -115,10 +115,12 @@ impl<'a> Scanner<'a> {
         &rest[..length]
     }
 
-    /// `tag`: ASTRING-CHARs but `+`. At most 128 of them, since it is echoed.
+    /// `tag`: ASTRING-CHARs but `+`. At most 128 of them, since it is echoed. The beginning of a longer word is none: the
+    /// client knows no command of that tag.
     pub(crate) fn tag(&mut self) -> Parsed<&'a [u8]> {
         let tag = self.take_while(|byte| is_astring_char(byte) && byte != b'+');
-        if tag.is_empty() || tag.len() > 128 {
+        let is_whole = matches!(self.peek(), None | Some(b' '));
+        if tag.is_empty() || tag.len() > 128 || !is_whole {
             Err(Bad("Tag expected"))
         } else {
             Ok(tag)

@@ -72,6 +72,13 @@ impl SequenceSet {
         self.up_to(view.highest_uid())
     }
 
+    /// Whether, read as UIDs, it names one above all that the client was told of.
+    pub(crate) fn names_untold(&self, view: &View) -> bool {
+        let last = view.last_uid().map_or(0, Uid::get);
+        let mut numbers = self.ranges.iter().flat_map(|(a, b)| [a, b]);
+        numbers.any(|number| matches!(number, Number::Is(number) if *number > last))
+    }
+
     fn up_to(&self, star: Option<Uid>) -> UidRanges {
         let Some(star) = star else {
             return UidRanges::default();

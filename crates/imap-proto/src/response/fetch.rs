@@ -39,9 +39,17 @@ pub(crate) fn write_fetched(
     begin(out.buffer(), seq);
     let mut separator = b'(';
     for item in items {
-        if matches!(item, Item::Section { index, .. } if is_unknown(&fetched, *index)) {
-            lacking.unknown_cte = true;
-            continue;
+        match item {
+            Item::Section { index, .. } if has(&fetched, *index, &SectionData::UnknownEncoding) => {
+                lacking.unknown_cte = true;
+                continue;
+            }
+            // An empty body would be taken for the message's.
+            Item::Section { index, .. } if has(&fetched, *index, &SectionData::Unreadable) => {
+                lacking.unreadable = true;
+                continue;
+            }
+            _ => {}
         }
         out.buffer().push(separator);
         separator = b' ';
@@ -83,8 +91,8 @@ fn begin(buffer: &mut Vec<u8>, seq: SeqNum) {
     buffer.extend_from_slice(b" FETCH ");
 }
 
-fn is_unknown(fetched: &Fetched, index: usize) -> bool {
-    matches!(fetched.sections.get(index), Some(SectionData::UnknownEncoding))
+fn has(fetched: &Fetched, index: usize, data: &SectionData) -> bool {
+    fetched.sections.get(index) == Some(data)
 }
 
 /// `false`: it cannot be read, and is told as empty.
@@ -200,8 +208,9 @@ fn write_section(out: &mut Output, label: &str, data: SectionData) {
         }
         SectionData::Size(octets) => write_number(buffer, octets),
         // A size is a number in any case (RFC 3516 §7); where there is nothing, it is zero.
-        SectionData::Nothing | SectionData::UnknownEncoding if label.starts_with("BINARY.SIZE") => buffer.push(b'0'),
-        SectionData::Nothing | SectionData::UnknownEncoding => buffer.extend_from_slice(b"NIL"),
+        SectionData::Nothing | SectionData::UnknownEncoding | SectionData::Unreadable => {
+            buffer.extend_from_slice(if label.starts_with("BINARY.SIZE") { b"0" } else { b"NIL" });
+        }
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn write_status(
             StatusItem::UidValidity => count(out, "UIDVALIDITY", data.uid_validity.get().into()),
             StatusItem::Unseen => count(out, "UNSEEN", data.unseen.into()),
             StatusItem::Deleted => count(out, "DELETED", data.deleted.into()),
-            // RFC 9208 §4.1.4 with §5.1: in units of 1024 octets, as the quota is.
-            StatusItem::DeletedStorage => count(out, "DELETED-STORAGE", deleted_octets.div_ceil(1024)),
+            // RFC 9208 §4.1.4 allows the sum of RFC822.SIZE: so these are octets, not the 1024 of them that quotas count in.
+            StatusItem::DeletedStorage => count(out, "DELETED-STORAGE", deleted_octets),
             StatusItem::Size => count(out, "SIZE", data.size_octets),
             // Zero is no modseq on the wire (RFC 7162 §7).
             StatusItem::HighestModSeq => count(out, "HIGHESTMODSEQ", data.highest_modseq.0.max(1)),

@@ -7,6 +7,7 @@ use crate::response::fetch::write_flags_only;
 use crate::response::flags::announce_keywords;
 use crate::response::number::write_number;
 use crate::response::number_set::write_uid_set;
+use crate::view::Telling;
 use postroom_types::{ModSeq, SeqNum, Uid};
 
 /// Most UIDs, or ranges of them, in one VANISHED: some clients have line buffers.
@@ -40,11 +41,8 @@ impl Session {
         // A client that is not told of flags has not learnt everything (RFC 5465 §5.1).
         let vanished = enabled.qresync && !telling.expunged.is_empty() && self.notify.tells_flags();
         write_expunged(out, &telling.expunged, enabled.qresync);
-        if let Some((exists, recent)) = telling.counts {
-            write_count(out, exists, "EXISTS");
-            if !enabled.rev2 {
-                write_count(out, recent, "RECENT");
-            }
+        write_growth(out, &telling, enabled.rev2);
+        if telling.exists.is_some() {
             self.notify.counted(view, last);
         }
         for (seq, now) in telling.flags {
@@ -58,7 +56,22 @@ impl Session {
         vanished.then_some(complete)
     }
 
-    /// The same while no tagged response follows.
+    /// Tells in the middle of a command that messages have come. Flags wait: told before a silent STORE is done, they would
+    /// be taken for its outcome.
+    pub(crate) fn tell_growth(&mut self) {
+        if !self.notify.tells_messages() {
+            return;
+        }
+        let Phase::Selected(view) = &mut self.phase else { return };
+        let last = view.last_uid();
+        let telling = view.tell(false, false);
+        write_growth(&mut self.out, &telling, self.enabled.rev2);
+        if telling.exists.is_some() {
+            self.notify.counted(view, last);
+        }
+    }
+
+    /// The same as [`tell`](Self::tell) while no tagged response follows.
     pub(crate) fn tell_at_once(&mut self) {
         if let Some(modseq) = self.tell(true) {
             self.highest_modseq(modseq, "Highest");
@@ -108,6 +121,15 @@ fn write_expunged(out: &mut Output, expunged: &[(SeqNum, Uid)], qresync: bool) {
     }
     for (seq, _) in expunged {
         write_count(out, seq.get(), "EXPUNGE");
+    }
+}
+
+fn write_growth(out: &mut Output, telling: &Telling, rev2: bool) {
+    if let Some(exists) = telling.exists {
+        write_count(out, exists, "EXISTS");
+    }
+    if let Some(recent) = telling.recent.filter(|_| !rev2) {
+        write_count(out, recent, "RECENT");
     }
 }
 

@@ -32,7 +32,10 @@ fn numbers_stay_until_an_expunge_is_told() {
     let mut view = View::of((1..=3).map(uid).collect());
     view.absorb(news(&[4], &[2]));
     let telling = view.tell(false, true);
-    assert_eq!((telling.expunged.len(), telling.counts), (0, Some((4, 0))));
+    assert_eq!(
+        (telling.expunged.len(), telling.exists, telling.recent),
+        (0, Some(4), Some(0))
+    );
     assert_eq!(view.uid_of(SeqNum::new(3).unwrap()), Some(uid(3)));
     assert_eq!(view.tell(true, true).expunged.len(), 1);
     assert_eq!(view.uid_of(SeqNum::new(2).unwrap()), Some(uid(3)));
@@ -65,11 +68,15 @@ fn what_another_session_was_told_first_is_not_recent() {
         ..news(&[2, 3], &[])
     });
     assert_eq!(view.recent(), 0, "not told yet");
-    assert_eq!(view.tell(true, true).counts, Some((3, 1)));
+    let telling = view.tell(true, true);
+    assert_eq!((telling.exists, telling.recent), (Some(3), Some(1)));
     assert_eq!((view.is_recent(uid(2)), view.is_recent(uid(3))), (false, true));
     view.absorb(news(&[], &[2]));
-    view.tell(true, true);
+    assert_eq!(view.tell(true, true).recent, None, "as many are recent as before");
     assert_eq!((view.exists(), view.recent()), (2, 1));
+    view.absorb(news(&[], &[3]));
+    let telling = view.tell(true, true);
+    assert_eq!((telling.exists, telling.recent), (None, Some(0)));
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn who_is_not_present_is_gone() {
     assert!(view.is_gone(uid(2)) && !view.is_gone(uid(3)));
     let telling = view.tell(true, true);
     let told: Vec<u32> = telling.expunged.iter().map(|(_, uid)| uid.get()).collect();
-    assert_eq!((told, telling.counts), (vec![2, 4], Some((3, 0))));
+    assert_eq!((told, telling.exists, telling.recent), (vec![2, 4], Some(3), Some(0)));
     assert_eq!(view.to_vec(), [1, 3, 6].map(uid));
 }
 
@@ -166,7 +173,7 @@ proptest! {
                     for (seq, _) in telling.expunged {
                         client.remove(seq.get() as usize - 1);
                     }
-                    if let Some((exists, _)) = telling.counts {
+                    if let Some(exists) = telling.exists {
                         prop_assert!(exists as usize > client.len());
                         for at in client.len()..exists as usize {
                             client.push(view.to_vec()[at].get());

@@ -23,13 +23,17 @@ pub(super) fn parse(question: &Question, text: &str) -> Read<Answer> {
         // `ok signed` shows a SCRAM client 32 octets `\x09`.
         Question::Login(_) => Answer::Login(fault.map_or_else(|| Ok((text == "ok signed").then_some([9; 32])), Err)),
         Question::Unselect
-        | Question::Delete(_)
         | Question::Rename { .. }
         | Question::Subscribe { .. }
         | Question::AppendStart { .. }
         | Question::AppendMore { .. }
         | Question::AppendUrl(_)
         | Question::Expunge(_) => Answer::Done(fault.map_or(Ok(()), Err)),
+        // `ok selected`: it is the one that `select` opens.
+        Question::Delete(_) => Answer::Deleted(read(fault, || {
+            let number = if text == "ok selected" { 1 } else { 2 };
+            Ok(MailboxId::from_bytes([number; 16]))
+        })?),
         Question::Mailboxes => match fault {
             Some(fault) => Answer::Mailboxes(Err(fault)),
             None => Answer::Mailboxes(Ok(text.lines().map(mailbox).collect())),
@@ -418,6 +422,7 @@ fn section(value: &str) -> Read<SectionData> {
     Ok(match value {
         "NIL" => SectionData::Nothing,
         "unknown" => SectionData::UnknownEncoding,
+        "unreadable" => SectionData::Unreadable,
         "blob" => {
             let span = BlobSpan {
                 id: BlobId(7_u128.to_be_bytes()),

@@ -89,6 +89,7 @@ impl Connection {
             Question::Login(_) => Answer::Login(Ok(None)),
             Question::Status(_) => Answer::Status(Ok(counts())),
             Question::Create { .. } => Answer::Created(Ok(MailboxId::from_bytes([1; 16]))),
+            Question::Delete(_) => Answer::Deleted(Ok(MailboxId::from_bytes([2; 16]))),
             Question::Select { .. } => Answer::Selected(Ok(Selected {
                 id: MailboxId::from_bytes([1; 16]),
                 read_only: false,

@@ -2,11 +2,10 @@
 
 use crate::dice::Dice;
 use bytes::Bytes;
-use postroom_store::{BoxFuture, Commit, Key, Outcome, Page, SharedStore, Store, StoreError, Topic, Value};
-use postroom_types::{BlobId, Lsn};
+use postroom_store::{BoxFuture, Commit, Front, Key, Outcome, Page, SharedStore, Store, StoreError, Value};
+use postroom_types::BlobId;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
 
 pub(crate) struct Jitter {
     store: SharedStore,
@@ -29,7 +28,11 @@ impl Jitter {
     }
 }
 
-impl Store for Jitter {
+impl Front for Jitter {
+    fn behind(&self) -> &dyn Store {
+        &*self.store
+    }
+
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
         Box::pin(async move {
             self.step_aside().await;
@@ -71,13 +74,5 @@ impl Store for Jitter {
             self.step_aside().await;
             outcome
         })
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.store.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> watch::Receiver<Lsn> {
-        self.store.watch(topic)
     }
 }

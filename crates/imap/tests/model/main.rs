@@ -20,6 +20,8 @@ mod plan;
 mod program;
 mod search;
 mod seat;
+#[path = "../server/mod.rs"]
+mod server;
 mod settle;
 mod together;
 mod truth;

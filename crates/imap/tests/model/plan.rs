@@ -138,9 +138,10 @@ impl Planner<'_> {
             return Some((named, format!("{number}:*")));
         }
         if by_uid && !self.piped && self.dice.chance(25) {
-            // Also some that are not there.
-            let (first, to) = (chosen[0], (*chosen.last()? + 3).min(last));
-            let named = uids.iter().copied().filter(|uid| (first..=to).contains(uid)).collect();
+            // Also some that are not there, and perhaps some that were not told.
+            let (first, to) = (chosen[0], *chosen.last()? + 3);
+            let known = uids.iter().copied().filter(|uid| (first..=to).contains(uid));
+            let named = known.chain(last + 1..=to).collect();
             return Some((named, format!("{to}:{first}")));
         }
         let numbers: Option<Vec<u32>> = chosen

@@ -11,13 +11,15 @@ use crate::judge::{Before, Judge, Log};
 use crate::mail::Post;
 use crate::parse::{Response, responses};
 use crate::plan::Planner;
-use crate::world::{Connection, World};
+use crate::world::World;
+use postroom_imap::Session;
+use postroom_testkit::Driven;
 use std::collections::VecDeque;
 
 pub(crate) struct Seat {
     pub(crate) number: usize,
     pub(crate) client: Client,
-    connection: Option<Connection>,
+    connection: Option<Driven<Session>>,
     commands: VecDeque<Command>,
     before: Before,
     pub(crate) idle: bool,
@@ -46,7 +48,7 @@ impl Seat {
             return Ok(());
         }
         self.log.note(&format!("S{}", self.number), b"(connects)");
-        self.connection = Some(world.connect().await);
+        self.connection = Some(world.connection().await);
         self.ask("LOGIN", &world.login()).await?;
         let heard = self.ask("CAPABILITY", "CAPABILITY").await?;
         let words = heard.data("CAPABILITY").next().ok_or("no CAPABILITY")?;
@@ -206,7 +208,10 @@ impl Seat {
                 "no continuation is asked for, and no answer given"
             );
         }
-        let open = self.connection.as_ref().is_some_and(|connection| !connection.closed);
+        let open = self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| !connection.is_closed());
         if open && self.client.go_on && idles && !self.client.running.is_empty() {
             self.idle = true;
             return Ok(());
@@ -215,7 +220,7 @@ impl Seat {
     }
 
     fn check_answered(&mut self, judge: &impl Judge) -> Check {
-        let closed = self.connection.as_ref().is_none_or(|connection| connection.closed);
+        let closed = self.connection.as_ref().is_none_or(Driven::is_closed);
         if closed {
             let may = self.before.id.is_some_and(|id| judge.may_close(id));
             ensure!(may, "the connection was closed");

@@ -69,9 +69,13 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Of these, the messages that the client still numbers.
+    /// Of these, the messages that the client still numbers, and those it has yet to learn of.
     fn named(&self, uids: &[u32]) -> Vec<u32> {
-        uids.iter().copied().filter(|uid| self.before.contains(uid)).collect()
+        let last = self.before.last().copied().unwrap_or(0);
+        let mailbox = self.id.and_then(|id| self.truth.boxes.get(&id));
+        let is_new = |uid: u32| uid > last && mailbox.is_some_and(|mailbox| mailbox.messages.contains_key(&uid));
+        let counts = |uid: &u32| self.before.contains(uid) || is_new(*uid);
+        uids.iter().copied().filter(counts).collect()
     }
 
     pub(crate) fn selected(&self) -> Check<u32> {

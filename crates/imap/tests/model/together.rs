@@ -10,9 +10,8 @@ use crate::parse::Value;
 use crate::seat::Seat;
 use crate::view::View;
 use crate::world::World;
-use bytes::Bytes;
-use postroom_mailstore::{FlagMode, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_types::{EmailId, Flag, InternalDate, MessageFlags, Uid};
+use postroom_mailstore::{FlagMode, MailError, MailboxRef};
+use postroom_types::{Flag, MessageFlags, Uid};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -149,30 +148,12 @@ async fn call(steps: Vec<Step>, world: Rc<World>, seen: Rc<RefCell<Seen>>, log: 
 async fn deliver(world: &World, post: &Post, dice: &mut Dice, log: &Log) -> Result<(), MailError> {
     let mail = post.write(dice);
     let date = Moment::some(dice);
-    let message = NewMessage {
-        body: Bytes::copy_from_slice(&mail.octets),
-        prefix: Vec::new(),
-        summary: Arc::new(postroom_message::summarize(&mail.octets)),
-        origin: Origin::Received,
-        received_at: date.seconds * 1000,
-        verdict: Vec::new(),
-        shared_body: None,
-    };
-    let placing = Placing {
-        inbox: world.inbox,
-        mailbox: MailboxRef::Inbox,
-        email_id: EmailId::new(),
-        flags: MessageFlags::default(),
-        internal_date: InternalDate::new(date.seconds, date.zone_minutes),
-        thread: ThreadChoice::Find,
-        announce: None,
-    };
     log.note("API", format!("delivers {}", mail.number).as_bytes());
-    world.mailstore.deliver(&message, vec![placing]).await.map(drop)
+    world.deliver(&mail.octets, date, MailboxRef::Inbox).await.map(drop)
 }
 
 async fn change(world: &World, kind: Kind, dice: &mut Dice, log: &Log) -> Result<(), MailError> {
-    let (mailstore, inbox) = (&world.mailstore, world.inbox);
+    let (mailstore, inbox) = (&world.mailstore, world.inbox.id);
     let records = mailstore.messages(inbox, None, 400).await?;
     let infos = mailstore.mailboxes(inbox).await?;
     let Some(record) = records.get(dice.below(records.len().max(1))) else {
@@ -216,7 +197,7 @@ async fn converge(mut seats: Vec<Seat>, world: &World, seen: &Rc<RefCell<Seen>>,
     let mut truth: BTreeMap<u32, View> = BTreeMap::new();
     for info in world
         .mailstore
-        .mailboxes(world.inbox)
+        .mailboxes(world.inbox.id)
         .await
         .map_err(|e| e.to_string())?
     {

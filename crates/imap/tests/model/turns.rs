@@ -72,7 +72,7 @@ impl Turns {
         truth.now.upto = world.modseq().await;
         for info in world
             .mailstore
-            .mailboxes(world.inbox)
+            .mailboxes(world.inbox.id)
             .await
             .expect("the inbox is there")
         {

@@ -1,6 +1,7 @@
 //! APPEND in all its forms: several messages at once, put together from parts, in place of another, with NUL.
 
 use crate::client::{Client, World};
+use postroom_identity::OrganizationChange;
 
 const DRAFT: &str = "From: scout@example.test\r\nSubject: draft\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
     --b\r\nContent-Type: text/plain\r\n\r\nold text\r\n--b\r\nContent-Type: text/x\r\n\r\nattached\r\n--b--\r\n";
@@ -206,4 +207,35 @@ async fn messages_in_utf_8() {
     assert_eq!(content(&mut client, 1).await, message);
     let told = client.ok("f FETCH 1 (ENVELOPE)").await;
     assert!(told.contains("\"Gr\u{fc}\u{df}e\""), "{told}");
+}
+
+/// What an organization holds as much of as it may comes in no more, in whatever form. What is there already may be put
+/// elsewhere too: it counts once.
+#[tokio::test]
+async fn what_is_full_takes_no_message_more() {
+    let world = World::new().await;
+    let mut client = world.selected().await;
+    client.append("INBOX", DRAFT).await;
+    let limit = OrganizationChange {
+        max_octets: Some(Some(1)),
+        ..OrganizationChange::default()
+    };
+    let changed = world.identity.update_organization(world.inbox.organization, &limit);
+    changed.await.expect("it is there");
+    let (one, two) = (literal("Subject: 1\r\n\r\n"), literal("Subject: 2\r\n\r\n"));
+    for line in [
+        format!("a APPEND INBOX {one}"),
+        format!("a APPEND INBOX {one} {two}"),
+        "a APPEND INBOX CATENATE (URL \"/INBOX/;UID=1\")".to_owned(),
+        format!("a UID REPLACE 1 INBOX {one}"),
+    ] {
+        let told = client.say(&line).await;
+        assert!(told.starts_with("a NO [OVERQUOTA] "), "{line}: {told}");
+    }
+    let before = world.mailstore.usage(world.inbox.id).await.unwrap();
+    let told = client.say("a COPY 1 Archive").await;
+    assert!(told.starts_with("a OK [COPYUID "), "{told}");
+    let after = world.mailstore.usage(world.inbox.id).await.unwrap();
+    assert_eq!((before.octets, before.messages), (after.octets, after.messages));
+    world.check().await;
 }

@@ -143,5 +143,5 @@ async fn a_session_logged_in_by_proof_ends_with_its_secret() {
         .await
         .unwrap();
     let told = client.listen().await;
-    assert!(told.starts_with("* BYE ") && client.closed, "{told}");
+    assert!(told.starts_with("* BYE ") && client.is_closed(), "{told}");
 }

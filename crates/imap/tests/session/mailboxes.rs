@@ -47,6 +47,7 @@ async fn counts_of_many_in_one_command() {
         .ok("s STATUS INBOX (MESSAGES DELETED HIGHESTMODSEQ MAILBOXID DELETED-STORAGE)")
         .await;
     assert!(told.contains("MESSAGES 2 DELETED 1 HIGHESTMODSEQ "), "{told}");
+    assert_eq!(number_after(&told, "DELETED-STORAGE "), 14, "{told}");
     let id = |told: &str| {
         told.split("MAILBOXID (")
             .nth(1)

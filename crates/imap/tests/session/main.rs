@@ -2,6 +2,7 @@
 
 mod append;
 mod client;
+mod damage;
 mod fetch;
 mod login;
 mod mail;
@@ -11,4 +12,6 @@ mod news;
 mod notify;
 mod rights;
 mod search;
+#[path = "../server/mod.rs"]
+mod server;
 mod sync;

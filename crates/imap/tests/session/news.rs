@@ -107,13 +107,39 @@ async fn a_session_ends_with_its_mailbox() {
     let mut two = world.log_in().await;
     two.say("a SELECT Work").await;
     two.say("a IDLE").await;
-    assert_eq!(
-        one.say("a DELETE Work").await,
-        "a OK DELETE completed\r\n* BYE The mailbox was deleted\r\n"
+    // Who deletes it has left it, and goes on.
+    let told = one.send(b"a DELETE Work\r\nb CREATE Play\r\n").await;
+    assert!(
+        told.starts_with("* OK [CLOSED] The mailbox is deleted\r\na OK DELETE completed\r\nb OK [MAILBOXID ("),
+        "{told}"
     );
-    assert!(one.closed);
     assert_eq!(two.listen().await, "* BYE The mailbox was deleted\r\n");
-    assert!(two.closed);
+    assert!(two.is_closed());
+    assert!(one.hears_nothing().await);
+    // Another mailbox than the selected one.
+    one.ok("s SELECT INBOX").await;
+    assert_eq!(one.say("c DELETE Play").await, "c OK DELETE completed\r\n");
+    assert_eq!(one.say("d CHECK").await, "d OK CHECK completed\r\n");
+}
+
+/// RFC 9051 §6.4.1–6.4.3, §6.4.9: it is the mailbox that commands are about, not what the session was told of it.
+#[tokio::test]
+async fn what_is_not_told_is_there_all_the_same() {
+    let world = World::new().await;
+    let mut one = world.selected().await;
+    let mut two = world.log_in().await;
+    two.append("INBOX", "Subject: 1\r\n\r\n").await;
+    two.append("INBOX (\\Deleted)", "Subject: 2\r\n\r\n").await;
+    let told = one.say("a UID STORE 2:3 +FLAGS (\\Flagged)").await;
+    assert!(told.starts_with("* 2 EXISTS\r\n"), "{told}");
+    assert!(told.contains("* 2 FETCH (UID 2 FLAGS (\\Flagged \\Deleted"), "{told}");
+    two.append("INBOX (\\Deleted)", "Subject: 3\r\n\r\n").await;
+    assert_eq!(one.ok("b EXPUNGE").await, "* 2 EXPUNGE\r\n* 1 RECENT\r\n");
+    two.append("INBOX (\\Deleted)", "Subject: 4\r\n\r\n").await;
+    one.ok("c CLOSE").await;
+    let told = two.ok("s STATUS INBOX (MESSAGES DELETED UIDNEXT)").await;
+    assert_eq!(told, "* STATUS INBOX (MESSAGES 1 DELETED 0 UIDNEXT 5)\r\n");
+    world.check().await;
 }
 
 #[tokio::test]

@@ -62,6 +62,26 @@ async fn the_counts_are_told_at_once_if_asked() {
     assert!(client.hears_nothing().await);
 }
 
+/// RFC 5465 §6.3: wherever incoming mail may be put, also what lists bar.
+#[tokio::test]
+async fn inboxes_are_where_mail_is_delivered() {
+    let world = World::new().await;
+    let mut actor = world.log_in().await;
+    let mut client = world.log_in().await;
+    let told = client
+        .ok("w NOTIFY SET STATUS (inboxes (MessageNew MessageExpunge))")
+        .await;
+    for name in ["INBOX", "Spam", "Blocked"] {
+        assert!(told.contains(&format!("* STATUS {name} (")), "{name}: {told}");
+    }
+    assert_eq!(told.matches("* STATUS ").count(), 3, "{told}");
+    actor.append("Archive", "Subject: 1\r\n\r\n").await;
+    actor.append("Blocked", "Subject: 2\r\n\r\n").await;
+    let told = client.listen().await;
+    assert!(told.starts_with("* STATUS Blocked (MESSAGES 1"), "{told}");
+    assert_eq!(told.matches("* STATUS ").count(), 1, "{told}");
+}
+
 #[tokio::test]
 async fn mailboxes_come_and_go_elsewhere() {
     let world = World::new().await;

@@ -2,7 +2,7 @@
 
 use super::{counters_of, email_of, mailbox_of};
 use crate::FeedEntry;
-use crate::codec::Corrupt;
+use crate::codec::{Corrupt, Reader};
 use crate::keys;
 use crate::once::OnceRow;
 use crate::rows::{FeedRow, FlagsRow, InboxRow, IndexRow, MailboxRow, MessageRow, MetaRow, read_number};
@@ -101,6 +101,9 @@ impl Found {
                 self.expunged.extend(uids.into_iter().map(|uid| (mailbox, uid)));
             }
             b's' => read_subscription(value).map(|_| ()).map_err(say)?,
+            b'w' => Reader::value(value, "mark of undated messages")
+                .and_then(|reader| reader.end())
+                .map_err(say)?,
             b'o' => OnceRow::read(value).map(|_| ()).map_err(say)?,
             _ => return Err("of an unknown kind".into()),
         }

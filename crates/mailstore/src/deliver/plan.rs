@@ -1,6 +1,7 @@
 //! Deciding what is to be done in one inbox: store the message, add a placement to one that is there, or nothing.
 
 use super::{IndexChange, Plan, Shared, message_id_hash, to_uid};
+use crate::attempts::Attempts;
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
 use crate::labels::{KnownPlacement, MessageRows};
@@ -35,6 +36,17 @@ struct Twin {
 
 impl Mailstore {
     pub(super) async fn plan(&self, shared: &Shared<'_>, placing: &Placing) -> Result<Plan, MailError> {
+        let mut attempts = Attempts::new();
+        loop {
+            attempts.next().await?;
+            if let Some(plan) = self.plan_once(shared, placing).await? {
+                return Ok(plan);
+            }
+        }
+    }
+
+    /// `None`: something came while it was looked at.
+    async fn plan_once(&self, shared: &Shared<'_>, placing: &Placing) -> Result<Option<Plan>, MailError> {
         let inbox = placing.inbox;
         let roles = self.inbox_row(inbox).await?;
         let mailbox = roles.find(placing.mailbox).ok_or(MailError::NoSuchMailbox)?;
@@ -45,9 +57,8 @@ impl Mailstore {
         ];
         let values = self.store.get_many(&keys).await?;
         if let Some(value) = &values[2] {
-            return self
-                .there(inbox, &MessageRow::read(value)?, placing.email_id, None)
-                .await;
+            let row = MessageRow::read(value)?;
+            return self.there(inbox, &row, placing.email_id, None).await.map(Some);
         }
         let counters = counter_record(values[0].as_ref().ok_or(MailError::NoSuchInbox(inbox))?)?;
         let mailbox_row = MailboxRow::read(values[1].as_ref().ok_or(MailError::NoSuchMailbox)?)?;
@@ -73,13 +84,17 @@ impl Mailstore {
         if let (Some(twin), Origin::Received) = (twin, shared.message.origin)
             && let Some(plan) = self.plan_duplicate(inbox, &seen, &placing.flags, twin).await?
         {
-            return Ok(plan);
+            return Ok(Some(plan));
         }
         let (name, index) = match (known, &shared.message_id) {
             (Some(KnownBy { name, body }), Some(hash)) => {
                 // What is sent bears the Message-ID of its draft: a draft is never called by it.
                 let is_draft = mailbox == seen.roles.id_of(Role::Drafts);
                 let is_free = !is_draft && !self.has_namesake(inbox, &seen.roles, hash).await?;
+                // One came between the two looks: it may be this very message, under a row that this plan knows nothing of.
+                if !is_free && name.1.is_none() && self.store.get(&name.0).await?.is_some() {
+                    return Ok(None);
+                }
                 // A message that may have duplicates takes the row from one that may not, or no longer.
                 let takes = has_duplicates(shared.message.origin) && !has_twin;
                 let index = match body {
@@ -95,7 +110,7 @@ impl Mailstore {
             }
             _ => (None, IndexChange::Keep),
         };
-        Ok(Plan::New {
+        Ok(Some(Plan::New {
             mailbox,
             uid_validity: seen.uid_validity,
             home: home(&seen),
@@ -103,7 +118,7 @@ impl Mailstore {
             name,
             index,
             over_quota: seen.over_quota,
-        })
+        }))
     }
 
     /// The rows under which a message with this Message-ID and body may be known.

@@ -142,6 +142,7 @@ pub(super) fn add_message(
         text: shared.text().0,
         is_named,
         hashed_from: shared.joined_octets() as u64,
+        other_home: None,
     };
     let value = row.write().ok_or(MailError::TooBig)?;
     let meta = MetaRow {

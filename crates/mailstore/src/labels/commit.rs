@@ -1,6 +1,6 @@
 //! The commit that changes labels of several messages.
 
-use super::update::Outcome;
+use super::outcome::{Fate, Outcome};
 use crate::change::{Change, Delta};
 use crate::flags::{Reflag, reflag, same};
 use crate::labels::known::KnownPlacement;
@@ -36,6 +36,8 @@ struct NewRow {
     row: MessageRow,
     value: Option<Value>,
     patches: Vec<Patch>,
+    /// A placement goes.
+    is_less: bool,
 }
 
 impl Relabeling {
@@ -48,8 +50,7 @@ impl Relabeling {
     ) -> Result<CommitBuilder, MailError> {
         let mut change = Change::begin(CommitBuilder::new(), inbox, mail.now());
         let mut arrivals: BTreeMap<MailboxId, usize> = BTreeMap::new();
-        let places = changing.iter().flat_map(|outcome| &outcome.placements);
-        for to in places.filter_map(|(_, to)| *to) {
+        for to in changing.iter().flat_map(|outcome| outcome.arrivals()) {
             *arrivals.entry(to).or_default() += 1;
         }
         let mut allotted = BTreeMap::new();
@@ -89,23 +90,33 @@ impl Relabeling {
         let mut new = NewRow {
             row: MessageRow {
                 home: outcome.home,
+                other_home: outcome.other_home,
                 ..known.row.clone()
             },
             value: None,
             patches: Vec::new(),
+            is_less: false,
         };
         let placements = known.placements.iter().zip(&outcome.placements);
-        let stays = placements.clone().filter(|(_, (_, to))| to.is_none());
+        let stays = placements.clone().filter(|(_, (_, fate))| *fate == Fate::Stays);
         new.row.placements = stays.map(|(was, _)| (was.mailbox, u64::from(was.uid.get()))).collect();
-        for (was, (flags, to)) in placements {
-            match to {
+        for (at, (was, (flags, fate))) in placements.enumerate() {
+            match fate {
                 // What stays as it is counts for the labels too.
-                None if same(&was.flags.flags, flags) => {
+                Fate::Stays if same(&was.flags.flags, flags) => {
                     let key = keys::flags(self.inbox, was.mailbox, u64::from(was.uid.get()));
                     self.change.builder.require(key, was.value.clone());
                 }
-                None => self.tally.reflag(was, flags),
-                Some(to) => self.relocate(was, flags, *to, &mut new)?,
+                Fate::Stays => self.tally.reflag(was, flags),
+                Fate::Moves(to) => {
+                    let more = outcome.more.filter(|more| more.like == at).map(|more| more.mailbox);
+                    self.relocate(was, flags, *to, more, &mut new)?;
+                }
+                Fate::Goes => {
+                    self.change.remove_placement(was.mailbox, was.uid, was.value.clone());
+                    self.tally.leave(was, known.row.size_octets());
+                    new.is_less = true;
+                }
             }
         }
         // Asked to be unchanged also if only flags change, so that no placement is added meanwhile that keeps the old.
@@ -113,22 +124,27 @@ impl Relabeling {
         self.change.builder.require(key.clone(), known.value.clone());
         if let Some(value) = new.value {
             self.change.builder.put_patched(key, value, new.patches);
+        } else if new.is_less {
+            let value = new
+                .row
+                .write()
+                .ok_or(MailError::Limit("too many placements of one message"))?;
+            self.change.builder.put(key, value);
         }
         Ok(())
     }
 
+    /// Moves a placement, and puts one more like it into a second mailbox.
     fn relocate(
         &mut self,
         was: &KnownPlacement,
         flags: &MessageFlags,
         to: MailboxId,
+        more: Option<MailboxId>,
         new: &mut NewRow,
     ) -> Result<(), MailError> {
         let meta_key = keys::metadata(self.inbox, was.mailbox, u64::from(was.uid.get()));
         let meta = self.metas.remove(&meta_key).ok_or(MailError::Unavailable)?;
-        let allotted = self.allotted.get_mut(&to).ok_or(MailError::Unavailable)?;
-        allotted.left -= 1;
-        let (operation, minus) = (allotted.operation, allotted.left);
         let row = FlagsRow {
             flags: flags.clone(),
             arrival: Some(Arrival {
@@ -137,14 +153,20 @@ impl Relabeling {
             }),
             ..was.flags.clone()
         };
-        let change = &mut self.change;
-        change.remove_placement(was.mailbox, was.uid, was.value.clone());
-        change.put_placement(to, operation, minus, &row, meta);
-        let (value, patches) = place_again(&mut new.row, to, operation, &[minus])
-            .ok_or(MailError::Limit("too many placements of one message"))?;
-        new.value = Some(value);
-        new.patches.extend(patches);
-        self.tally.relocate(was, flags, to, new.row.size_octets());
+        let octets = new.row.size_octets();
+        self.change.remove_placement(was.mailbox, was.uid, was.value.clone());
+        self.tally.leave(was, octets);
+        for mailbox in std::iter::once(to).chain(more) {
+            let allotted = self.allotted.get_mut(&mailbox).ok_or(MailError::Unavailable)?;
+            allotted.left -= 1;
+            let (operation, minus) = (allotted.operation, allotted.left);
+            self.change.put_placement(mailbox, operation, minus, &row, meta.clone());
+            let (value, patches) = place_again(&mut new.row, mailbox, operation, &[minus])
+                .ok_or(MailError::Limit("too many placements of one message"))?;
+            new.value = Some(value);
+            new.patches.extend(patches);
+            self.tally.arrive(flags, mailbox, octets);
+        }
         Ok(())
     }
 }
@@ -191,8 +213,11 @@ impl Tally {
         });
     }
 
-    fn relocate(&mut self, was: &KnownPlacement, flags: &MessageFlags, to: MailboxId, octets: u64) {
+    fn arrive(&mut self, flags: &MessageFlags, to: MailboxId, octets: u64) {
         self.arriving.entry(to).or_default().add(flags.system, octets);
+    }
+
+    fn leave(&mut self, was: &KnownPlacement, octets: u64) {
         let (delta, uids) = self.leaving.entry(was.mailbox).or_default();
         delta.remove(was.flags.flags.system, octets);
         uids.push(was.uid);

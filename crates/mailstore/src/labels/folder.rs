@@ -3,7 +3,7 @@
 //! What always holds: what is in Trash or Drafts is in none of them, and stays there; a copy in Sent is filed only if it is
 //! all there is of its conversation.
 
-use super::update::Outcome;
+use super::outcome::{Leads, Outcome};
 use super::{Known, Labels};
 use crate::Origin;
 use crate::rows::{InboxRow, Role};
@@ -58,7 +58,7 @@ pub(super) fn filed(roles: &InboxRow, known: Known, folder: Folder, sent_too: bo
         (Some(Role::Sent), _) => only_sent && sent_too,
         (Some(Role::Inbox) | None, _) => true,
     };
-    let mut placements = Vec::with_capacity(known.placements.len());
+    let mut wished = Vec::with_capacity(known.placements.len());
     for placed in &known.placements {
         let mut flags = placed.flags.flags.clone();
         let to = Some(target).filter(|_| (none_lives || is_live(&flags)) && moves(placed.mailbox));
@@ -66,13 +66,16 @@ pub(super) fn filed(roles: &InboxRow, known: Known, folder: Folder, sent_too: bo
             // What is moved is wanted there.
             flags.system = flags.system.without(Flag::Deleted);
         }
-        placements.push((flags, to));
+        wished.push((flags, to));
     }
-    let stays_home =
-        !matches!(folder, Folder::Inbox | Folder::Archive) || placements.iter().all(|(_, to)| to.is_none());
-    Outcome {
-        home: if stays_home { known.row.home } else { target },
-        known,
-        placements,
-    }
+    let (leads, home) = match folder {
+        _ if wished.iter().all(|(_, to)| to.is_none()) => (Leads::About, known.row.home),
+        Folder::Inbox | Folder::Archive => {
+            let sent = roles.id_of(Role::Sent);
+            let second = if target == sent { roles.id_of(Role::Inbox) } else { sent };
+            (Leads::Home(known.row.other_home.map(|_| second)), target)
+        }
+        Folder::Spam | Folder::Blocked => (Leads::Away, known.row.home),
+    };
+    Outcome::new(roles, known, wished, leads, home)
 }

@@ -31,6 +31,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// How many labels are told of.
+    pub(crate) fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
     /// Adds it to the commit.
     pub(crate) fn add(self, change: &mut Change, message: EmailId) {
         for (label, added) in self.labels {

@@ -6,9 +6,10 @@
 use super::change::{LabelChange, PLACES};
 use super::commit::Relabeling;
 use super::folder::filed;
+use super::outcome::{Fate, Leads, Outcome};
 use super::{Folder, Known, Labels};
 use crate::attempts::{Attempts, Tried};
-use crate::flags::{check_keywords, same};
+use crate::flags::check_keywords;
 use crate::rows::{InboxRow, Role};
 use crate::shared::Leaving;
 use crate::{MailError, Mailstore, Origin, keys};
@@ -19,14 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most messages of one call of [`Mailstore::update_labels`].
 pub const MAX_LABEL_CHANGE: usize = 100;
 
-/// What becomes of one message: for each placement its flags, and where it goes if it moves.
-pub(super) struct Outcome {
-    pub(super) known: Known,
-    pub(super) placements: Vec<(MessageFlags, Option<MailboxId>)>,
-    /// Where it is at home then, if it moves.
-    pub(super) home: MailboxId,
-}
-
 /// What is to become of messages.
 #[derive(Clone, Copy)]
 enum Wish<'a> {
@@ -34,30 +27,13 @@ enum Wish<'a> {
     Folder(Folder, bool),
 }
 
-impl Outcome {
-    fn changes(&self) -> bool {
-        let mut placements = self.known.placements.iter().zip(&self.placements);
-        placements.any(|(was, (flags, to))| to.is_some() || !same(&was.flags.flags, flags))
-    }
-
-    /// The labels it gets, with `true`, and those it loses.
-    pub(super) fn label_changes(&self, roles: &InboxRow) -> Vec<(String, bool)> {
-        self.known.labels(roles).changes(&self.labels(roles))
-    }
-
-    fn labels(&self, roles: &InboxRow) -> Labels {
-        let placements = self.known.placements.iter().zip(&self.placements);
-        let now = placements.map(|(was, (flags, to))| (to.unwrap_or(was.mailbox), flags));
-        Labels::compute(roles, self.known.row.origin, &self.known.row.verdict, now)
-    }
-}
-
 impl Mailstore {
     /// Gives and takes labels of messages, at most [`MAX_LABEL_CHANGE`], in one commit: each message with its labels
     /// afterwards, in the order given; those that are gone are left out.
     ///
-    /// `spam`, `trash` and `blocked` move all placements there, and taking them away moves those there back to where the
-    /// message was at home; `unread` is `\Seen`, and any other label a keyword, of all placements.
+    /// `spam`, `trash` and `blocked` put the message there, of all placements one; taking them away puts what is there back
+    /// to where the message was at home, of what its owner sent to itself to both places; `unread` is `\Seen`, and any
+    /// other label a keyword, of all placements.
     ///
     /// # Errors
     /// [`MailError::Limit`] (too many messages, placements or labels), [`MailError::NoSuchInbox`],
@@ -74,7 +50,8 @@ impl Mailstore {
 
     /// Puts messages into a folder, at most [`MAX_LABEL_CHANGE`], in one commit: each message with its labels afterwards, in
     /// the order given; those that are gone are left out. What is in Trash or Drafts stays there, and what is only in Sent
-    /// unless `sent_too`; a message of the inbox's owner's that is put into the inbox goes to Sent.
+    /// unless `sent_too`; a message of the inbox's owner's that is put into the inbox goes to Sent, and to INBOX if it was
+    /// received too.
     ///
     /// # Errors
     /// Those of [`update_labels`](Self::update_labels).
@@ -139,26 +116,30 @@ impl Mailstore {
         known: Vec<Option<Known>>,
         change: &LabelChange,
     ) -> Result<Vec<Outcome>, MailError> {
-        let mut homes: BTreeMap<MailboxId, bool> = BTreeMap::new();
+        let mut there: BTreeMap<MailboxId, bool> = BTreeMap::new();
         let mut outcomes = Vec::with_capacity(known.len());
         for known in known.into_iter().flatten() {
             let labels = known.labels(roles);
-            let mut home = known.row.home;
-            if change.place(roles, &labels, home) == Some(home) && roles.role_of(home).is_none() {
-                let there = match homes.get(&home) {
-                    Some(there) => *there,
-                    None => self.store.get(&keys::mailbox(inbox, home)).await?.is_some(),
-                };
-                homes.insert(home, there);
-                if !there {
+            let (mut home, mut other_home) = (known.row.home, None);
+            if change.place(roles, &labels, home) == Some(home) {
+                if !self.is_there(inbox, roles, home, &mut there).await? {
                     home = fallback_home(roles, known.row.origin);
+                }
+                if let Some(other) = known.row.other_home {
+                    let is_there = other != home && self.is_there(inbox, roles, other, &mut there).await?;
+                    other_home = Some(if is_there { other } else { roles.id_of(Role::Inbox) });
                 }
             }
             let target = change.place(roles, &labels, home);
+            let leads = match target {
+                None => Leads::About,
+                Some(target) if target == home => Leads::Home(other_home),
+                Some(_) => Leads::Away,
+            };
             let leaves = |mailbox| leaves_for(roles, target, home, mailbox);
             let is_live = |flags: &MessageFlags| !flags.system.contains(Flag::Deleted);
             let none_lives = !known.placements.iter().any(|placed| is_live(&placed.flags.flags));
-            let mut placements = Vec::with_capacity(known.placements.len());
+            let mut wished = Vec::with_capacity(known.placements.len());
             for placed in &known.placements {
                 let mut flags = change.flags(&placed.flags.flags);
                 let counts = none_lives || is_live(&flags);
@@ -168,15 +149,31 @@ impl Mailstore {
                     flags.system = flags.system.without(Flag::Deleted);
                 }
                 check_keywords(&flags)?;
-                placements.push((flags, to));
+                wished.push((flags, to));
             }
-            outcomes.push(Outcome {
-                home: known.row.home,
-                known,
-                placements,
-            });
+            let home = known.row.home;
+            outcomes.push(Outcome::new(roles, known, wished, leads, home));
         }
         Ok(outcomes)
+    }
+
+    /// Whether a mailbox is there, looked up once.
+    async fn is_there(
+        &self,
+        inbox: InboxId,
+        roles: &InboxRow,
+        mailbox: MailboxId,
+        known: &mut BTreeMap<MailboxId, bool>,
+    ) -> Result<bool, MailError> {
+        if roles.role_of(mailbox).is_some() {
+            return Ok(true);
+        }
+        if let Some(there) = known.get(&mailbox) {
+            return Ok(*there);
+        }
+        let there = self.store.get(&keys::mailbox(inbox, mailbox)).await?.is_some();
+        known.insert(mailbox, there);
+        Ok(there)
     }
 
     /// The metadata rows of placements that move, by their keys; `None` if one has gone.
@@ -184,7 +181,7 @@ impl Mailstore {
         let mut keys: Vec<Key> = Vec::new();
         for outcome in changing {
             let moving = outcome.known.placements.iter().zip(&outcome.placements);
-            let moving = moving.filter(|(_, (_, to))| to.is_some());
+            let moving = moving.filter(|(_, (_, fate))| matches!(fate, Fate::Moves(_)));
             keys.extend(moving.map(|(was, _)| keys::metadata(inbox, was.mailbox, u64::from(was.uid.get()))));
         }
         let values = self.store.get_many(&keys).await?;
@@ -195,8 +192,8 @@ impl Mailstore {
     async fn remember_leaving(&self, inbox: InboxId, changing: &[&Outcome]) -> Result<(), MailError> {
         let mut leaving: BTreeMap<MailboxId, Vec<Leaving>> = BTreeMap::new();
         for outcome in changing {
-            for (was, (_, to)) in outcome.known.placements.iter().zip(&outcome.placements) {
-                if to.is_some() {
+            for (was, (_, fate)) in outcome.known.placements.iter().zip(&outcome.placements) {
+                if *fate != Fate::Stays {
                     leaving.entry(was.mailbox).or_default().push(Leaving {
                         uid: was.uid,
                         flags: was.flags.clone(),

@@ -25,12 +25,27 @@ pub(crate) struct Walk {
     page: usize,
 }
 
+impl Mailstore {
+    /// A walk through what a query asks for, beyond `cursor` or from the beginning.
+    pub(crate) async fn walk(
+        &self,
+        inbox: InboxId,
+        query: &ListQuery,
+        cursor: Option<EmailId>,
+    ) -> Result<Walk, MailError> {
+        // What came before a time may have an id from after it.
+        let is_undated = query.before.is_some() && self.has_undated(inbox).await?;
+        let before = query.before.filter(|_| !is_undated);
+        Ok(Walk::new(inbox, query, before, cursor))
+    }
+}
+
 impl Walk {
-    pub(crate) fn new(inbox: InboxId, query: &ListQuery, cursor: Option<EmailId>) -> Self {
+    fn new(inbox: InboxId, query: &ListQuery, before: Option<i64>, cursor: Option<EmailId>) -> Self {
         let prefix = keys::messages(inbox);
         let mut high = prefix_end(&prefix);
         let mut low = prefix;
-        if let Some(before) = query.before {
+        if let Some(before) = before {
             high = high.min(keys::message(inbox, first_of(before.saturating_add(SLACK_MS))));
         }
         if let Some(after) = query.after {

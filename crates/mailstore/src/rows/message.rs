@@ -10,10 +10,11 @@ use postroom_types::{BlobId, EmailId, InboxId, MailboxId, ThreadId, Uid};
 pub(crate) const MAX_PLACEMENTS: usize = 100;
 
 /// The second version of a message row says where the search text is, the third whether the Message-ID is its alone, the
-/// fourth what of the blob the hash does not cover.
-const VERSION: u8 = 4;
+/// fourth what of the blob the hash does not cover, the fifth where else it goes back to.
+const VERSION: u8 = 5;
 const VERSION_OF_TEXT: u8 = 2;
 const VERSION_OF_NAME: u8 = 3;
+const VERSION_OF_HASHED: u8 = 4;
 
 /// A message: where its bytes are, where it came from, where it appears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) struct MessageRow {
     pub(crate) is_named: bool,
     /// How many octets of the blob were put before what came: they differ between messages that are the same.
     pub(crate) hashed_from: u64,
+    /// It was there too when it was put into one place that is no home: what its owner sent to itself goes back to both.
+    pub(crate) other_home: Option<MailboxId>,
 }
 
 impl MessageRow {
@@ -90,6 +93,7 @@ impl MessageRow {
         self.text.write(&mut writer);
         writer.u8(u8::from(self.is_named));
         writer.varint(self.hashed_from);
+        writer.maybe_bytes(self.other_home.as_ref().map(|id| id.as_bytes().as_slice()));
         let value = writer.finish();
         (value.len() <= MAX_VALUE_OCTETS).then_some(value)
     }
@@ -121,14 +125,18 @@ impl MessageRow {
             },
             is_named: false,
             hashed_from: 0,
+            other_home: None,
         };
         row.is_named = match version {
             VERSION_OF_NAME.. => reader.u8()? != 0,
             // Not known; most are.
             _ => row.message_id.is_some(),
         };
-        if version >= VERSION {
+        if version >= VERSION_OF_HASHED {
             row.hashed_from = reader.varint()?;
+        }
+        if version >= VERSION {
+            row.other_home = reader.maybe_array()?.map(MailboxId::from_bytes);
         }
         reader.end()?;
         Ok(row)

@@ -102,6 +102,7 @@ fn message_row() -> impl Strategy<Value = MessageRow> {
                     },
                     is_named: received_at % 2 == 0,
                     hashed_from: body_octets / 3,
+                    other_home: (received_at % 3 == 0).then_some(home),
                 }
             },
         )
@@ -151,10 +152,11 @@ fn rows_of_the_first_version_read() {
         text: TextPlace::Nowhere,
         is_named: false,
         hashed_from: 0,
+        other_home: None,
     };
     let mut bytes = row.write().unwrap();
     // One octet more in each version.
-    for version in [3, 2, 1] {
+    for version in [4, 3, 2, 1] {
         bytes.pop();
         bytes[0] = version;
         assert_eq!(MessageRow::read(&bytes).as_ref(), Ok(&row));
@@ -165,7 +167,7 @@ fn rows_of_the_first_version_read() {
         ..row
     };
     let mut bytes = called.write().unwrap();
-    bytes.truncate(bytes.len() - 2);
+    bytes.truncate(bytes.len() - 3);
     bytes[0] = 2;
     assert_eq!(MessageRow::read(&bytes), Ok(called));
 
@@ -258,6 +260,7 @@ fn a_message_row_has_bounds() {
         text: TextPlace::Blob(BlobId([0; 16]), 1 << 20),
         is_named: true,
         hashed_from: 0,
+        other_home: None,
     };
     assert!(row.write().is_some());
     row.placements = vec![placement; 60];

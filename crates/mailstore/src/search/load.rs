@@ -110,21 +110,33 @@ impl Mailstore {
         };
         for piece in long.chunks(LONG_SUMMARIES) {
             let (indexes, wanted): (Vec<usize>, Vec<_>) = piece.iter().cloned().unzip();
-            let blobs = self.store.blobs(&wanted).await?;
+            let blobs = self.store.blobs(&wanted).await;
             let (of, page) = (Arc::clone(&of), Arc::clone(&page));
             made = elsewhere(move || {
                 for (index, blob) in indexes.into_iter().zip(blobs) {
                     let (uid, value) = &page[index];
-                    made[index] = line_of(&of, *uid, value, blob);
+                    made[index] = blob
+                        .map_err(MailError::from)
+                        .and_then(|blob| line_of(&of, *uid, value, blob));
                 }
                 made
             })
             .await?;
         }
-        let made: Vec<Option<NewLine>> = made.into_iter().collect::<Result<_, MailError>>()?;
+        let mut lines = Vec::with_capacity(made.len());
+        for (made, (uid, _)) in made.into_iter().zip(page.iter()) {
+            match made {
+                Ok(line) => lines.extend(line),
+                // It has no line, and is not found; the others are.
+                Err(error) if error.is_damage() => {
+                    tracing::error!(%uid, %error, "cannot search a message by its summary")
+                }
+                Err(error) => return Err(error),
+            }
+        }
         elsewhere(move || {
             let mut columns = of.write();
-            made.into_iter().flatten().for_each(|line| columns.add(line));
+            lines.into_iter().for_each(|line| columns.add(line));
         })
         .await
     }

@@ -13,6 +13,7 @@ use crate::shared::{Row, SharedMailbox};
 use crate::{MailError, Mailstore};
 use bytes::Bytes;
 use postroom_message::{RawMessage, fold_standing, parse_search_text};
+use postroom_store::{FoundBlob, StoreError};
 use postroom_types::{BlobId, EmailId};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -141,7 +142,7 @@ impl Mailstore {
                 batch.push(item);
             }
             let wanted: Vec<_> = batch.iter().map(|item| item.wanted(reading)).collect();
-            let blobs = self.store.blobs(&wanted).await?;
+            let blobs = readable(self.store.blobs(&wanted).await, &batch)?;
             let (program, columns) = (Arc::clone(program), Arc::clone(columns));
             let wanted = wanting.wanted();
             let (decided, rest) =
@@ -151,6 +152,18 @@ impl Mailstore {
         }
         Ok((matching, undecided))
     }
+}
+
+/// What was read. A body that is damaged is as one that is gone: its message does not match, and the others may.
+fn readable(found: Vec<FoundBlob>, items: &[Item]) -> Result<Vec<Option<Bytes>>, MailError> {
+    let read = |(found, item): (FoundBlob, &Item)| match found {
+        Err(StoreError::Corrupt(error)) => {
+            tracing::error!(msg = %item.undecided.email_id, %error, "cannot search a message");
+            Ok(None)
+        }
+        found => Ok(found?),
+    };
+    found.into_iter().zip(items).map(read).collect()
 }
 
 fn by_reading(
@@ -164,7 +177,7 @@ fn by_reading(
     let (mut stack, mut hint, mut scratch) = (Vec::new(), 0, Vec::new());
     let mut memory = Memory::default();
     for (mut item, blob) in batch.into_iter().zip(blobs) {
-        // Without a body it is gone.
+        // Without a body it is gone, or as good as that.
         let Some(blob) = blob else { continue };
         let raw = RawMessage {
             prefix: &item.content.prefix,

@@ -3,7 +3,7 @@
 //! What always holds: they are bounded in time, by mailbox and in all; the oldest go first.
 
 use super::row::MessageState;
-use crate::rows::{FlagsRow, MetaRow, read_summary};
+use crate::rows::{FlagsRow, MetaRow};
 use crate::{Clock, Content, MailError, Mailstore, Meta, keys};
 use postroom_store::Value;
 use postroom_types::{InboxId, MailboxId, Uid};
@@ -199,10 +199,10 @@ impl Mailstore {
         let mut octets = value.len();
         let summary = match row.blob() {
             None => row.summary()?,
-            Some(blob) => match self.store.blob(blob, 0..u64::MAX).await? {
-                Some(bytes) => {
-                    octets += bytes.len();
-                    Some(read_summary(&bytes)?)
+            Some(blob) => match self.long_summary(blob).await? {
+                Some((summary, long)) => {
+                    octets += long;
+                    Some(summary)
                 }
                 None => return Ok(None),
             },

@@ -3,9 +3,7 @@
 use crate::setup::*;
 use bytes::Bytes;
 use postroom_queue::{Options, Queue};
-use postroom_store::{BoxFuture, Commit, CommitBuilder, Outcome, Page, SharedStore, Store, StoreError, Topic, Value};
-use postroom_types::{BlobId, Lsn};
-use std::ops::Range;
+use postroom_store::{BoxFuture, CommitBuilder, Front, Key, Outcome, Page, SharedStore, Store, StoreError, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,15 +14,21 @@ struct Counting {
     pairs: AtomicUsize,
 }
 
-impl Store for Counting {
+impl Front for Counting {
+    fn behind(&self) -> &dyn Store {
+        &*self.store
+    }
+
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.store.get(key)
     }
-    fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
+
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.store.get_many(keys)
     }
+
     fn range<'a>(
         &'a self,
         low: &'a [u8],
@@ -38,18 +42,6 @@ impl Store for Counting {
             self.pairs.fetch_add(page.pairs.len(), Ordering::Relaxed);
             Ok(page)
         })
-    }
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.store.blob(id, range)
-    }
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
-        self.store.commit(commit)
-    }
-    fn stable_lsn(&self) -> Lsn {
-        self.store.stable_lsn()
-    }
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.store.watch(topic)
     }
 }
 
@@ -69,7 +61,10 @@ async fn cost(options: &Options, items: u64, destinations: u64) -> (usize, usize
             .unwrap();
         if builder.operations() > 900 || n + 1 == items {
             let commit = std::mem::take(&mut builder).build();
-            assert!(matches!(counting.commit(commit).await.unwrap(), Outcome::Done(_)));
+            assert!(matches!(
+                Store::commit(&*counting, commit).await.unwrap(),
+                Outcome::Done(_)
+            ));
         }
     }
     queue.start().await.unwrap();

@@ -5,8 +5,11 @@
 //! store=0190…
 //! lsn=4711
 //! <SHA-256> <octets> <where it lies in the backup> <its name in the data folder>       parted by tabs
+//! damaged <its name in the data folder> <what is wrong>                                 parted by tabs; not in the backup
 //! end <SHA-256 of all above>
 //! ```
+//!
+//! The format is 2 if something is damaged: earlier versions, which know nothing of that, then say so.
 
 use super::BackupError;
 use crate::error::at;
@@ -22,6 +25,10 @@ use std::path::{Component, Path, PathBuf};
 pub(super) const MANIFEST: &str = "manifest";
 pub(super) const TITLE: &str = "postroom backup ";
 pub(super) const FORMAT: u32 = 1;
+/// Of a manifest that names what is damaged.
+const WITH_DAMAGE: u32 = 2;
+/// What a line of these begins with.
+const DAMAGED: &str = "damaged";
 
 /// One file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub(super) struct Manifest {
     pub(super) lsn: Lsn,
     /// By the name in the data folder.
     pub(super) entries: BTreeMap<String, Entry>,
+    /// What the store had lost when the backup was made: names, and what is wrong.
+    pub(super) damaged: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -51,7 +60,7 @@ impl Manifest {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(file)(error).into()),
         };
-        refuse_later(&file, &text, TITLE, FORMAT)?;
+        refuse_later(&file, &text, TITLE, WITH_DAMAGE)?;
         match Self::parse(&text) {
             Some(manifest) => Ok(Some(manifest)),
             None => Err(BackupError::Damaged {
@@ -68,14 +77,26 @@ impl Manifest {
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("{TITLE}{FORMAT}\nstore={}\nlsn={}\n", hex(&self.store), self.lsn);
+        let mut text = format!(
+            "{TITLE}{}\nstore={}\nlsn={}\n",
+            self.format(),
+            hex(&self.store),
+            self.lsn
+        );
         for (name, entry) in &self.entries {
             let Entry { stored, octets, sha256 } = entry;
             writeln!(text, "{}\t{octets}\t{stored}\t{name}", hex(sha256)).expect("a String takes all");
         }
+        for (name, what) in &self.damaged {
+            writeln!(text, "{DAMAGED}\t{name}\t{what}").expect("a String takes all");
+        }
         let sum: [u8; 32] = Sha256::digest(&text).into();
         writeln!(text, "end {}", hex(&sum)).expect("a String takes all");
         text
+    }
+
+    fn format(&self) -> u32 {
+        if self.damaged.is_empty() { FORMAT } else { WITH_DAMAGE }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -86,11 +107,16 @@ impl Manifest {
             return None;
         }
         let mut lines = body.lines();
-        lines.next().filter(|title| *title == format!("{TITLE}{FORMAT}"))?;
+        let title = lines.next()?;
         let store = u128::from_str_radix(lines.next()?.strip_prefix("store=")?, 16).ok()?;
         let lsn = lines.next()?.strip_prefix("lsn=")?.parse().ok()?;
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut damaged) = (BTreeMap::new(), BTreeMap::new());
         for line in lines {
+            if let Some((DAMAGED, rest)) = line.split_once('\t') {
+                let (name, what) = rest.split_once('\t')?;
+                damaged.insert(name.to_owned(), what.to_owned());
+                continue;
+            }
             let mut fields = line.splitn(4, '\t');
             let sha256 = read_sum(fields.next()?)?;
             let octets = fields.next()?.parse().ok()?;
@@ -98,11 +124,13 @@ impl Manifest {
             let name = fields.next().filter(|path| is_below(path))?.to_owned();
             entries.insert(name, Entry { stored, octets, sha256 });
         }
-        Some(Self {
+        let manifest = Self {
             store: store.to_be_bytes(),
             lsn: Lsn(lsn),
             entries,
-        })
+            damaged,
+        };
+        (title == format!("{TITLE}{}", manifest.format())).then_some(manifest)
     }
 }
 
@@ -141,6 +169,7 @@ mod tests {
                 ("certs/with a space".into(), entry("beside/12", 0)),
             ]
             .into(),
+            damaged: BTreeMap::new(),
         }
     }
 
@@ -150,7 +179,13 @@ mod tests {
             entries: BTreeMap::new(),
             ..sample()
         };
-        for manifest in [sample(), empty] {
+        let damaged = Manifest {
+            damaged: [("store/bodies/1".into(), "it is missing".into())].into(),
+            ..sample()
+        };
+        assert!(sample().to_text().starts_with("postroom backup 1\n"));
+        assert!(damaged.to_text().starts_with("postroom backup 2\n"));
+        for manifest in [sample(), empty, damaged] {
             assert_eq!(Manifest::parse(&manifest.to_text()), Some(manifest));
         }
     }

@@ -1,9 +1,10 @@
 //! Making a data folder of a backup.
 
-use super::BackupError;
 use super::hold::LOCK;
 use super::manifest::{Entry, Manifest};
 use super::octets::{create, make_folder};
+use super::places::apart;
+use super::{BackupError, Damaged};
 use crate::Progress;
 use crate::error::{OpenError, at};
 use crate::files::{remove_if_there, sync_dir, sync_tree};
@@ -21,7 +22,7 @@ const UNFINISHED: &str = "restoring";
 const STORE: &str = "store";
 
 /// What was restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// The last commit that is in it.
     pub lsn: Lsn,
@@ -29,6 +30,8 @@ pub struct Restored {
     pub files: usize,
     /// Their octets.
     pub octets: u64,
+    /// What the store had lost when it was backed up, and lacks again.
+    pub damaged: Vec<Damaged>,
 }
 
 /// Makes a data folder, which must be new or empty, of a backup; its store lies in `store`. Every file is checked against
@@ -37,6 +40,7 @@ pub struct Restored {
 /// # Errors
 /// See [`BackupError`]. The folder then has no `store`; a further try may use it.
 pub fn restore(from: &Path, to: &Path, mut progress: impl FnMut(Progress)) -> Result<Restored, BackupError> {
+    apart(to, from)?;
     let _lock = lock(from)?;
     let not_a_backup = || BackupError::NotABackup(from.to_path_buf());
     let manifest = Manifest::read(from)?.ok_or_else(not_a_backup)?;
@@ -69,6 +73,7 @@ pub fn restore(from: &Path, to: &Path, mut progress: impl FnMut(Progress)) -> Re
         lsn: manifest.lsn,
         files: manifest.entries.len(),
         octets: told.total_octets,
+        damaged: manifest.damaged.into_iter().map(Damaged::from).collect(),
     })
 }
 

@@ -1,17 +1,16 @@
 //! One try to copy the store as it is now.
 
+use super::bodies::{OwnBodies, note};
 use super::manifest::{Entry, is_below};
 use super::octets::{cut, is_same, sum};
 use super::source::{Halt, Source};
 use super::target::Target;
 use super::{BackupError, Beside};
 use crate::Progress;
-use crate::blobs::own_path;
 use crate::error::{OpenError, at};
 use crate::files::Folder;
 use crate::index::{At, RawRow, blob_of_row};
 use crate::journal::{FILE_HEADER_OCTETS, file_path, list};
-use crate::record::{Op, Place};
 use crate::replay::{End, JournalFile};
 use crate::snapshot;
 use postroom_types::{BlobId, Lsn};
@@ -23,20 +22,28 @@ use std::path::Path;
 /// Octets at the journal's end that are looked at again: more than a group of commits has.
 const LAST_OCTETS: u64 = 32 << 20;
 
-/// The large bodies that can be found, with the numbers, lengths and CRCs of their files.
-type OwnBodies = BTreeMap<BlobId, (u64, u64, u32)>;
-
 /// One try.
 pub(super) struct Round<'a, P> {
     pub(super) folder: &'a Folder,
     pub(super) store: [u8; 16],
     pub(super) beside: &'a [Beside],
     pub(super) target: &'a mut Target<P>,
+    /// Bodies that were missing in an earlier round.
+    pub(super) missing: &'a mut BTreeSet<BlobId>,
+}
+
+/// What a round has come to.
+pub(super) struct Reached {
+    pub(super) lsn: Lsn,
+    /// The names of all files of the backup.
+    pub(super) names: BTreeSet<String>,
+    /// The bodies that the store has lost: their names, and what is wrong.
+    pub(super) damaged: BTreeMap<String, String>,
 }
 
 impl<P: FnMut(Progress)> Round<'_, P> {
-    /// Copies what is not there yet; the lsn that was reached, and the names of all files of the backup.
-    pub(super) fn run(mut self) -> Result<(Lsn, BTreeSet<String>), Halt> {
+    /// Copies what is not there yet.
+    pub(super) fn run(mut self) -> Result<Reached, Halt> {
         // In this order: all that a snapshot shows is in the journal by the time the journal's end is read, and bodies
         // are looked for once it is known which.
         let mut names = BTreeSet::new();
@@ -47,12 +54,12 @@ impl<P: FnMut(Progress)> Round<'_, P> {
             names.insert(self.snapshot(covered, &mut own)?);
         }
         let (lsn, last) = self.journal(covered, &mut own, &mut names)?;
-        self.bodies(own, &mut names)?;
+        let damaged = self.bodies(own, &mut names)?;
         for beside in self.beside {
             names.extend(self.small(beside)?);
         }
         self.check_end(&last)?;
-        Ok((lsn, names))
+        Ok(Reached { lsn, names, damaged })
     }
 
     fn snapshot(&mut self, lsn: Lsn, own: &mut OwnBodies) -> Result<String, Halt> {
@@ -200,27 +207,6 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         Ok(end)
     }
 
-    fn bodies(&mut self, own: OwnBodies, names: &mut BTreeSet<String>) -> Result<(), Halt> {
-        for (id, (number, octets, crc)) in own {
-            let path = own_path(&self.folder.bodies(), id, number);
-            let stored = format!("bodies/{}", file_name(&path));
-            let name = format!("store/{stored}");
-            if self.target.have(&name).is_none() {
-                let source = Source::open(path)?;
-                self.target.expect(octets);
-                let (found, entry) = self.target.copy(source.as_pair(), octets, stored)?;
-                if found != crc || source.octets != octets {
-                    let what = "a body is not what was written".into();
-                    let file = source.path;
-                    return Err(BackupError::Damaged { file, what }.into());
-                }
-                self.target.keep(&name, entry);
-            }
-            names.insert(name);
-        }
-        Ok(())
-    }
-
     fn small(&mut self, beside: &Beside) -> Result<Option<String>, Halt> {
         let Beside { name, path } = beside;
         if !is_below(name) || name.contains(['\n', '\t']) || name.starts_with("store/") {
@@ -259,20 +245,6 @@ fn journal_name(source: &Source) -> String {
     format!("store/journal/{}", file_name(&source.path))
 }
 
-/// What an operation does to the large bodies.
-fn note(op: &Op, own: &mut OwnBodies) {
-    match op {
-        Op::Body {
-            id, place, octets, crc, ..
-        } => match place {
-            Place::Own(number) => _ = own.insert(*id, (*number, *octets, *crc)),
-            Place::Inline(_) => _ = own.remove(id),
-        },
-        Op::Forget(id) => _ = own.remove(id),
-        Op::Put(..) | Op::Delete(_) | Op::Witness { .. } | Op::Unwitness { .. } => {}
-    }
-}
-
 /// What is wrong with a fresh copy is wrong with the source.
 fn of_source(error: OpenError, path: &Path) -> BackupError {
     BackupError::Files(match error {
@@ -286,6 +258,6 @@ fn of_source(error: OpenError, path: &Path) -> BackupError {
 }
 
 /// The names of the store's files are made here, of digits and letters.
-fn file_name(path: &Path) -> &str {
+pub(super) fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

@@ -30,6 +30,7 @@ impl From<CopyError> for Halt {
     fn from(error: CopyError) -> Self {
         match error {
             CopyError::Shrunk => Self::Again(BackupError::Changing),
+            CopyError::Unread(error) => Self::Failed(error.into()),
             CopyError::Failed(error) => Self::Failed(error),
         }
     }

@@ -6,13 +6,13 @@
 use super::hold::take;
 use super::manifest::{Entry, Manifest};
 use super::octets::{CHUNK, create, cut, is_same, make_folder};
-use super::{BackedUp, BackupError};
+use super::round::Reached;
+use super::{BackedUp, BackupError, Damaged};
 use crate::Progress;
 use crate::error::{OpenError, at};
 use crate::files::{remove_if_there, sync_dir};
 use crate::identity::hex;
 use crate::replay::read_full_at;
-use postroom_types::Lsn;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -26,6 +26,8 @@ const FOLDERS: [&str; 4] = ["journal", "snapshot", "bodies", "beside"];
 pub(super) enum CopyError {
     /// The source is shorter than it was.
     Shrunk,
+    /// The source does not read.
+    Unread(OpenError),
     Failed(BackupError),
 }
 
@@ -92,6 +94,13 @@ impl<P: FnMut(Progress)> Target<P> {
     /// Where something lies.
     pub(super) fn place(&self, stored: &str) -> PathBuf {
         self.path.join(stored)
+    }
+
+    /// A copy that is not kept after all.
+    pub(super) fn drop_copy(&self, entry: &Entry) -> Result<(), BackupError> {
+        let place = self.path.join(&entry.stored);
+        remove_if_there(&place).map_err(at(place))?;
+        Ok(())
     }
 
     /// It is not what it should be: the next copy is made anew.
@@ -179,7 +188,8 @@ impl<P: FnMut(Progress)> Target<P> {
         let mut offset = range.start;
         while offset < range.end {
             let wanted = CHUNK.min(usize::try_from(range.end - offset).unwrap_or(CHUNK));
-            let octets = read_full_at(input, &mut chunk[..wanted], offset).map_err(at(from))?;
+            let octets = read_full_at(input, &mut chunk[..wanted], offset);
+            let octets = octets.map_err(at(from)).map_err(CopyError::Unread)?;
             if octets < wanted {
                 return Err(CopyError::Shrunk);
             }
@@ -216,7 +226,8 @@ impl<P: FnMut(Progress)> Target<P> {
     }
 
     /// Makes these the backup, and removes what it does not need.
-    pub(super) fn finish(self, lsn: Lsn, names: &BTreeSet<String>) -> Result<BackedUp, BackupError> {
+    pub(super) fn finish(self, reached: Reached) -> Result<BackedUp, BackupError> {
+        let Reached { lsn, names, damaged } = reached;
         for folder in FOLDERS {
             let folder = self.path.join(folder);
             sync_dir(&folder).map_err(at(folder))?;
@@ -231,6 +242,7 @@ impl<P: FnMut(Progress)> Target<P> {
             store: self.store,
             lsn,
             entries,
+            damaged,
         };
         manifest.write(&self.path)?;
         Ok(BackedUp {
@@ -239,6 +251,7 @@ impl<P: FnMut(Progress)> Target<P> {
             octets: manifest.entries.values().map(|entry| entry.octets).sum(),
             copied_octets: self.copied_octets,
             removed_files: self.remove_others(&manifest.entries)?,
+            damaged: manifest.damaged.into_iter().map(Damaged::from).collect(),
         })
     }
 

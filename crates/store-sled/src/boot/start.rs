@@ -2,11 +2,13 @@
 
 use super::{Progress, move_aside, not_made};
 use crate::Options;
+use crate::blobs::remove_orphans;
 use crate::error::{OpenError, at};
 use crate::files::{Folder, remove_if_there};
 use crate::identity::CleanMark;
 use crate::index::{Entry, Index};
 use crate::journal::{FILE_HEADER_OCTETS, Journal, file_path};
+use crate::quiet::catch_quietly;
 use crate::replay::{End, JournalFile, Record};
 use crate::snapshot;
 use postroom_store::StoreError;
@@ -26,36 +28,77 @@ pub(super) struct Start<'a> {
     pub(super) progress: &'a mut dyn FnMut(Progress),
 }
 
+/// An index with the whole journal applied.
+pub(super) struct Whole {
+    pub(super) index: Index,
+    /// The journal's end.
+    pub(super) end: End,
+    /// Bodies in files of their own that no commit names; they were removed.
+    pub(super) orphans: usize,
+}
+
 impl Start<'_> {
-    /// The index with the whole journal applied, and the journal's end.
-    pub(super) fn index(&mut self, clean: Option<&CleanMark>) -> Result<(Index, End), OpenError> {
-        match self.open_index() {
-            Ok(index) => {
-                let applied = index.applied().map_err(index_failed)?;
-                if let Some(mark) = clean.filter(|mark| mark.lsn == applied) {
-                    return Ok((
-                        index,
-                        End {
-                            next: Lsn(mark.lsn.0 + 1),
-                            octets: mark.octets,
-                        },
-                    ));
-                }
-                match self.catch_up(&index, applied) {
-                    Ok(end) if applied < end.next => return Ok((index, end)),
-                    Ok(end) => tracing::warn!(applied = applied.0, end = end.next.0 - 1, "the index is ahead"),
-                    Err(OpenError::Index(why)) => tracing::warn!(why, "the index takes no more"),
-                    Err(error) => return Err(error),
-                }
-            }
-            Err(why) => tracing::warn!(why, "the index does not open"),
+    /// The index there is; if it is of no use, another one, and why.
+    pub(super) fn index(&mut self, clean: Option<&CleanMark>) -> Result<(Whole, Option<String>), OpenError> {
+        let mut unusable = None;
+        if self.folder.index().exists() {
+            let why = match self.usable(clean) {
+                Ok(whole) => return Ok((whole, None)),
+                Err(OpenError::Index(why)) => why,
+                Err(error) => return Err(error),
+            };
+            tracing::warn!(why, "the index is of no use; it is built anew");
+            unusable = Some(why);
+            move_aside(self.folder)?;
         }
-        move_aside(self.folder)?;
-        self.build(&self.folder.index())
+        let (index, end) = self.build_at(&self.folder.index())?;
+        let orphans = remove_orphans(&self.folder.bodies(), &index)?;
+        Ok((Whole { index, end, orphans }, unusable))
+    }
+
+    /// The index there is, with the whole journal. [`OpenError::Index`] if it is of no use.
+    fn usable(&mut self, clean: Option<&CleanMark>) -> Result<Whole, OpenError> {
+        let index = self.open_at(&self.folder.index()).map_err(OpenError::Index)?;
+        // sled may panic over any page that it reads, and over closing what it panicked over.
+        let read = catch_quietly(|| {
+            let end = self.complete(&index, clean)?;
+            Ok((end, remove_orphans(&self.folder.bodies(), &index)?))
+        });
+        let why = match read {
+            Ok(Ok((end, orphans))) => return Ok(Whole { index, end, orphans }),
+            Ok(Err(error)) => error,
+            Err(why) => OpenError::Index(format!("sled panicked: {why}")),
+        };
+        let _ = catch_quietly(|| drop(index));
+        Err(why)
+    }
+
+    /// Brings an index up to the journal's end.
+    fn complete(&mut self, index: &Index, clean: Option<&CleanMark>) -> Result<End, OpenError> {
+        let applied = index.applied().map_err(index_failed)?;
+        if let Some(mark) = clean {
+            // sled goes on without what it does not recognise any more.
+            if mark.lsn != applied {
+                return Err(OpenError::Index(format!(
+                    "it was closed at {}, and is at {applied}",
+                    mark.lsn
+                )));
+            }
+            return Ok(End {
+                next: Lsn(mark.lsn.0 + 1),
+                octets: mark.octets,
+            });
+        }
+        let end = self.catch_up(index, applied)?;
+        if applied >= end.next {
+            let end = end.next.0 - 1;
+            return Err(OpenError::Index(format!("it is ahead: at {applied} of {end}")));
+        }
+        Ok(end)
     }
 
     /// A new index made of snapshot and journal, and the journal's end.
-    pub(super) fn build(&mut self, path: &Path) -> Result<(Index, End), OpenError> {
+    pub(super) fn build_at(&mut self, path: &Path) -> Result<(Index, End), OpenError> {
         let index = self.open_at(path).map_err(OpenError::Index)?;
         self.load_snapshot(&index)?;
         let end = self.replay(&index, self.snapshot)?;
@@ -77,10 +120,6 @@ impl Start<'_> {
         let mut load = |rows| index.load(rows).map_err(index_failed);
         snapshot::read(&self.folder.snapshots(), self.store, self.snapshot, &mut load)?;
         index.loaded(self.snapshot).map_err(index_failed)
-    }
-
-    fn open_index(&self) -> Result<Index, String> {
-        self.open_at(&self.folder.index())
     }
 
     fn open_at(&self, path: &Path) -> Result<Index, String> {

@@ -24,13 +24,13 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(&self, mut progress: impl FnMut(&'static str, Progress)) -> Result<Checked, StoreError> {
-        let mut checked = Checked::default();
-        self.compare(&mut checked, &mut |told| {
-            progress("building an index to compare with", told)
-        })?;
-        self.read_bodies(&mut checked, &mut |told| progress("reading bodies", told))?;
-        Ok(checked)
+    pub(super) fn run(
+        &self,
+        checked: &mut Checked,
+        mut progress: impl FnMut(&'static str, Progress),
+    ) -> Result<(), StoreError> {
+        self.compare(checked, &mut |told| progress("building an index to compare with", told))?;
+        self.read_bodies(checked, &mut |told| progress("reading bodies", told))
     }
 
     /// Builds another index and compares the two, row by row.

@@ -3,7 +3,7 @@
 use super::Keeper;
 use crate::blobs::{Bodies, own_path};
 use crate::committer::{Chore, Request};
-use crate::files::{free_octets, sync_dir};
+use crate::files::{free_octets, remove_if_there, sync_dir};
 use crate::index::{At, BlobRow, Index};
 use crate::journal::{file_path, list};
 use crate::snapshot;
@@ -70,7 +70,7 @@ impl Round<'_> {
             if let At::Own(number) = at {
                 let path = own_path(&self.keeper.folder.bodies(), id, number);
                 self.bodies.let_go(&path);
-                fs::remove_file(&path).map_err(failed)?;
+                remove_if_there(&path).map_err(failed)?;
             }
         }
         Ok(forgotten)
@@ -121,7 +121,14 @@ impl Round<'_> {
             if !matches!(location.at, At::Journal { file, .. } if sparse.contains(&file)) {
                 return Ok(());
             }
-            let bytes = self.bodies.read(id, &location, 0..u64::MAX)?;
+            let bytes = match self.bodies.read(id, &location, 0..u64::MAX) {
+                // It stays where it is, and its file with it.
+                Err(StoreError::Corrupt(error)) => {
+                    tracing::error!(%error, "a body cannot be moved");
+                    return Ok(());
+                }
+                read => read?,
+            };
             octets += location.octets;
             moved += 1;
             chores.push(Chore::Move {

@@ -1,6 +1,8 @@
 //! Folders that go away, and options for small files.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+pub(crate) mod rows;
+
 use postroom_store_sled::{OpenError, Options, SledStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Bodies and their witnesses. How long a dead one is kept is each backend's own test.
 
 use super::{done, invalid, key};
-use crate::{BlobPut, SharedStore};
+use crate::{BlobPut, BlobReader, SharedStore};
 use bytes::Bytes;
 use postroom_types::BlobId;
 
@@ -27,6 +27,21 @@ async fn read(store: &SharedStore, id: BlobId, range: std::ops::Range<u64>) -> O
     store.blob(id, range).await.expect("blob answers")
 }
 
+/// A blob from some place on, read in pieces of so many octets.
+async fn pieces(store: &SharedStore, id: BlobId, from: usize, octets: usize) -> Vec<u8> {
+    let (mut reader, mut all) = (BlobReader::at(id, from as u64), Vec::new());
+    loop {
+        let piece = reader.next(&**store, octets as u64).await.expect("blob answers");
+        let piece = piece.expect("it is there");
+        assert!(piece.len() <= octets, "{} octets of {octets}", piece.len());
+        if piece.is_empty() {
+            assert!(reader.is_at(id, (from + all.len()) as u64));
+            return all;
+        }
+        all.extend(piece);
+    }
+}
+
 pub(super) async fn slices(store: SharedStore) {
     let (id, empty) = (BlobId::new(), BlobId::new());
     assert_eq!(read(&store, id, 0..10).await, None, "not there yet");
@@ -50,6 +65,18 @@ pub(super) async fn slices(store: SharedStore) {
         let bytes = read(&store, id, range.clone()).await;
         assert_eq!(bytes.as_deref(), Some(expected.as_bytes()), "{range:?}");
     }
+    let wanted = [(id, 3..5), (BlobId::new(), 0..4), (empty, 0..4), (id, 0..u64::MAX)];
+    let found = store.blobs(&wanted).await;
+    let found: Vec<_> = found.into_iter().map(|found| found.expect("blobs answers")).collect();
+    let slice = |range| Some(body.slice(range));
+    assert_eq!(found, [slice(3..5), None, slice(0..0), slice(0..10)], "several");
+    assert_eq!(
+        BlobReader::at(BlobId::new(), 0)
+            .next(&*store, 10)
+            .await
+            .expect("answers"),
+        None
+    );
     assert_eq!(
         read(&store, empty, 0..9).await.as_deref(),
         Some(&[][..]),
@@ -77,6 +104,10 @@ pub(super) async fn large(store: SharedStore) {
         );
         let slice = read(&store, *id, 1_000_000..1_000_100).await;
         assert_eq!(slice, Some(body.slice(1_000_000..1_000_100)), "a slice of {octets}");
+        for (from, most) in [(0, 300_001), (0, octets), (5, 700_000)] {
+            let read = pieces(&store, *id, from, most).await;
+            assert!(read == body.slice(from..octets), "{octets} from {from} on by {most}");
+        }
     }
 }
 

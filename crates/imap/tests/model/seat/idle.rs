@@ -4,6 +4,7 @@ use super::Seat;
 use crate::client::Check;
 use crate::judge::Judge;
 use crate::world::World;
+use postroom_testkit::Driven;
 use std::time::{Duration, Instant};
 
 /// How long something may take that a server does by itself.
@@ -37,7 +38,7 @@ impl Seat {
             let said = connection.listen(PATIENCE.saturating_sub(begun.elapsed())).await;
             let said = said.ok_or_else(|| format!("IDLE does not tell: {lacks}"))?;
             self.hear_said(&said, judge, before, before)?;
-            if self.connection.as_ref().is_none_or(|connection| connection.closed) {
+            if self.connection.as_ref().is_none_or(Driven::is_closed) {
                 self.check_answered(judge)?;
             }
         }
@@ -52,7 +53,7 @@ impl Seat {
                 return Ok(());
             };
             self.hear_said(&said, judge, 0, 0)?;
-            if self.connection.as_ref().is_none_or(|connection| connection.closed) {
+            if self.connection.as_ref().is_none_or(Driven::is_closed) {
                 self.check_answered(judge)?;
             }
         }

@@ -131,7 +131,8 @@ impl Settling<'_> {
             return self.must_be(false);
         }
         self.must_be(true)?;
-        let gone = self.expunge_marked(uids)?;
+        let mut gone = self.expunge_marked(uids)?;
+        gone.retain(|uid| self.before.contains(uid));
         self.check_gone(&gone)
     }
 
@@ -144,10 +145,10 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Of the messages that the client knew, those marked go.
+    /// Those marked go, also those that the client was not told of.
     pub(crate) fn expunge_marked(&mut self, uids: Option<&[u32]>) -> Check<Vec<u32>> {
         let id = self.selected()?;
-        let mut due = self.live(self.before)?;
+        let mut due = self.truth.boxes[&id].uids();
         due.retain(|uid| uids.is_none_or(|uids| uids.contains(uid)));
         due.retain(|uid| self.truth.boxes[&id].messages[uid].flags.contains("\\deleted"));
         due.iter().for_each(|uid| drop(self.truth.expunge(id, *uid)));

@@ -21,6 +21,10 @@ impl Settling<'_> {
             return self.must_be(false);
         };
         self.must_be(true)?;
+        ensure!(
+            self.heard.code("CLOSED").is_some() == (self.id == Some(id)),
+            "CLOSED goes with the selected mailbox and no other"
+        );
         self.truth.names.remove(name);
         self.truth.boxes.remove(&id);
         Ok(())

@@ -7,11 +7,9 @@ use crate::dice::Dice;
 use crate::mail::Moment;
 use crate::truth::{Mode, Span};
 use crate::view::Flags;
-use bytes::Bytes;
-use postroom_mailstore::{FlagMode, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_types::{EmailId, Flag, InternalDate, Keyword, MailboxId, MessageFlags, Uid};
+use postroom_mailstore::{FlagMode, MailboxRef};
+use postroom_types::{Flag, Keyword, MailboxId, MessageFlags, Uid};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 impl Turns {
     pub(super) async fn api(&mut self, kind: Kind, dice: &mut Dice) -> Check {
@@ -24,7 +22,7 @@ impl Turns {
         let infos = self
             .world
             .mailstore
-            .mailboxes(self.world.inbox)
+            .mailboxes(self.world.inbox.id)
             .await
             .map_err(|e| e.to_string())?;
         let ids: BTreeMap<String, MailboxId> = infos.into_iter().map(|info| (info.name, info.id)).collect();
@@ -56,32 +54,10 @@ impl Turns {
     async fn deliver(&mut self, id: MailboxId, name: &str, dice: &mut Dice) -> Check {
         let mail = self.bench.post.write(dice);
         let date = Moment::some(dice);
-        let message = NewMessage {
-            body: Bytes::copy_from_slice(&mail.octets),
-            prefix: Vec::new(),
-            summary: Arc::new(postroom_message::summarize(&mail.octets)),
-            origin: Origin::Received,
-            received_at: date.seconds * 1000,
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let placing = Placing {
-            inbox: self.world.inbox,
-            mailbox: MailboxRef::Id(id),
-            email_id: EmailId::new(),
-            flags: MessageFlags::default(),
-            internal_date: InternalDate::new(date.seconds, date.zone_minutes),
-            thread: ThreadChoice::Find,
-            announce: None,
-        };
         self.log
             .note("API", format!("delivers {} to {name}", mail.number).as_bytes());
-        let placed = self
-            .world
-            .mailstore
-            .deliver(&message, vec![placing])
-            .await
-            .map_err(|e| e.to_string())?;
+        let placed = self.world.deliver(&mail.octets, date, MailboxRef::Id(id)).await;
+        let placed = placed.map_err(|e| e.to_string())?;
         let uid = placed.first().ok_or("nothing placed")?.uid.get();
         let truth = &mut self.bench.truth;
         let id = truth.names[name];
@@ -90,7 +66,7 @@ impl Turns {
     }
 
     async fn api_flags(&mut self, ids: &BTreeMap<String, MailboxId>, dice: &mut Dice) -> Check {
-        let (mailstore, inbox) = (&self.world.mailstore, self.world.inbox);
+        let (mailstore, inbox) = (&self.world.mailstore, self.world.inbox.id);
         let records = mailstore.messages(inbox, None, 400).await.map_err(|e| e.to_string())?;
         if records.is_empty() {
             return Ok(());
@@ -159,7 +135,7 @@ impl Turns {
         let moved = self
             .world
             .mailstore
-            .move_messages(self.world.inbox, from.1, &typed(&uids), to.1)
+            .move_messages(self.world.inbox.id, from.1, &typed(&uids), to.1)
             .await;
         let pairs = moved.map_err(|e| e.to_string())?.pairs;
         ensure!(pairs.len() == uids.len(), "moved {pairs:?}");
@@ -178,7 +154,7 @@ impl Turns {
         let gone = self
             .world
             .mailstore
-            .expunge(self.world.inbox, id, &typed(&uids), false)
+            .expunge(self.world.inbox.id, id, &typed(&uids), false)
             .await;
         ensure!(
             gone.map_err(|e| e.to_string())? == typed(&uids),
