@@ -78,7 +78,7 @@ def differing(left, right):
 
 
 def run():
-    options = scenario.options(("--samples", 100, "requests of each kind that are timed"), ("--only", "", "attackers whose name has this in it"))
+    options = scenario.options(("--samples", 250, "rounds of requests that are timed, at first"), ("--only", "", "attackers whose name has this in it"))
     faults, asked = [], 0
     with Server(log_level="warn") as server:
         victim = Victim(server)

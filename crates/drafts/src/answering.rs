@@ -29,7 +29,7 @@ pub fn audience(inbox: &InboxRecord, envelope: &Envelope, outbound: bool, all: b
         to = std::mem::take(&mut cc);
     }
     if !all {
-        return Audience { to, cc: Vec::new() };
+        return once(to, Vec::new());
     }
     if !outbound {
         to.extend(others(envelope.to.as_ref()));
@@ -39,11 +39,18 @@ pub fn audience(inbox: &InboxRecord, envelope: &Envelope, outbound: bool, all: b
     if !kept.is_empty() || !cc.is_empty() {
         to = kept;
     }
+    once(to, cc)
+}
+
+/// Each address once. Two that differ in the case of the local-part alone are two by standard, but one to everybody who
+/// gives addresses out.
+fn once(mut to: Vec<Mailbox>, mut cc: Vec<Mailbox>) -> Audience {
     let mut seen: Vec<EmailAddress> = Vec::new();
     for list in [&mut to, &mut cc] {
         list.retain(|mailbox| {
-            let new = !seen.contains(&mailbox.address);
-            seen.push(mailbox.address.clone());
+            let address = mailbox.address.folded();
+            let new = !seen.contains(&address);
+            seen.push(address);
             new
         });
     }
@@ -99,6 +106,14 @@ mod tests {
                      Cc: s+tag@example.test, c@example.net, b@example.net||";
         check(group, false, false, "a;");
         check(group, false, true, "a b;c");
+        check(
+            "From: a@example.net|Reply-To: R@example.net, r@example.net||",
+            false,
+            false,
+            "R;",
+        );
+        let cases = "From: Ann@example.net|To: ANN@EXAMPLE.net, Bob@example.net|Cc: bob@example.net, ann@example.net||";
+        check(cases, false, true, "Ann Bob;");
         check(
             "From: a@example.net|Reply-To: r@example.net|To: scout@example.test||",
             false,

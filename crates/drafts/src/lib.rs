@@ -25,6 +25,7 @@ mod remove;
 mod row;
 mod schedule;
 mod send;
+mod signature;
 mod source;
 mod tidy;
 mod version;
@@ -38,8 +39,8 @@ pub use labels::label_keywords;
 pub use letter::{Context, Letter, Written};
 pub use mailboxes::{of as mailboxes_of, one_line};
 pub use model::{
-    Draft, DraftChange, DraftPage, GivenContext, GivenLetter, NewDraft, NewKind, Passing, Place, Scope, SendStatus,
-    Sending, Wanted,
+    Draft, DraftChange, DraftPage, GivenContext, GivenLetter, Group, NewDraft, NewKind, Passing, Place, Scope,
+    SendStatus, Sending, Wanted,
 };
 pub use source::Source;
 

@@ -1,12 +1,14 @@
 //! Lists of drafts, of one inbox or of many.
 //!
 //! What always holds: of a list no more is held than a page of it, whatever there is; an inbox with nothing in Drafts
-//! costs two reads, and one with many a bounded number: where there is more to look through, the page ends before it.
+//! costs two reads, and one with many a bounded number: where there is more to look through, the page ends before it. A
+//! page looks at the inboxes of one [`Group`], some thousands: where a scope has more of them that have drafts, those of
+//! one group follow on those of the other, each in its order.
 
 mod candidates;
 
 use crate::read::Found;
-use crate::{Draft, DraftError, DraftId, DraftPage, Drafts, Place, Scope, Wanted};
+use crate::{Draft, DraftError, DraftId, DraftPage, Drafts, Group, Place, Scope, Wanted};
 use candidates::{Candidates, Taken, place};
 use postroom_mailstore::{DraftRecord, MailError};
 use postroom_types::{InboxId, OrganizationId, PodId};
@@ -14,8 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Inboxes asked about together.
 const INBOXES: usize = 500;
-/// Drafts of an inbox read together.
+/// Inboxes that have something in Drafts, and inboxes looked at for such, after which a group ends.
+const GROUP: usize = 1000;
+const LOOKED_THROUGH: usize = 20_000;
+/// Drafts of an inbox read together, and those that are read first where there are many inboxes: few are on the page.
 const PIECE: usize = 100;
+const FIRST: usize = 8;
 /// Drafts looked at for one page of those that have some labels.
 const LOOKED_AT: usize = 200;
 /// Times that a page looks at the drafts of one inbox.
@@ -42,11 +48,14 @@ impl Drafts {
             found: BTreeMap::new(),
             end: None,
         };
-        match wanted.scope {
-            Scope::Inbox(inbox) => self.gather(inbox, &mut candidates).await?,
+        let group = match wanted.scope {
+            Scope::Inbox(inbox) => {
+                self.gather(inbox, PIECE, &mut candidates).await?;
+                Group::default()
+            }
             Scope::Pod(organization, pod) => self.gather_all(organization, Some(pod), &mut candidates).await?,
             Scope::Organization(organization) => self.gather_all(organization, None, &mut candidates).await?,
-        }
+        };
         let end = candidates.end;
         let mut records: Vec<(InboxId, DraftRecord)> = candidates
             .found
@@ -75,6 +84,7 @@ impl Drafts {
         Ok(DraftPage {
             drafts,
             next: last.filter(|_| more),
+            group,
         })
     }
 
@@ -126,25 +136,40 @@ impl Drafts {
         Ok((having.map(|(inbox, _)| inbox).collect(), page.next))
     }
 
+    /// Takes in the drafts of a group of inboxes, and says where the group ends.
     async fn gather_all(
         &self,
         organization: OrganizationId,
         pod: Option<PodId>,
         candidates: &mut Candidates<'_>,
-    ) -> Result<(), DraftError> {
-        let mut after = None;
+    ) -> Result<Group, DraftError> {
+        let Group { behind, until } = candidates.wanted.group;
+        // A page within a group looks at the same inboxes as the one before.
+        let is_begun = until.is_some() || candidates.wanted.after.is_some();
+        let (mut after, mut having, mut looked) = (behind, 0, 0);
         loop {
             let (inboxes, next) = self.with_drafts(organization, pod, after).await?;
+            looked += INBOXES;
             for inbox in inboxes {
-                match self.gather(inbox, candidates).await {
+                if until.is_some_and(|until| inbox > until) {
+                    return Ok(Group { behind, until });
+                }
+                having += 1;
+                match self.gather(inbox, FIRST, candidates).await {
                     // Deleted meanwhile.
                     Ok(()) | Err(DraftError::NotFound) => {}
                     Err(error) => return Err(error),
                 }
             }
-            after = next;
-            if after.is_none() {
-                return Ok(());
+            let is_full = !is_begun && (having >= GROUP || looked >= LOOKED_THROUGH);
+            match next {
+                None => return Ok(Group { behind, until }),
+                Some(next) if until.is_some_and(|until| next >= until) => return Ok(Group { behind, until }),
+                Some(next) if is_full => {
+                    let until = Some(next);
+                    return Ok(Group { behind, until });
+                }
+                Some(next) => after = Some(next),
             }
             tokio::task::yield_now().await;
         }
@@ -152,7 +177,7 @@ impl Drafts {
 
     /// Takes in the drafts of an inbox, as far as they may be on the page. Those saved later have higher UIDs, so it ends
     /// at the first that comes too late.
-    async fn gather(&self, inbox: InboxId, candidates: &mut Candidates<'_>) -> Result<(), DraftError> {
+    async fn gather(&self, inbox: InboxId, first: usize, candidates: &mut Candidates<'_>) -> Result<(), DraftError> {
         let ascending = candidates.wanted.ascending;
         // Within an inbox the place is where to go on.
         let mut beyond = candidates
@@ -162,7 +187,8 @@ impl Drafts {
             .map(|after| after.uid);
         let mut last = None;
         for look in 0..MAX_LOOKS {
-            let page = match self.mailstore.drafts(inbox, beyond, ascending, PIECE).await {
+            let piece = if look == 0 { first } else { PIECE };
+            let page = match self.mailstore.drafts(inbox, beyond, ascending, piece).await {
                 Ok(page) => page,
                 Err(MailError::NoSuchInbox(_)) => return Err(DraftError::NotFound),
                 Err(error) => return Err(error.into()),

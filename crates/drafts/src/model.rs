@@ -1,6 +1,7 @@
 //! The plain data that goes in and out.
 
 use crate::{DraftId, Letter};
+use postroom_identity::Signature;
 use postroom_mailstore::{Content, DraftRecord};
 use postroom_message::{Mailbox, OutgoingAttachment};
 use postroom_types::{EmailId, InboxId, OrganizationId, PodId, Summary, ThreadId, Uid};
@@ -247,6 +248,8 @@ pub struct Wanted {
     pub ascending: bool,
     /// Where an earlier page of the same list ended.
     pub after: Option<Place>,
+    /// Of which inboxes that page was.
+    pub group: Group,
     /// Most of one page.
     pub limit: usize,
 }
@@ -262,13 +265,39 @@ pub struct Place {
     pub uid: Uid,
 }
 
+/// Inboxes whose drafts stand in one order: of many thousands some after the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Those made after this one.
+    pub behind: Option<InboxId>,
+    /// Up to and including this one; `None`: all, or as many as make a group.
+    pub until: Option<InboxId>,
+}
+
 /// A page of a list; it may be empty and still not be the last.
 #[derive(Clone, Debug, Default)]
 pub struct DraftPage {
     /// The drafts.
     pub drafts: Vec<Draft>,
-    /// Where to go on; `None` at the end.
+    /// Where to go on among the inboxes of its group; `None` at the end of them. Drafts of one inbox have no other end.
     pub next: Option<Place>,
+    /// Its group.
+    pub group: Group,
+}
+
+impl DraftPage {
+    /// Where the list goes on, in which group; `None` at its end.
+    #[must_use]
+    pub fn goes_on(&self) -> Option<(Group, Option<Place>)> {
+        match (self.next, self.group.until) {
+            (Some(place), _) => Some((self.group, Some(place))),
+            (None, Some(last)) => {
+                let behind = Some(last);
+                Some((Group { behind, until: None }, None))
+            }
+            (None, None) => None,
+        }
+    }
 }
 
 /// How a draft is sent.
@@ -282,4 +311,6 @@ pub struct Sending {
     pub idempotency: Option<postroom_intake::Idempotency>,
     /// The version that is to be sent; any, if it is not given.
     pub generation: Option<Uid>,
+    /// What is put below its text.
+    pub signature: Signature,
 }

@@ -6,9 +6,9 @@ use crate::mailboxes::of;
 use crate::read::{Found, LOOKS};
 use crate::row::{self, DraftRow, How, Refers, SentAs};
 use crate::version::check_generation;
-use crate::{Context, Draft, DraftError, DraftId, Drafts, Letter, Passing, Sending, Written, content};
+use crate::{Context, Draft, DraftError, DraftId, Drafts, Letter, Passing, Sending, Written, content, signature};
 use bytes::Bytes;
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Signature};
 use postroom_intake::{Alongside, Submission, SubmitError, Submitted, Via};
 use postroom_mailstore::{MailError, ThreadChoice};
 use postroom_message::{fields, remove_fields};
@@ -128,9 +128,10 @@ impl Drafts {
         let refers = live.and_then(|row| row.refers.as_ref());
         let forwards = refers.is_some_and(|refers| refers.how == How::Forward);
         let written = match refers {
-            Some(refers) if forwards => self.passed_on(inbox, draft, &content, refers).await?,
+            Some(refers) if forwards => self.passed_on(inbox, draft, &content, refers, &how.signature).await?,
             refers => {
                 let thread = live.and_then(|row| row.thread);
+                let content = signature::below_saved(&content, &draft.summary, &how.signature);
                 self.as_saved(inbox, draft, &content, refers, thread).await?
             }
         };
@@ -200,9 +201,11 @@ impl Drafts {
         draft: &Draft,
         content: &Bytes,
         refers: &Refers,
+        signature: &Signature,
     ) -> Result<Written, DraftError> {
         let source = self.source(inbox.id, refers.to, u64::MAX).await?;
         let (letter, context) = content::letter_of(draft, content, &[]);
+        let letter = letter.signed(signature);
         let Passing {
             wrapped,
             without_files,

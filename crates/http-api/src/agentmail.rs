@@ -46,7 +46,7 @@ mod websocket;
 pub(crate) mod wire;
 
 pub(crate) use attachments::base_url;
-pub(crate) use download::{Download, DownloadKey, What, downloaded, file, routes as downloads};
+pub(crate) use download::{Download, DownloadKey, What, downloaded, file, given_name, routes as downloads, whole};
 pub(crate) use message_id::own as own_message_id;
 pub(crate) use openapi::document;
 pub(crate) use sign_ups::SignUps;

@@ -1,11 +1,15 @@
-//! Who calls, and whether the route is for keys of that kind.
+//! Who calls, whether the route is for keys of that kind, and whether the key is permitted what it does.
+//!
+//! What always holds: each dialect has a table of its operations, which says what each [`Needs`]; its door asks for that
+//! before a handler runs. So a key may do the same in all of them.
 
 use crate::State;
 use crate::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use postroom_identity::{IdentityError, InboxRecord, KeyKind, Principal};
+use postroom_identity::{InboxRecord, KeyKind, Permission, Principal, Reach};
+use postroom_mailstore::Include;
 use postroom_types::{InboxId, OrganizationId, PodId};
 
 /// A caller with a live key.
@@ -41,6 +45,77 @@ pub(crate) fn bearer_or_key(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
+/// What a key has to be permitted for an operation; a key without restrictions may do all that its kind may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Needs {
+    first: Option<Permission>,
+    second: Option<Permission>,
+    /// Whether it gives out a key or a password that nothing restricts: no key makes a stronger one.
+    gives_keys: bool,
+}
+
+/// Why a key is not permitted an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// It does not have this permission.
+    Permission(Permission),
+    /// It is restricted itself.
+    Freedom,
+}
+
+impl Needs {
+    /// Any key will do.
+    pub(crate) const NOTHING: Self = Self {
+        first: None,
+        second: None,
+        gives_keys: false,
+    };
+
+    pub(crate) const fn of(permission: Permission) -> Self {
+        Self {
+            first: Some(permission),
+            ..Self::NOTHING
+        }
+    }
+
+    /// A second one besides.
+    pub(crate) const fn and(self, permission: Permission) -> Self {
+        Self {
+            second: Some(permission),
+            ..self
+        }
+    }
+
+    /// For an operation that gives out a key or a password.
+    pub(crate) const fn giving_keys(self) -> Self {
+        Self {
+            gives_keys: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Permission> {
+        self.first.into_iter().chain(self.second)
+    }
+
+    /// What the caller lacks for it.
+    pub(crate) fn lack(self, principal: &Principal) -> Option<Lack> {
+        let missing = self.iter().find(|permission| !principal.allows(*permission));
+        let is_restricted = self.gives_keys && principal.permissions.is_some();
+        missing.map(Lack::Permission).or(is_restricted.then_some(Lack::Freedom))
+    }
+}
+
+/// Which mail beside the plain a key may see, and do anything with.
+pub(crate) fn may_see(principal: &Principal) -> Include {
+    Include {
+        spam: principal.allows(Permission::LabelSpamRead),
+        trash: principal.allows(Permission::LabelTrashRead),
+        blocked: principal.allows(Permission::LabelBlockedRead),
+        unauthenticated: principal.allows(Permission::LabelUnauthenticatedRead),
+    }
+}
+
 /// What a key that provisions may see: an organization, or one pod of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manager {
@@ -49,13 +124,26 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    /// Whether the inbox is among what it may see.
-    pub(crate) fn sees(&self, inbox: &InboxRecord) -> bool {
-        inbox.organization == self.organization && self.pod.is_none_or(|pod| pod == inbox.pod)
+    /// The inboxes that it may see.
+    pub(crate) const fn reach(&self) -> Reach {
+        Reach {
+            organization: self.organization,
+            pod: self.pod,
+            inbox: None,
+        }
     }
 }
 
 impl Caller {
+    /// Asks for a permission, on routes that no table names. The operator needs none for what is the operator's.
+    pub(crate) fn require(&self, permission: Permission) -> Result<(), ApiError> {
+        if self.0.allows(permission) {
+            Ok(())
+        } else {
+            Err(ApiError::MissingPermission(permission))
+        }
+    }
+
     /// For the operator's routes.
     pub(crate) fn operator(&self) -> Result<(), ApiError> {
         match self.0.kind {
@@ -98,20 +186,13 @@ impl Caller {
     /// An inbox to be changed by who provisions it.
     pub(crate) async fn managed(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         let manager = self.manager()?;
-        let inbox = state.identity().inbox(id).await?;
-        if manager.sees(&inbox) {
-            Ok(inbox)
-        } else {
-            // To the letter what is said of one that is nowhere.
-            Err(IdentityError::NoSuchInbox.into())
-        }
+        Ok(state.identity().inbox_within(&manager.reach(), id).await?)
     }
 
     /// An inbox to be read, or its mail: also by its own key.
     pub(crate) async fn readable(&self, state: &State, id: InboxId) -> Result<InboxRecord, ApiError> {
         match (self.0.kind, self.0.inbox) {
-            (KeyKind::Inbox, own) if own == Some(id) => Ok(state.identity().inbox(id).await?),
-            (KeyKind::Inbox, _) => Err(IdentityError::NoSuchInbox.into()),
+            (KeyKind::Inbox, _) => Ok(state.identity().inbox_within(&self.0.reach(), id).await?),
             (
                 KeyKind::Operator
                 | KeyKind::Tenant

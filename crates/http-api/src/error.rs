@@ -1,6 +1,7 @@
 //! What went wrong, and its status and code. One place, no `_` arm: a new error asks for its code at compile time.
 
 mod agentmail;
+mod below;
 mod inkbox;
 
 use crate::agentmail::own_message_id;
@@ -9,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use postroom_drafts::DraftError;
 use postroom_feed::FeedError;
-use postroom_identity::IdentityError;
+use postroom_identity::{IdentityError, Permission};
 use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 use postroom_message::ComposeError;
@@ -26,6 +27,8 @@ pub(crate) enum ApiError {
     Unauthorized,
     /// A key too narrow for the route.
     Forbidden,
+    /// A key without this permission.
+    MissingPermission(Permission),
     /// No such object, as far as this key can see.
     NotFound,
     /// No such route.
@@ -147,6 +150,11 @@ impl ApiError {
                 "a valid API key is needed in X-API-Key or Authorization: Bearer",
             ),
             Self::Forbidden => shown(StatusCode::FORBIDDEN, "FORBIDDEN", "this key may not do that"),
+            Self::MissingPermission(permission) => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                format!("this key needs the permission {permission}"),
+            ),
             Self::NotFound => shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found"),
             Self::NoRoute => shown(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route"),
             Self::Method => shown(
@@ -195,20 +203,20 @@ impl ApiError {
                 "NOT_SUPPORTED",
                 format!("this server does not support {what}"),
             ),
-            Self::Busy => unavailable(&"too many large requests at once"),
+            Self::Busy => below::unavailable(&"too many large requests at once"),
             Self::Internal => shown(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal error"),
-            Self::Identity(error) => identity_shown(error),
-            Self::Mail(error) => mail_shown(error),
-            Self::Submit(error) => submit_shown(error),
+            Self::Identity(error) => below::identity(error),
+            Self::Mail(error) => below::mail(error),
+            Self::Submit(error) => below::submit(error),
             Self::Compose(error) => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
-            Self::Queue(error) => queue_shown(error),
+            Self::Queue(error) => below::queue(error),
             Self::Feed(FeedError::Gone { .. }) => shown(
                 StatusCode::GONE,
                 "CURSOR_GONE",
                 "events after this cursor are no longer kept: read everything anew, then go on from the newest cursor",
             ),
-            Self::Feed(FeedError::Store(error)) => unavailable(error),
-            Self::Webhook(error) => webhook_shown(error),
+            Self::Feed(FeedError::Store(error)) => below::unavailable(error),
+            Self::Webhook(error) => below::webhook(error),
         }
     }
 
@@ -250,6 +258,9 @@ impl ApiError {
             body["attemptedUsername"] = attempted.as_str().into();
             body["domain"] = domain.as_str().into();
         }
+        if let Self::Identity(IdentityError::HandleTaken(namespace)) = self {
+            body["blockingNamespace"] = namespace.as_str().into();
+        }
         body
     }
 }
@@ -262,139 +273,6 @@ impl std::fmt::Display for ApiError {
 
 fn shown(status: StatusCode, code: &'static str, text: impl Into<String>) -> Shown {
     (status, code, text.into())
-}
-
-fn identity_shown(error: &IdentityError) -> Shown {
-    let text = error.to_string();
-    match error {
-        IdentityError::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", text),
-        IdentityError::Reserved => (StatusCode::BAD_REQUEST, "USERNAME_RESERVED", text),
-        IdentityError::DomainNotAvailable => (StatusCode::BAD_REQUEST, "DOMAIN_NOT_AVAILABLE", text),
-        IdentityError::PlanLimit => (StatusCode::FORBIDDEN, "PLAN_LIMIT_REACHED", text),
-        IdentityError::NoSuchPod => (StatusCode::NOT_FOUND, "WORKSPACE_NOT_FOUND", "no such workspace".into()),
-        IdentityError::NoSuchOrganization
-        | IdentityError::NoSuchInbox
-        | IdentityError::NoSuchKey
-        | IdentityError::NoSuchDomain
-        | IdentityError::NoSuchAddress
-        | IdentityError::NoSuchIdentity
-        | IdentityError::NoSuchGrant
-        | IdentityError::NoSuchRule
-        | IdentityError::NoSuchEntry => (StatusCode::NOT_FOUND, "NOT_FOUND", text),
-        IdentityError::Escalation
-        | IdentityError::UnrestrictedKeyRequired
-        | IdentityError::OutlivesMaker
-        | IdentityError::TooManyAttempts => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
-        IdentityError::CannotDelete(_)
-        | IdentityError::ClientIdTaken
-        | IdentityError::HumanTaken
-        | IdentityError::AlreadyVerified => (StatusCode::CONFLICT, "CONFLICT", text),
-        IdentityError::HandleTaken(_) => (StatusCode::CONFLICT, "AGENT_HANDLE_UNAVAILABLE", text),
-        IdentityError::RedundantGrant => (StatusCode::CONFLICT, "REDUNDANT_GRANT", text),
-        IdentityError::AlreadyGranted => (StatusCode::CONFLICT, "ALREADY_GRANTED", text),
-        IdentityError::RuleExists(_) => (StatusCode::CONFLICT, "CONTACT_RULE_EXISTS", text),
-        IdentityError::AddressTaken => (StatusCode::CONFLICT, "ADDRESS_TAKEN", text),
-        IdentityError::DomainTaken => (StatusCode::CONFLICT, "DOMAIN_TAKEN", text),
-        IdentityError::DomainInUse(_) => (StatusCode::CONFLICT, "DOMAIN_IN_USE", text),
-        IdentityError::CanonicalAddress => (StatusCode::CONFLICT, "CANONICAL_ADDRESS", text),
-        IdentityError::SlugTaken => (StatusCode::CONFLICT, "SLUG_TAKEN", text),
-        IdentityError::TooMany(_) => (StatusCode::CONFLICT, "LIMIT_REACHED", text),
-        IdentityError::Full => full(),
-        IdentityError::Busy | IdentityError::Keys(_) | IdentityError::NoAnswer | IdentityError::Store(_) => {
-            unavailable(error)
-        }
-        IdentityError::Mail(error) => mail_shown(error),
-    }
-}
-
-fn mail_shown(error: &MailError) -> Shown {
-    match error {
-        MailError::NoSuchMailbox | MailError::NoSuchMessage | MailError::NoSuchInbox(_) => {
-            shown(StatusCode::NOT_FOUND, "NOT_FOUND", "not found")
-        }
-        MailError::AlreadyExists | MailError::Cannot(_) | MailError::SpecialUse | MailError::HasChildren => {
-            shown(StatusCode::CONFLICT, "CONFLICT", error.to_string())
-        }
-        MailError::OverQuota(_) => shown(StatusCode::INSUFFICIENT_STORAGE, "OVER_QUOTA", "the inbox is full"),
-        MailError::TooBig => shown(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "PAYLOAD_TOO_LARGE",
-            "the message is too large",
-        ),
-        MailError::Limit(_) => shown(StatusCode::CONFLICT, "LIMIT_REACHED", error.to_string()),
-        MailError::Full => full(),
-        MailError::Unavailable | MailError::Conflict(_) | MailError::Store(_) => unavailable(error),
-    }
-}
-
-fn submit_shown(error: &SubmitError) -> Shown {
-    let text = error.to_string();
-    match error {
-        // The sender is the inbox's primary address, so it was taken from the inbox while this request ran.
-        SubmitError::SenderNotYours(_) | SubmitError::NoFrom => (StatusCode::FORBIDDEN, "FORBIDDEN", text),
-        SubmitError::SendPaused => (StatusCode::FORBIDDEN, "SENDING_PAUSED", text),
-        SubmitError::Suspended => (StatusCode::FORBIDDEN, "ORGANIZATION_SUSPENDED", text),
-        SubmitError::StorageLimit => (StatusCode::INSUFFICIENT_STORAGE, "STORAGE_LIMIT_REACHED", text),
-        SubmitError::NoSuchRecipient(_) => (StatusCode::BAD_REQUEST, "NO_SUCH_RECIPIENT", text),
-        SubmitError::Rejected { .. } => (StatusCode::FORBIDDEN, "MESSAGE_REJECTED", text),
-        SubmitError::NoRecipients | SubmitError::TooManyRecipients | SubmitError::Malformed(_) => {
-            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", text)
-        }
-        SubmitError::Loop { .. } => (StatusCode::BAD_REQUEST, "MAIL_LOOP", text),
-        SubmitError::TooBig { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", text),
-        SubmitError::DailyLimit { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", text),
-        SubmitError::KeyReused => (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED", text),
-        SubmitError::KeyInUse => (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_IN_USE", text),
-        SubmitError::OverQuota => shown(StatusCode::INSUFFICIENT_STORAGE, "OVER_QUOTA", "the inbox is full"),
-        SubmitError::Full => full(),
-        SubmitError::Unavailable | SubmitError::Conflict => unavailable(error),
-        SubmitError::Mail(error) => mail_shown(error),
-        SubmitError::Identity(error) => identity_shown(error),
-        SubmitError::Queue(error) => queue_shown(error),
-    }
-}
-
-fn webhook_shown(error: &WebhookError) -> Shown {
-    match error {
-        WebhookError::NoSuchWebhook | WebhookError::NoSuchDelivery => {
-            shown(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string())
-        }
-        WebhookError::Invalid { .. } => shown(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string()),
-        WebhookError::TooMany(_) => shown(StatusCode::CONFLICT, "LIMIT_REACHED", error.to_string()),
-        WebhookError::NotReplayable(_) => shown(StatusCode::CONFLICT, "CONFLICT", error.to_string()),
-        WebhookError::Full => full(),
-        WebhookError::Busy | WebhookError::Store(_) => unavailable(error),
-    }
-}
-
-fn queue_shown(error: &QueueError) -> Shown {
-    match error {
-        QueueError::Invalid(_) => internal(error),
-        QueueError::Full => full(),
-        QueueError::LeaseLost | QueueError::Withdrawn | QueueError::Busy | QueueError::Store(_) => unavailable(error),
-    }
-}
-
-fn internal(cause: &dyn std::fmt::Display) -> Shown {
-    tracing::error!(reason = %cause, code = 500, "request failed");
-    shown(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal error")
-}
-
-fn full() -> Shown {
-    shown(
-        StatusCode::INSUFFICIENT_STORAGE,
-        "STORAGE_FULL",
-        "the server is out of space",
-    )
-}
-
-fn unavailable(cause: &dyn std::fmt::Display) -> Shown {
-    tracing::warn!(reason = %cause, code = 503, "request failed");
-    shown(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "UNAVAILABLE",
-        "not possible at the moment, try again",
-    )
 }
 
 impl IntoResponse for ApiError {

@@ -32,6 +32,7 @@ mod names;
 mod not_mail;
 mod operations;
 pub(crate) mod paging;
+pub(crate) mod room;
 mod search;
 mod send;
 mod signing_keys;

@@ -28,6 +28,7 @@ mod socket;
 mod sockets;
 mod subscriber;
 mod telling;
+mod wire;
 
 pub use inkbox::{InkboxOperation, inkbox_operations};
 pub use myagentmail::{MyAgentMailOperation, myagentmail_operations};

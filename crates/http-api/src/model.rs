@@ -13,9 +13,12 @@ pub(crate) fn addresses(entries: Option<&Vec<AddressEntry>>) -> Vec<String> {
     entries.into_iter().flatten().filter_map(address).collect()
 }
 
-/// `local-part@domain`.
+/// `local-part@domain`. `None` for what is a name alone.
 pub(crate) fn address(entry: &AddressEntry) -> Option<String> {
     let (mailbox, host) = (entry.mailbox.as_ref()?, entry.host.as_ref()?);
+    if mailbox.is_empty() && host.is_empty() {
+        return None;
+    }
     Some(format!(
         "{}@{}",
         String::from_utf8_lossy(mailbox),

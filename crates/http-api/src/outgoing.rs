@@ -2,6 +2,7 @@
 //!
 //! What always holds: the reverse-path is the inbox's primary address, as From is.
 
+pub(crate) mod given;
 pub(crate) mod mailboxes;
 
 use crate::State;

@@ -2,42 +2,19 @@
 
 use crate::State;
 use crate::error::{ApiError, invalid};
+use crate::wire;
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use std::str::FromStr;
 
 /// Longest body of a request that provisions something.
 const MAX_BODY_OCTETS: usize = 64 * 1024;
 
 /// The named segments of the path, decoded.
-pub(crate) struct Segments(Vec<(String, String)>);
-
-impl FromRequestParts<State> for Segments {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        // What does not decode names nothing.
-        path.map(|Path(segments)| Self(segments))
-            .map_err(|_| ApiError::NotFound)
-    }
-}
-
-impl Segments {
-    pub(crate) fn text(&self, name: &str) -> Result<&str, ApiError> {
-        let found = self.0.iter().find(|(segment, _)| segment == name);
-        found.map(|(_, text)| text.as_str()).ok_or(ApiError::NotFound)
-    }
-
-    /// An id; what is not one names nothing.
-    pub(crate) fn id<T: FromStr>(&self, name: &str) -> Result<T, ApiError> {
-        self.text(name)?.parse().map_err(|_| ApiError::NotFound)
-    }
-}
+pub(crate) type Segments = wire::Segments<ApiError>;
 
 /// The query.
 pub(crate) struct Asked(Vec<(String, String)>);
@@ -158,18 +135,7 @@ impl Fields {
     }
 
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        if body.is_empty() {
-            return Ok(Self(Map::new()));
-        }
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(invalid("the body must be a JSON object")),
-            Err(error) => Err(invalid(format!(
-                "the body is not JSON: line {}, column {}",
-                error.line(),
-                error.column()
-            ))),
-        }
+        wire::parse(body).map(Self)
     }
 
     /// For our own routes, where no other client's fields have to be borne: a misspelt name is not passed over.

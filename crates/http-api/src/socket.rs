@@ -3,7 +3,7 @@
 //! What always holds:
 //! - A connection holds one event at a time: who does not read is closed, and nothing piles up.
 //! - Events come in the order of the feed, each once; who comes back names the last one seen and misses none.
-//! - A key that is revoked ends its connections within a minute.
+//! - A key that is revoked, or goes with its inbox, ends its connections at once; one that expires, within a minute.
 
 mod session;
 

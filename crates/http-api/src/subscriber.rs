@@ -93,11 +93,8 @@ pub(crate) async fn pods(state: &State, scope: &Scope, field: &str, ids: &[Strin
     check_count(field, ids)?;
     let mut pods = Vec::new();
     for id in ids {
-        let pod = state.identity().pod_by(scope.organization, id).await?.id;
         let own = place(scope).pod;
-        if own.is_some_and(|own| own != pod) {
-            return Err(Failure::not_found());
-        }
+        let pod = state.identity().pod_by(scope.organization, id, own).await?.id;
         if !pods.contains(&pod) {
             pods.push(pod);
         }
@@ -111,12 +108,9 @@ pub(crate) async fn inboxes(state: &State, scope: &Scope, field: &str, ids: &[St
     let mut inboxes = Vec::new();
     for id in ids {
         let inbox = match id.parse::<InboxId>() {
-            Ok(id) => state.identity().inbox(id).await?,
+            Ok(id) => state.identity().inbox_within(&scope.reach(), id).await?,
             Err(_) => inbox_in(state, scope, id).await?,
         };
-        if !scope.sees(&inbox) {
-            return Err(Failure::not_found());
-        }
         if !inboxes.contains(&inbox.id) {
             inboxes.push(inbox.id);
         }

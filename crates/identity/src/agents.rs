@@ -176,6 +176,7 @@ impl Identity {
             for row in self.all_key_rows(&scope).await? {
                 builder.delete(row);
             }
+            builder.wake(keys::changed_keys(id));
             let ((row, value), new) = add_key(&mut builder, self.scram().await?, &scope, Some(KEY_NAME));
             let otp = self.put_due_otp(&mut builder, id, &mut new_otp).await?;
             self.commit_change(builder).await?;

@@ -16,7 +16,7 @@ pub use rule::{ContactRule, FilterMode, MatchType, RuleAction, RuleDirection, Ru
 
 use crate::record::{InboxRecord, decode};
 use crate::{Identity, IdentityError, keys};
-use postroom_store::{Key, StoreError, prefix_end, scan, scan_prefix};
+use postroom_store::{Key, StoreError, prefix_end, scan};
 use postroom_types::{InboxId, OrganizationId, RuleId};
 use rule::{StoredTarget, rule_hash};
 use std::collections::BTreeSet;
@@ -33,6 +33,38 @@ const ROWS_A_PAGE: usize = 50_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RulePlace(InboxId, RuleId);
 
+impl RulePlace {
+    /// As octets, for a cursor.
+    #[must_use]
+    pub fn octets(self) -> Vec<u8> {
+        [*self.0.as_bytes(), *self.1.as_bytes()].concat()
+    }
+
+    /// From such octets; `None` if they are none.
+    #[must_use]
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let (inbox, id) = octets.split_first_chunk::<16>()?;
+        Some(Self(
+            InboxId::from_bytes(*inbox),
+            RuleId::from_bytes(id.try_into().ok()?),
+        ))
+    }
+
+    fn of(row: &[u8]) -> Result<Self, IdentityError> {
+        let (inbox, id) = keys::rule_of(row).ok_or_else(corrupt)?;
+        Ok(Self(inbox, id))
+    }
+}
+
+/// Where some rules begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulesFrom {
+    /// Without so many of the first ones, all of which are read for it.
+    Offset(usize),
+    /// Behind this place, wherever it is.
+    Behind(RulePlace),
+}
+
 /// Some rules of an organization.
 #[derive(Clone, Debug)]
 pub struct RulePage {
@@ -44,7 +76,7 @@ pub struct RulePage {
 
 impl Identity {
     /// Some rules of an inbox, or of all inboxes of an organization one inbox after the other, oldest first: of those that
-    /// the filter names, `limit` after the first `offset`.
+    /// the filter names, `limit` from a place on. One call looks at a bounded number of them.
     ///
     /// # Errors
     /// Those of the store.
@@ -53,73 +85,49 @@ impl Identity {
         organization: OrganizationId,
         inbox: Option<InboxId>,
         filter: &RuleFilter,
-        offset: usize,
+        from: RulesFrom,
         limit: usize,
-    ) -> Result<Vec<ContactRule>, IdentityError> {
+    ) -> Result<RulePage, IdentityError> {
         let prefix = match inbox {
             Some(inbox) => keys::rules_of(organization, inbox),
             None => keys::rules(organization),
         };
-        let mut rows = scan_prefix(&*self.store, &prefix);
-        let (mut found, mut skipped, mut seen, mut waiting) = (Vec::new(), 0, 0, Vec::new());
+        let (mut skip, low) = match from {
+            RulesFrom::Offset(offset) => (offset, prefix.clone()),
+            RulesFrom::Behind(RulePlace(inbox, id)) => {
+                let behind = [&keys::rule(organization, inbox, id)[..], &[0]].concat();
+                (0, behind.max(prefix.clone()))
+            }
+        };
+        let mut rows = scan(&*self.store, low, prefix_end(&prefix)).page_pairs(limit.clamp(16, RULES_A_READ));
+        let (mut found, mut seen, mut waiting) = (Vec::new(), 0, Vec::new());
         loop {
             let row = rows.next().await?;
-            let is_end = row.is_none() || seen == ROWS_A_PAGE;
-            seen += 1;
+            let is_end = row.is_none();
+            seen += usize::from(!is_end);
             waiting.extend(row);
-            if is_end || waiting.len() == RULES_A_READ {
-                let mut rules = self.open_rules(std::mem::take(&mut waiting)).await?;
-                rules.retain(|rule| filter.admits(rule));
-                if filter.of_identities {
-                    rules = self.of_identities(rules).await?;
-                }
-                for rule in rules {
-                    if skipped < offset {
-                        skipped += 1;
-                    } else if found.len() < limit {
-                        found.push(rule);
-                    }
-                }
+            if !is_end && waiting.len() < RULES_A_READ && seen < ROWS_A_PAGE {
+                continue;
             }
-            if is_end || found.len() == limit {
-                return Ok(found);
+            let last = waiting.last().map(|(key, _)| RulePlace::of(key)).transpose()?;
+            let mut rules = self.open_rules(std::mem::take(&mut waiting)).await?;
+            rules.retain(|rule| filter.admits(rule));
+            if filter.of_identities {
+                rules = self.of_identities(rules).await?;
+            }
+            let skipped = skip.min(rules.len());
+            skip -= skipped;
+            let room = limit - found.len();
+            let is_over = rules.len() - skipped > room;
+            found.extend(rules.into_iter().skip(skipped).take(room));
+            let next = match is_over {
+                true => found.last().map(|rule| RulePlace(rule.inbox, rule.id)),
+                false => last.filter(|_| !is_end),
+            };
+            if is_end || is_over || found.len() == limit || seen >= ROWS_A_PAGE {
+                return Ok(RulePage { rules: found, next });
             }
         }
-    }
-
-    /// All rules of an organization, piece by piece: about `limit` after a place, or from the beginning, in the order of
-    /// [`contact_rules`](Self::contact_rules). What one piece costs does not depend on where it begins.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn rule_page(
-        &self,
-        organization: OrganizationId,
-        after: Option<RulePlace>,
-        limit: usize,
-    ) -> Result<RulePage, IdentityError> {
-        let prefix = keys::rules(organization);
-        let mut low = prefix.clone();
-        if let Some(RulePlace(inbox, id)) = after {
-            low = keys::rule(organization, inbox, id);
-            low.push(0);
-        }
-        let mut rows = scan(&*self.store, low, prefix_end(&prefix)).page_pairs((limit + 1).clamp(16, 256));
-        let mut seen = Vec::new();
-        while seen.len() < limit
-            && let Some(row) = rows.next().await?
-        {
-            seen.push(row);
-        }
-        let next = match seen.last() {
-            Some((key, _)) if seen.len() == limit => {
-                let (inbox, id) = keys::rule_of(key).ok_or_else(corrupt)?;
-                Some(RulePlace(inbox, id))
-            }
-            _ => None,
-        };
-        let rules = self.open_rules(seen).await?;
-        Ok(RulePage { rules, next })
     }
 
     /// Those of inboxes that are an identity's.
@@ -155,10 +163,11 @@ impl Identity {
             action: Some(action),
             ..RuleFilter::default()
         };
-        let rules = self
-            .contact_rules(inbox.organization, Some(inbox.id), &filter, 0, usize::MAX)
+        let all = RulesFrom::Offset(0);
+        let page = self
+            .contact_rules(inbox.organization, Some(inbox.id), &filter, all, usize::MAX)
             .await?;
-        Ok(rules.iter().filter(|rule| !rule.paused).count() as u64)
+        Ok(page.rules.iter().filter(|rule| !rule.paused).count() as u64)
     }
 
     /// The rules of these list rows; one may have been removed since they were read.

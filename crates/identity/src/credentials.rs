@@ -74,6 +74,7 @@ impl Identity {
             }
             builder.replace(keys::inbox(id), old, encode(&inbox));
             builder.wake(*id.as_bytes());
+            builder.wake(keys::changed_keys(inbox.organization));
             let password = password.as_ref().map(|(secret, _)| secret.clone());
             let rotated = Rotated {
                 inbox,

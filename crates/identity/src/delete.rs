@@ -62,6 +62,7 @@ impl Identity {
             self.uncount(&mut builder, &inbox).await?;
             self.mailstore.remove_inbox(&mut builder, id);
             builder.wake(*id.as_bytes());
+            builder.wake(keys::changed_keys(inbox.organization));
             sent = true;
             if self.commit_change(builder).await? {
                 return Ok(());

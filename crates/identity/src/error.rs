@@ -57,6 +57,9 @@ pub enum IdentityError {
     /// The handle is somebody's, or kept back.
     #[error("this handle is unavailable")]
     HandleTaken(Namespace),
+    /// The inbox has an identity, of another handle.
+    #[error("this inbox has an identity already")]
+    HasIdentity,
     /// There is no such identity in this organization (any more).
     #[error("no such identity")]
     NoSuchIdentity,

@@ -4,23 +4,26 @@
 //! - A handle has one row over all organizations, and so has the address that it would be on the server's own domain:
 //!   either an inbox has that address, or it is kept back for the identity. Both are put under `Absent` in the commit that
 //!   makes the identity or renames it, so that neither a handle nor a username is given out twice.
-//! - An identity and its inbox are made in one commit, name each other, and go in one commit. What was a handle stays a
-//!   tombstone for its organization.
+//! - An identity is made in one commit, with its inbox or for one that is there; the two name each other, and go in one
+//!   commit. What was a handle stays a tombstone for its organization.
 //! - Its name for people and whether it may send are those of its inbox.
 
 mod change;
 mod create;
+mod give;
 mod names;
 
 pub use change::IdentityChange;
 pub use create::{CreateIdentity, DomainChoice};
+pub use give::GivenIdentity;
 pub(crate) use names::kept_back;
 pub use names::{AgentHandle, Namespace};
 
+use crate::inboxes::NOWHERE;
 use crate::page::PageOf;
 use crate::record::{InboxRecord, decode, encode, encode_id, text};
 use crate::visibility::Visibility;
-use crate::{Handle, Identity, IdentityError, keys};
+use crate::{Handle, Identity, IdentityError, Reach, keys};
 use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, Value, scan};
 use postroom_types::{IdentityId, InboxId, OrganizationId};
 use serde::{Deserialize, Serialize};
@@ -132,6 +135,24 @@ impl Identity {
         let inbox = self.live_inbox(stored.inbox).await?;
         let inbox = inbox.ok_or(IdentityError::NoSuchIdentity)?;
         Ok((stored.shown(&inbox), inbox))
+    }
+
+    /// The same if its inbox lies within reach. One beyond costs as many reads as one that is nowhere.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchIdentity`] for both.
+    pub async fn identity_within(
+        &self,
+        reach: &Reach,
+        id: IdentityId,
+    ) -> Result<(AgentIdentity, InboxRecord), IdentityError> {
+        let stored = self.stored_identity(reach.organization, id).await;
+        let inbox = stored.as_ref().map_or(NOWHERE, |(_, stored)| stored.inbox);
+        match (self.inbox_within(reach, inbox).await, stored?) {
+            (Ok(inbox), (_, stored)) => Ok((stored.shown(&inbox), inbox)),
+            (Err(IdentityError::NoSuchInbox), _) => Err(IdentityError::NoSuchIdentity),
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// The identity that an inbox has.

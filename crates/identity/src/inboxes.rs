@@ -5,10 +5,44 @@ use crate::create::check_display_name;
 use crate::keys;
 use crate::metadata::{self, Metadata};
 use crate::parts;
-use crate::record::{InboxRecord, Standing, encode};
+use crate::record::{AddressRow, InboxRecord, Standing, decode_id, encode};
 use crate::{FilterMode, Identity, IdentityError, Resolution};
 use postroom_store::{CommitBuilder, MAX_VALUE_OCTETS, Value};
-use postroom_types::{EmailAddress, InboxId};
+use postroom_types::{EmailAddress, InboxId, OrganizationId, PodId};
+
+/// An id that no inbox has: those are made of the time.
+pub(crate) const NOWHERE: InboxId = InboxId::from_bytes([0; 16]);
+
+/// Which inboxes somebody may see: those of an organization, of one pod of it, or one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Whose they are.
+    pub organization: OrganizationId,
+    /// The only pod, if there is one.
+    pub pod: Option<PodId>,
+    /// The only inbox, if there is one.
+    pub inbox: Option<InboxId>,
+}
+
+impl Reach {
+    /// Every inbox of an organization.
+    #[must_use]
+    pub const fn organization(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            pod: None,
+            inbox: None,
+        }
+    }
+
+    /// Whether an inbox lies within.
+    #[must_use]
+    pub fn sees(&self, inbox: &InboxRecord) -> bool {
+        inbox.organization == self.organization
+            && self.pod.is_none_or(|pod| pod == inbox.pod)
+            && self.inbox.is_none_or(|own| own == inbox.id)
+    }
+}
 
 /// What to change; `None` leaves it, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +77,37 @@ impl Identity {
     /// [`IdentityError::NoSuchInbox`].
     pub async fn inbox(&self, id: InboxId) -> Result<InboxRecord, IdentityError> {
         self.live_inbox(id).await?.ok_or(IdentityError::NoSuchInbox)
+    }
+
+    /// An inbox, if it lies within reach. It is looked for among those of the organization, so that another's costs as many
+    /// reads as one that is nowhere: how long the answer takes tells nothing of it either.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchInbox`] for both.
+    pub async fn inbox_within(&self, reach: &Reach, id: InboxId) -> Result<InboxRecord, IdentityError> {
+        let listed = self.store.get(&keys::listed_inbox(reach.organization, id)).await?;
+        let pod = listed
+            .map(|value| decode_id(&value))
+            .transpose()?
+            .map(PodId::from_bytes);
+        let is_own = reach.inbox.is_none_or(|own| own == id);
+        match pod {
+            Some(pod) if is_own && reach.pod.is_none_or(|own| own == pod) => self.inbox(id).await,
+            Some(_) | None => Err(IdentityError::NoSuchInbox),
+        }
+    }
+
+    /// The same for the inbox that has this address, as its canonical one or as an alias.
+    ///
+    /// # Errors
+    /// Those of [`inbox_within`](Self::inbox_within).
+    pub async fn inbox_within_at(&self, reach: &Reach, address: &EmailAddress) -> Result<InboxRecord, IdentityError> {
+        let id = match self.row::<AddressRow>(&keys::address(&address.folded())).await? {
+            Some((_, AddressRow::Inbox { inbox, .. })) => inbox,
+            // The same is looked for as if there was one.
+            Some((_, AddressRow::Handle { .. } | AddressRow::Tombstone { .. })) | None => NOWHERE,
+        };
+        self.inbox_within(reach, id).await
     }
 
     /// The live inbox that has this address, as its canonical one or as an alias.

@@ -42,7 +42,7 @@
 
 use crate::Handle;
 use crate::lists::{EntryScope, List};
-use postroom_store::Key;
+use postroom_store::{Key, Topic};
 use postroom_types::{Domain, EmailAddress, GrantId, IdentityId, InboxId, KeyId, OrganizationId, PodId, RuleId};
 use sha2::{Digest, Sha256};
 
@@ -67,6 +67,12 @@ fn key(kind: &[u8; 2], parts: &[&[u8]]) -> Key {
     let mut key = kind.to_vec();
     parts.iter().for_each(|part| key.extend_from_slice(part));
     key
+}
+
+/// What is woken when keys of an organization were changed or revoked. The topic that is the organization's id is that of its
+/// events; ids that are of their time have no such bits.
+pub(crate) fn changed_keys(organization: OrganizationId) -> Topic {
+    organization.as_bytes().map(|octet| !octet)
 }
 
 pub(crate) fn organization(id: OrganizationId) -> Key {

@@ -57,7 +57,7 @@ pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Pri
 pub use bootstrap::Operator;
 pub use contact_rules::{
     ContactRule, FilterMode, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RulePage, RulePlace,
-    RuleWish,
+    RuleWish, RulesFrom,
 };
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};
@@ -67,10 +67,10 @@ pub use domains::DomainRecord;
 pub use error::IdentityError;
 pub use handle::Handle;
 pub use identities::{
-    AgentHandle, AgentIdentity, CreateIdentity, DomainChoice, IdentityChange, IdentityPage, Namespace,
+    AgentHandle, AgentIdentity, CreateIdentity, DomainChoice, GivenIdentity, IdentityChange, IdentityPage, Namespace,
 };
 pub use inbox_list::InboxPage;
-pub use inboxes::InboxChange;
+pub use inboxes::{InboxChange, Reach};
 pub use limiter::LoginLimits;
 pub use lists::{Direction, EntryPage, EntryScope, List, ListEntry, ListType, Listed, ListsOver, Refusal};
 pub use login::{Login, LoginError, LoginRights, Purpose};

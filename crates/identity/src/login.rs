@@ -7,6 +7,7 @@ mod rights;
 
 pub use rights::LoginRights;
 
+use crate::inboxes::NOWHERE;
 use crate::limiter::{Limiter, LoginLimits};
 use crate::record::{CredentialEpoch, InboxRecord, KeyKind, StoredKey};
 use crate::scram::StoredPassword;
@@ -14,7 +15,7 @@ use crate::successes::{Fingerprint, Successes};
 use crate::{Identity, IdentityError, Permission, Permissions, keys};
 use postroom_mailstore::Mailstore;
 use postroom_store::{Key, StoreError};
-use postroom_types::{EmailAddress, InboxId, Lsn, Secret};
+use postroom_types::{EmailAddress, InboxId, Lsn, OrganizationId, Secret};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -155,6 +156,13 @@ impl Identity {
         self.store.watch(Mailstore::topic(inbox))
     }
 
+    /// Wakes whoever has to ask again what a key of this organization opens: one was changed or revoked, or went with what it
+    /// was of.
+    #[must_use]
+    pub fn watch_keys(&self, organization: OrganizationId) -> watch::Receiver<Lsn> {
+        self.store.watch(keys::changed_keys(organization))
+    }
+
     /// Whether what a session logged in with still counts. To be asked again whenever the inbox's topic wakes.
     ///
     /// # Errors
@@ -256,14 +264,8 @@ impl Identity {
         if let Err(retry_after) = self.logins.take(name, source) {
             return Ok(Checked::Limited(retry_after));
         }
-        let stored = match inbox {
-            Some(inbox) => self
-                .row::<StoredPassword>(&keys::password(inbox.id))
-                .await?
-                .map(|(row, stored)| (inbox.id, row, stored)),
-            None => None,
-        };
-        let Some((inbox, row, stored)) = stored else {
+        let inbox = inbox.map_or(NOWHERE, |inbox| inbox.id);
+        let Some((row, stored)) = self.row::<StoredPassword>(&keys::password(inbox)).await? else {
             self.hasher.waste(password).await?;
             return Ok(Checked::Wrong);
         };

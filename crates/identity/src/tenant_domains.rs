@@ -8,25 +8,21 @@
 //! - A domain that is given up stops: its inboxes get nothing and send nothing. They and their mail stay, and whoever has
 //!   the domain next does not reach them.
 
+mod change;
 mod check;
+mod claim;
 mod recheck;
 mod verify;
 
 pub use check::{CheckedRecord, DomainNames, NoNames, RecordStatus};
 
-use crate::attempts::ATTEMPTS;
-use crate::dns::is_dns_name;
 use crate::domains::StoredDomain;
 use crate::keys;
-use crate::record::{Pod, decode, encode, now_ms, optional_text};
+use crate::record::{decode, now_ms};
 use crate::{Identity, IdentityError};
-use postroom_store::{CommitBuilder, Value, scan_prefix};
+use claim::Claim;
+use postroom_store::{Value, scan_prefix};
 use postroom_types::{Domain, OrganizationId, PodId};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// Most claims of one organization.
-const MAX_CLAIMS: usize = 100;
 
 /// A wanted domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,98 +84,7 @@ pub struct TenantDomain {
     pub updated_at: i64,
 }
 
-/// A claim as stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Claim {
-    #[serde(with = "optional_text", default)]
-    pod: Option<PodId>,
-    feedback: bool,
-    inbound: bool,
-    #[serde(default)]
-    subdomains: bool,
-    /// What the last check found of each record, by its name and kind.
-    #[serde(default)]
-    checked: BTreeMap<String, RecordStatus>,
-    /// Whether the last check found all that was needed then.
-    #[serde(default)]
-    settled: bool,
-    created_at: i64,
-    changed_at: i64,
-}
-
-impl Claim {
-    fn status(&self, is_theirs: bool) -> DomainStatus {
-        let is_wrong = |status: &RecordStatus| matches!(status, RecordStatus::Mismatch | RecordStatus::Duplicate);
-        if self.settled && is_theirs {
-            DomainStatus::Verified
-        } else if self.checked.is_empty() {
-            DomainStatus::NotStarted
-        } else if self.checked.values().any(is_wrong) {
-            DomainStatus::Invalid
-        } else {
-            DomainStatus::Pending
-        }
-    }
-}
-
 impl Identity {
-    /// Claims a domain for an organization, and makes its first DKIM keys.
-    ///
-    /// # Errors
-    /// [`IdentityError::Invalid`] if it cannot stand in DNS; [`IdentityError::DomainTaken`] (also if the organization has
-    /// claimed it already); [`IdentityError::TooMany`]; [`IdentityError::NoSuchOrganization`],
-    /// [`IdentityError::NoSuchPod`]; [`IdentityError::Keys`].
-    pub async fn create_domain(
-        &self,
-        organization: OrganizationId,
-        wish: &DomainWish,
-    ) -> Result<TenantDomain, IdentityError> {
-        let domain = &wish.domain;
-        if !is_dns_name(domain) {
-            return Err(IdentityError::Invalid(
-                "a domain has at least two labels of letters, digits and hyphens (others in their xn-- form), at most 220 in all",
-            ));
-        }
-        self.refuse_taken(organization, domain)?;
-        if self.domains_of(organization, None).await?.len() >= MAX_CLAIMS {
-            return Err(IdentityError::TooMany("domains"));
-        }
-        let now = now_ms();
-        let claim = Claim {
-            pod: wish.pod,
-            feedback: wish.feedback,
-            inbound: wish.inbound,
-            subdomains: wish.subdomains,
-            checked: BTreeMap::new(),
-            settled: false,
-            created_at: now,
-            changed_at: now,
-        };
-        let key = keys::claim(organization, domain);
-        let mut sent = false;
-        for _ in 0..ATTEMPTS {
-            match self.row::<Claim>(&key).await? {
-                Some((_, found)) if sent && found == claim => return Ok(self.shown(organization, domain, &claim)),
-                Some(_) => return Err(IdentityError::DomainTaken),
-                None => {}
-            }
-            let (owner, _) = self.live_organization(organization).await?;
-            let mut builder = CommitBuilder::new();
-            builder.require(keys::organization(organization), owner);
-            if let Some(pod) = wish.pod {
-                let key = keys::pod(organization, pod);
-                let (value, _) = self.row::<Pod>(&key).await?.ok_or(IdentityError::NoSuchPod)?;
-                builder.require(key, value);
-            }
-            builder.put_new(key.clone(), encode(&claim));
-            sent = true;
-            if self.commit_change(builder).await? {
-                return Ok(self.shown(organization, domain, &claim));
-            }
-        }
-        Err(IdentityError::Busy)
-    }
-
     /// The domains that an organization has claimed, or those for one pod, oldest first.
     ///
     /// # Errors
@@ -230,81 +135,6 @@ impl Identity {
         self.records_of_claim(organization, domain, (value, &claim)).await
     }
 
-    /// Changes a domain. Where mail is to come here from now on, or to domains below it, it is pending until the next check;
-    /// what works goes on.
-    ///
-    /// # Errors
-    /// [`IdentityError::NoSuchDomain`].
-    pub async fn update_domain(
-        &self,
-        organization: OrganizationId,
-        domain: &Domain,
-        change: &DomainChange,
-    ) -> Result<TenantDomain, IdentityError> {
-        for _ in 0..ATTEMPTS {
-            let (old, claim) = self.claim(organization, domain).await?;
-            let mut changed = claim.clone();
-            changed.feedback = change.feedback.unwrap_or(claim.feedback);
-            changed.inbound = change.inbound.unwrap_or(claim.inbound);
-            changed.subdomains = change.subdomains.unwrap_or(claim.subdomains);
-            let asks_more = (changed.inbound && !claim.inbound) || (changed.subdomains && !claim.subdomains);
-            changed.settled &= !asks_more;
-            if changed == claim {
-                return Ok(self.shown(organization, domain, &claim));
-            }
-            changed.changed_at = now_ms();
-            let mut builder = CommitBuilder::new();
-            builder.replace(keys::claim(organization, domain), old, encode(&changed));
-            if !changed.subdomains && claim.subdomains {
-                self.add_verified(&mut builder, organization, domain, false, false)
-                    .await?;
-            }
-            if self.commit_change(builder).await? {
-                self.refresh_domain(domain).await?;
-                return Ok(self.shown(organization, domain, &changed));
-            }
-        }
-        Err(IdentityError::Busy)
-    }
-
-    /// Gives a domain up.
-    ///
-    /// # Errors
-    /// [`IdentityError::NoSuchDomain`].
-    pub async fn delete_domain(&self, organization: OrganizationId, domain: &Domain) -> Result<(), IdentityError> {
-        let mut sent = false;
-        for _ in 0..ATTEMPTS {
-            let old = match self.claim(organization, domain).await {
-                Ok((old, _)) => old,
-                Err(IdentityError::NoSuchDomain) if sent => return self.forget_domain(domain).await,
-                Err(error) => return Err(error),
-            };
-            let mut builder = CommitBuilder::new();
-            builder.require(keys::claim(organization, domain), old);
-            builder.delete(keys::claim(organization, domain));
-            let is_others = match self.row::<StoredDomain>(&keys::domain(domain)).await? {
-                Some((value, row)) if row.added && row.organization == Some(organization) => {
-                    builder.require(keys::domain(domain), value);
-                    builder.delete(keys::domain(domain));
-                    false
-                }
-                found => found.is_some() || self.is_configured(domain),
-            };
-            // Others were shown the same keys, and may have published them.
-            if !is_others && !self.is_claimed_by_others(organization, domain).await? {
-                let mut rows = scan_prefix(&*self.store, &keys::dkim_keys(domain));
-                while let Some((key, _)) = rows.next().await? {
-                    builder.delete(key);
-                }
-            }
-            sent = true;
-            if self.commit_change(builder).await? {
-                return self.forget_domain(domain).await;
-            }
-        }
-        Err(IdentityError::Busy)
-    }
-
     /// Whether mail may go out from a domain for an organization: not once it was given up.
     #[must_use]
     pub fn may_send_from(&self, organization: OrganizationId, domain: &Domain) -> bool {
@@ -332,17 +162,6 @@ impl Identity {
             Some((_, claim)) if claim.pod.is_some_and(|own| own != pod) => Err(IdentityError::DomainNotAvailable),
             _ => Ok(()),
         }
-    }
-
-    /// Whether another organization claims the domain as well.
-    async fn is_claimed_by_others(&self, organization: OrganizationId, domain: &Domain) -> Result<bool, IdentityError> {
-        let mut rows = scan_prefix(&*self.store, keys::CLAIMS);
-        while let Some((key, _)) = rows.next().await? {
-            if keys::claim_of(&key).is_some_and(|(other, claimed)| other != organization && claimed == *domain) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     async fn claim(&self, organization: OrganizationId, domain: &Domain) -> Result<(Value, Claim), IdentityError> {
@@ -386,21 +205,5 @@ impl Identity {
             checked
         };
         Ok(records.into_iter().map(checked).collect())
-    }
-
-    /// Refuses a domain that is another's, or lies above or below one that is.
-    fn refuse_taken(&self, organization: OrganizationId, domain: &Domain) -> Result<(), IdentityError> {
-        let meets = |other: &Domain| {
-            let below = |low: &Domain, high: &Domain| {
-                let rest = low.as_str().strip_suffix(high.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            };
-            below(domain, other) || below(other, domain)
-        };
-        let is_anothers = |row: &StoredDomain| row.added && row.organization != Some(organization);
-        if self.configured().any(meets) || self.hosted.any(|other, row| is_anothers(row) && meets(other)) {
-            return Err(IdentityError::DomainTaken);
-        }
-        Ok(())
     }
 }

@@ -230,7 +230,7 @@ impl Identity {
         Err(IdentityError::Busy)
     }
 
-    /// Puts a row for each other identity but one in place of that for everybody; `false` if somebody was faster. The new
+    /// Puts a row for each other active identity but one in place of that for everybody; `false` if somebody was faster. The new
     /// set counts once all of it is there.
     async fn leave_everybody(
         &self,
@@ -250,11 +250,14 @@ impl Identity {
         }
         let mut page = first_identities(GRANTS_A_COMMIT);
         loop {
-            let (found, next) = self.stored_identities(organization, &page).await?;
+            let found = self.identities(organization, &page).await?;
             let mut done = false;
             for _ in 0..ATTEMPTS {
                 let mut builder = CommitBuilder::new();
-                for other in found.iter().filter(|other| other.id != target && other.id != viewer) {
+                for (other, inbox) in &found.identities {
+                    if other.id == target || other.id == viewer || inbox.send_paused {
+                        continue;
+                    }
                     builder.put(keys::grant(target, set, other.id), encode(&StoredGrant::new()));
                 }
                 done = self.commit_change(builder).await?;
@@ -265,10 +268,10 @@ impl Identity {
             if !done {
                 return Err(IdentityError::Busy);
             }
-            if next.is_none() {
+            if found.next.is_none() {
                 break;
             }
-            page.after = next;
+            page.after = found.next;
         }
         let mut changed = stored.clone();
         changed.visibility = Visibility::Granted { set };

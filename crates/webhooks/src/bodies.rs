@@ -72,6 +72,7 @@ pub trait Render: Send + Sync + 'static {
 #[error("cannot tell of an event: {0}")]
 pub struct RenderError(pub String);
 
+/// An event as it is told in a dialect.
 type Name = (OrganizationId, Dialect, Cursor);
 
 #[derive(Default)]
@@ -105,21 +106,18 @@ struct Kept {
 }
 
 impl Bodies {
-    pub(crate) async fn get(
-        &self,
-        render: &dyn Render,
-        organization: OrganizationId,
-        dialect: Dialect,
-        placed: &Placed,
-    ) -> Result<Option<Told>, RenderError> {
-        let name = (organization, dialect, placed.event.cursor);
+    /// What is told of an event, made by `make` if it was not made just now. A failure is not kept.
+    pub(crate) async fn get<M>(&self, name: Name, make: impl FnOnce() -> M) -> Result<Option<Told>, RenderError>
+    where
+        M: Future<Output = Result<Option<Told>, RenderError>>,
+    {
         let body = self.cell(name);
         let mut made = false;
         let making = body.told.get_or_try_init(|| {
             made = true;
-            let rendering = render.render(organization, dialect, placed);
             // The time before it is looked at: what changes meanwhile is younger.
             let now = Instant::now();
+            let rendering = make();
             async move { Ok((rendering.await?, now)) }
         });
         let (told, _) = making.await?.clone();

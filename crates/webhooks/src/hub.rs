@@ -3,7 +3,9 @@
 //! What always holds: a hub lives as long as somebody holds it; it shows the same events in the same order as the feed,
 //! but for those of inboxes that are gone.
 
-use crate::bodies::{Bodies, Render, RenderError};
+mod tail;
+
+use crate::bodies::{Bodies, Render, RenderError, Told};
 use crate::dialect::Dialect;
 use crate::subscription::{LabelRights, Placed};
 use bytes::Bytes;
@@ -11,13 +13,12 @@ use postroom_feed::{Cursor, Event, Feed, FeedError};
 use postroom_identity::{Identity, IdentityError};
 use postroom_store::StoreError;
 use postroom_types::{InboxId, OrganizationId, PodId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+use tail::Tail;
 use tokio::sync::watch;
 
-/// Events kept in memory for each organization that somebody listens to.
-const TAIL: usize = 1024;
 /// Events read from the feed at a time.
 const PIECE: usize = 256;
 /// Pods remembered at most.
@@ -41,13 +42,6 @@ pub struct Hub {
     tail: Mutex<Tail>,
     /// How far the feed is read.
     news: watch::Sender<Cursor>,
-}
-
-/// All events after `from`, up to and including `to`.
-struct Tail {
-    from: Cursor,
-    to: Cursor,
-    events: VecDeque<Arc<Placed>>,
 }
 
 /// Where an inbox is.
@@ -74,6 +68,8 @@ pub struct HubPage {
     pub next: Cursor,
     /// Whether there is more now.
     pub more: bool,
+    /// Whether it ends before an event of an inbox that is hidden with its organization: what comes may be told later.
+    pub hidden: bool,
 }
 
 impl Hubs {
@@ -110,11 +106,7 @@ impl Hubs {
         let hub = Arc::new(Hub {
             hubs: Arc::clone(self),
             organization,
-            tail: Mutex::new(Tail {
-                from: now,
-                to: now,
-                events: VecDeque::new(),
-            }),
+            tail: Mutex::new(Tail::at(now)),
             news: watch::channel(now).0,
         });
         // Watched before anything is read, so that no wake-up falls between.
@@ -140,6 +132,28 @@ impl Hubs {
             placed.push(Arc::new(Placed { event, pod }));
         }
         Ok(Placing { placed, all: true })
+    }
+
+    /// Makes what is told of an event. That there is nothing counts only of what is not hidden: that may come back.
+    async fn render(
+        &self,
+        render: &dyn Render,
+        organization: OrganizationId,
+        dialect: Dialect,
+        placed: &Placed,
+    ) -> Result<Option<Told>, RenderError> {
+        // Twice: its organization may have been restored between the two answers of the first look.
+        for _ in 0..2 {
+            if let Some(told) = render.render(organization, dialect, placed).await? {
+                return Ok(Some(told));
+            }
+            let Some(inbox) = placed.event.inbox else { break };
+            let is_hidden = self.identity.is_hidden(inbox).await;
+            if is_hidden.map_err(|error| RenderError(error.to_string()))? {
+                return Err(RenderError("its organization was deleted and may be restored".into()));
+            }
+        }
+        Ok(None)
     }
 
     async fn pod_of(&self, inbox: InboxId) -> Result<Found, StoreError> {
@@ -196,14 +210,19 @@ impl Hub {
             _ if all => (page.next, page.more),
             last => (last.map_or(after, |last| last.event.cursor), false),
         };
-        Ok(HubPage { events, next, more })
+        Ok(HubPage {
+            events,
+            next,
+            more,
+            hidden: !all,
+        })
     }
 
     /// What is told of an event in a dialect; `None` if what it tells of is gone, or hidden by now from who has these
     /// rights.
     ///
     /// # Errors
-    /// [`RenderError`].
+    /// [`RenderError`]; also while its inbox is hidden with its organization, which may come back.
     pub async fn body(
         &self,
         render: &dyn Render,
@@ -211,7 +230,9 @@ impl Hub {
         placed: &Placed,
         rights: LabelRights,
     ) -> Result<Option<Bytes>, RenderError> {
-        let told = self.hubs.bodies.get(render, self.organization, dialect, placed).await?;
+        let name = (self.organization, dialect, placed.event.cursor);
+        let making = || self.hubs.render(render, self.organization, dialect, placed);
+        let told = self.hubs.bodies.get(name, making).await?;
         let shown = told.filter(|told| told.hidden.is_open_to(rights));
         Ok(shown.map(|told| told.body))
     }
@@ -219,7 +240,7 @@ impl Hub {
     /// Reads what is new.
     async fn read(&self) -> Result<(), FeedError> {
         loop {
-            let after = lock(&self.tail).to;
+            let after = lock(&self.tail).end();
             let page = match self.hubs.feed.page(self.organization, after, PIECE).await {
                 Ok(page) => page,
                 // It slept for longer than events are kept.
@@ -246,38 +267,6 @@ impl Hub {
                 return Ok(());
             }
         }
-    }
-}
-
-impl Tail {
-    fn page(&self, after: Cursor, limit: usize) -> Option<HubPage> {
-        if after < self.from {
-            return None;
-        }
-        let begin = self.events.partition_point(|placed| placed.event.cursor <= after);
-        let events: Vec<_> = self.events.range(begin..).take(limit.max(1)).cloned().collect();
-        let more = begin + events.len() < self.events.len();
-        let next = match events.last() {
-            Some(last) if more => last.event.cursor,
-            _ => self.to.max(after),
-        };
-        Some(HubPage { events, next, more })
-    }
-
-    fn extend(&mut self, placed: Vec<Arc<Placed>>, to: Cursor) {
-        self.events.extend(placed);
-        self.to = to;
-        while self.events.len() > TAIL {
-            if let Some(first) = self.events.pop_front() {
-                self.from = first.event.cursor;
-            }
-        }
-    }
-
-    fn restart(&mut self, at: Cursor) {
-        self.events.clear();
-        self.from = at;
-        self.to = at;
     }
 }
 

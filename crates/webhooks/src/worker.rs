@@ -46,7 +46,7 @@ const TRIM_AFTER: usize = 256;
 const SAVE_AFTER: Duration = Duration::from_millis(100);
 /// How often it is looked whether the webhook's owner is still there, and that events were passed over is stored.
 const LOOK_AFTER: Duration = Duration::from_secs(600);
-/// How often it is looked whether what a suspension holds back may go.
+/// How often it is looked whether what a suspension, or a deletion that can be taken back, holds back may go.
 const ASK_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a worker ended.

@@ -1,11 +1,9 @@
 use crate::setup::{DAY_MS, World, to_ann};
-use bytes::Bytes;
 use postroom_drafts::{DraftChange, DraftError, DraftId, GivenLetter, NewDraft, Sending};
 use postroom_identity::InboxRecord;
 use postroom_mailstore::{MailboxRef, Origin};
-use postroom_store::{BoxFuture, Commit, Key, MemoryStore, Outcome, Page, Store, StoreError, Topic, Value};
-use postroom_types::{BlobId, Lsn, SpecialUse};
-use std::ops::Range;
+use postroom_store::{BoxFuture, Commit, Front, Key, MemoryStore, Outcome, Page, Store, StoreError, Value};
+use postroom_types::SpecialUse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,7 +31,11 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("stopped".into())
 }
 
-impl Store for Stopping {
+impl Front for Stopping {
+    fn behind(&self) -> &dyn Store {
+        &*self.inner
+    }
+
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
         self.rows.fetch_add(1, Ordering::Relaxed);
         self.inner.get(key)
@@ -58,10 +60,6 @@ impl Store for Stopping {
         })
     }
 
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.inner.blob(id, range)
-    }
-
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
         Box::pin(async move {
             let left = self.left.load(Ordering::SeqCst);
@@ -76,14 +74,6 @@ impl Store for Stopping {
                 outcome
             }
         })
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.inner.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.inner.watch(topic)
     }
 }
 

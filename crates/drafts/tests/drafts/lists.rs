@@ -1,6 +1,7 @@
 use crate::crashes::Stopping;
 use crate::setup::{World, to_ann};
-use postroom_drafts::{DraftError, NewDraft, Place, Scope, Wanted};
+use postroom_drafts::{DraftError, Group, NewDraft, Place, Scope, Wanted};
+use postroom_identity::{CreateInbox, CreateOutcome};
 use postroom_mailstore::{FlagMode, MailboxRef, Origin};
 use postroom_store::MemoryStore;
 use postroom_types::{Flag, Flags, InboxId, MessageFlags, SpecialUse};
@@ -18,6 +19,7 @@ fn wanted(scope: Scope) -> Wanted {
         before: None,
         ascending: false,
         after: None,
+        group: Group::default(),
         limit: 100,
     }
 }
@@ -30,9 +32,9 @@ async fn subjects(world: &World, wanted: &Wanted) -> Vec<String> {
         let page = world.drafts.list(&wanted).await.unwrap();
         assert!(page.drafts.len() <= wanted.limit);
         all.extend(page.drafts.iter().map(|draft| draft.summary.subject_text.clone()));
-        match page.next {
+        match page.goes_on() {
             None => return all,
-            next => wanted.after = next,
+            Some((group, after)) => (wanted.group, wanted.after) = (group, after),
         }
     }
 }
@@ -203,4 +205,56 @@ async fn one_page_is_bounded_work() {
             assert_eq!(found, expected);
         }
     }
+}
+
+/// Of very many inboxes some are listed after the others, each group in its order: nothing is left out, nothing comes twice,
+/// also if drafts come and go in between.
+#[tokio::test]
+async fn pages_of_very_many_inboxes() {
+    let world = World::new().await;
+    let mut inboxes = Vec::new();
+    for number in 0..1100 {
+        let wish = CreateInbox {
+            username: Some(format!("agent-{number}")),
+            credentials: false,
+            ..CreateInbox::new(world.organization)
+        };
+        match world.identity.create_inbox(&wish).await.unwrap() {
+            CreateOutcome::Created { inbox, .. } => inboxes.push(inbox.id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let drafts = MailboxRef::Special(SpecialUse::Drafts);
+    let save = async |at: usize, number: usize| {
+        world.pass(1000);
+        let content = format!("Subject: {number:04}\n\nx\n");
+        world.put(inboxes[at], Origin::Draft, drafts, &content).await;
+    };
+    // The last ones have none.
+    for number in 0..1090 {
+        save(number, number).await;
+    }
+    let mut list = wanted(Scope::Organization(world.organization));
+    let (mut all, mut groups, mut pages) = (Vec::new(), 0, 0);
+    loop {
+        let page = world.drafts.list(&list).await.unwrap();
+        let subjects = page.drafts.iter().map(|draft| draft.summary.subject_text.clone());
+        let subjects: Vec<String> = subjects.collect();
+        assert!(subjects.is_sorted_by(|one, other| one > other), "{subjects:?}");
+        all.extend(subjects);
+        pages += 1;
+        if pages == 3 {
+            // In an inbox of the second group, which nothing was shown of yet, and in one of the first, before what is next.
+            save(1095, 2000).await;
+            save(10, 2001).await;
+        }
+        let Some((group, after)) = page.goes_on() else { break };
+        groups += usize::from(group != list.group && after.is_none());
+        (list.group, list.after) = (group, after);
+    }
+    assert_eq!(groups, 1);
+    assert!(pages <= 13, "{pages}");
+    all.sort_unstable();
+    let expected = (0..1090).chain([2000]).map(|number| format!("{number:04}"));
+    assert_eq!(all, expected.collect::<Vec<_>>());
 }

@@ -307,8 +307,19 @@ async fn an_agent_that_nobody_confirmed_sends_to_its_human_alone() {
     world.drafts.work().await.unwrap();
     let sent = world.sent(agent.inbox.id).await;
     assert!(sent.len() == 1 && sent[0].contains("To: ann@example.net"), "{sent:?}");
-    let status = world.drafts.get(agent.inbox.id, refused.id).await.unwrap().send_status;
-    assert_eq!(status, Some(SendStatus::Failed));
+    let status = async |id| world.drafts.get(agent.inbox.id, id).await.unwrap().send_status;
+    assert_eq!(status(refused.id).await, Some(SendStatus::Failed));
+    // Somebody confirms it before it is time, and the next one goes to whomever it names.
+    let mut later = at(world.now() + 10_000);
+    later.letter.to = Some(vec![mailbox("bob@example.net")]);
+    let later = world.drafts.create(&agent.inbox, later).await.unwrap();
+    let code = agent.otp.expect("its human has a code");
+    let confirmed = world.identity.verify_otp(agent.organization, &code).await;
+    confirmed.unwrap();
+    assert_eq!(status(later.id).await, Some(SendStatus::Scheduled));
+    world.pass(10_000);
+    world.drafts.work().await.unwrap();
+    assert_eq!(world.sent(agent.inbox.id).await.len(), 2);
 }
 
 #[tokio::test]

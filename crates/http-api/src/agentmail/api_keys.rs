@@ -11,7 +11,9 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
-use postroom_identity::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, PageOf, Permission, Permissions};
+use postroom_identity::{
+    IdentityError, KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, PageOf, Permission, Permissions,
+};
 use postroom_types::KeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -214,7 +216,12 @@ async fn find(state: &State, call: &Call, path: &Segments) -> Answer<KeyRecord> 
     let scope = &call.scope;
     let within = scope.pod.is_none_or(|pod| key.pod == Some(pod))
         && scope.inbox.as_ref().is_none_or(|inbox| key.inbox == Some(inbox.id));
-    if within { Ok(key) } else { Err(Failure::not_found()) }
+    // To the letter what is said of one that is nowhere.
+    if within {
+        Ok(key)
+    } else {
+        Err(IdentityError::NoSuchKey.into())
+    }
 }
 
 async fn show(Shared(state): Shared<State>, call: Call, path: Segments) -> Answer<Json<KeyView>> {

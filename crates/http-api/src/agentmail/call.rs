@@ -6,12 +6,12 @@
 use super::failure::{Answer, Failure};
 use super::operations::{Level, Operation};
 use crate::State;
-use crate::auth;
+use crate::auth::{self, Lack};
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use postroom_identity::{IdentityError, InboxRecord, Permission, Principal};
+use postroom_identity::{IdentityError, InboxRecord, Permission, Principal, Reach};
 use postroom_types::{EmailAddress, OrganizationId, PodId};
 use std::sync::Arc;
 
@@ -24,11 +24,18 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The inboxes that lie in it.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            organization: self.organization,
+            pod: self.pod,
+            inbox: self.inbox.as_ref().map(|inbox| inbox.id),
+        }
+    }
+
     /// Whether the inbox lies in it.
     pub(crate) fn sees(&self, inbox: &InboxRecord) -> bool {
-        inbox.organization == self.organization
-            && self.pod.is_none_or(|pod| pod == inbox.pod)
-            && self.inbox.as_ref().is_none_or(|own| own.id == inbox.id)
+        self.reach().sees(inbox)
     }
 }
 
@@ -101,11 +108,10 @@ async fn call(admission: &Admission, parts: &mut Parts) -> Answer<Call> {
         level,
     } = admission;
     let principal = authenticate(state, auth::bearer_or_key(&parts.headers)).await?;
-    let needed = operation.permission.into_iter().chain(operation.also);
-    for permission in needed {
-        if !principal.allows(permission) {
-            return Err(Failure::missing_permission(permission));
-        }
+    match operation.needs.lack(&principal) {
+        None => {}
+        Some(Lack::Permission(permission)) => return Err(Failure::missing_permission(permission)),
+        Some(Lack::Freedom) => return Err(IdentityError::UnrestrictedKeyRequired.into()),
     }
     let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
     let Ok(Path(segments)) = path else {
@@ -156,35 +162,17 @@ async fn scope(state: &State, principal: &Principal, segments: &[(String, String
             // An inbox key has no business with pods, and learns nothing by being told (agentmail.md §5).
             return Err(Failure::forbidden("an inbox key has no access to pods"));
         }
-        let pod = state.identity().pod_by(scope.organization, pod).await?.id;
-        if scope.pod.is_some_and(|own| own != pod) {
-            return Err(Failure::not_found());
-        }
-        scope.pod = Some(pod);
+        let pod = state.identity().pod_by(scope.organization, pod, scope.pod).await?;
+        scope.pod = Some(pod.id);
     }
     if let Some(inbox) = named("inbox_id") {
-        let inbox = find_inbox(state, inbox).await?;
-        if !scope.sees(&inbox) {
-            return Err(Failure::not_found());
-        }
-        scope.inbox = Some(Arc::new(inbox));
+        scope.inbox = Some(Arc::new(inbox_in(state, &scope, inbox).await?));
     }
     Ok(scope)
 }
 
-/// The inbox that an `inbox_id` names: its address.
-async fn find_inbox(state: &State, id: &str) -> Answer<InboxRecord> {
-    let address = EmailAddress::parse(id).map_err(|_| Failure::not_found())?;
-    let found = state.identity().inbox_at_address(&address).await?;
-    Ok(found.ok_or(IdentityError::NoSuchInbox)?)
-}
-
-/// An inbox that a body or a query names, if it lies in the scope.
+/// The inbox that an `inbox_id` names: its address. If it lies in the scope.
 pub(crate) async fn inbox_in(state: &State, scope: &Scope, id: &str) -> Answer<InboxRecord> {
-    let inbox = find_inbox(state, id).await?;
-    if scope.sees(&inbox) {
-        Ok(inbox)
-    } else {
-        Err(Failure::not_found())
-    }
+    let address = EmailAddress::parse(id).map_err(|_| Failure::not_found())?;
+    Ok(state.identity().inbox_within_at(&scope.reach(), &address).await?)
 }

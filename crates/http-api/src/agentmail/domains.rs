@@ -200,7 +200,8 @@ async fn found(state: &State, call: &Call, path: &Segments) -> Answer<TenantDoma
     let domain = Domain::parse(path.text("domain_id")?).map_err(|_| Failure::not_found())?;
     let domain = state.identity().domain_of(call.scope.organization, &domain).await?;
     if call.scope.pod.is_some() && call.scope.pod != domain.pod {
-        return Err(Failure::not_found());
+        // To the letter what is said of one that is nowhere.
+        return Err(IdentityError::NoSuchDomain.into());
     }
     Ok(domain)
 }

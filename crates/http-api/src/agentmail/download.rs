@@ -7,27 +7,25 @@
 //! - A browser saves what it gets, and runs nothing of it.
 
 mod decode;
+mod octets;
 mod token;
 
 use crate::State;
 use crate::error::ApiError;
-use crate::pipe::{Pipe, pipe};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::http::header::{self, HeaderName};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use decode::{Decoder, decoder};
+use octets::streamed;
+pub(crate) use octets::whole;
 use postroom_mailstore::{Content, Mailstore};
 use postroom_message::{Attachment, attachments, html_text, leaf, plain_text, readable_html};
 use postroom_types::{Part, PartBody};
-use std::ops::Range;
 use std::sync::Arc;
 pub(crate) use token::{Download, DownloadKey, What};
 
-/// Octets read from the store at a time, a multiple of four.
-const CHUNK_OCTETS: u64 = 64 << 10;
 /// How much of a text is turned into UTF-8, octets as stored.
 const MAX_TEXT_OCTETS: u64 = 4 << 20;
 
@@ -43,11 +41,19 @@ async fn download(
     let download = state.download_key().open(mailstore.store(), &token).await?;
     let now = jiff::Timestamp::now().as_millisecond();
     let download = download.filter(|download| now < download.expires_at);
-    downloaded(&state, &download.ok_or(ApiError::NotFound)?).await
+    downloaded(&state, &download.ok_or(ApiError::NotFound)?, given_name).await
+}
+
+/// What an attachment of a message is called, in a dialect.
+pub(crate) type Naming = fn(&Part, &Attachment) -> Option<String>;
+
+/// As whoever sent it calls it.
+pub(crate) fn given_name(_: &Part, attachment: &Attachment) -> Option<String> {
+    attachment.filename.clone()
 }
 
 /// What a token opens.
-pub(crate) async fn downloaded(state: &State, download: &Download) -> Result<Response, ApiError> {
+pub(crate) async fn downloaded(state: &State, download: &Download, name: Naming) -> Result<Response, ApiError> {
     let mailstore = state.mailstore();
     let Download {
         inbox, message, what, ..
@@ -59,18 +65,18 @@ pub(crate) async fn downloaded(state: &State, download: &Download) -> Result<Res
     let (content, root) = (listed.record.content, &listed.summary.root);
     match what {
         What::Raw => {
-            let range = 0..content.octets();
             let length = content.octets();
-            let body = streamed(mailstore, content, range, Decoder::Plain);
+            let body = whole(mailstore, content);
             let length = [(header::CONTENT_LENGTH, length.to_string())];
             Ok((about("message/rfc822", Some("message.eml")), length, body).into_response())
         }
         What::Text(index) => {
             let (attachment, part) = attached(root, usize::from(index))?;
             let text = text(mailstore, &content, part).await?;
-            Ok((about("text/plain; charset=utf-8", attachment.filename.as_deref()), text).into_response())
+            let name = name(root, &attachment);
+            Ok((about("text/plain; charset=utf-8", name.as_deref()), text).into_response())
         }
-        What::Part(index) => file(mailstore, content, root, usize::from(index)),
+        What::Part(index) => file(mailstore, content, root, usize::from(index), name),
     }
 }
 
@@ -87,6 +93,7 @@ pub(crate) fn file(
     content: Content,
     root: &Part,
     index: usize,
+    name: Naming,
 ) -> Result<Response, ApiError> {
     let (attachment, part) = attached(root, index)?;
     let range = part.body_offset..part.end_offset;
@@ -97,7 +104,7 @@ pub(crate) fn file(
         PartBody::Multipart(_) | PartBody::Message(_) => Decoder::Plain,
     };
     let body = streamed(mailstore, content, range, decoder);
-    Ok((about(content_type, attachment.filename.as_deref()), body).into_response())
+    Ok((about(content_type, name(root, &attachment).as_deref()), body).into_response())
 }
 
 /// The fields of an answer with bytes from outside in it.
@@ -184,48 +191,9 @@ async fn text(mailstore: &Mailstore, content: &Content, part: &Part) -> Result<S
     .unwrap_or_default())
 }
 
-/// The octets of a message, decoded on the way.
-fn streamed(mailstore: &Arc<Mailstore>, content: Content, range: Range<u64>, decoder: Decoder) -> Body {
-    let (pipe, body) = pipe();
-    let mailstore = Arc::clone(mailstore);
-    tokio::spawn(async move {
-        if let Err(error) = copy(&mailstore, &content, range, decoder, &pipe).await {
-            tracing::debug!(reason = %error, "a download was cut short");
-            pipe.fail(error).await;
-        }
-    });
-    body
-}
-
-async fn copy(
-    mailstore: &Mailstore,
-    content: &Content,
-    range: Range<u64>,
-    mut decoder: Decoder,
-    to: &Pipe,
-) -> std::io::Result<()> {
-    let mut at = range.start;
-    while at < range.end {
-        let end = range.end.min(at + CHUNK_OCTETS);
-        let read = mailstore.read(content, at..end).await.map_err(std::io::Error::other)?;
-        let bytes = read.unwrap_or_default();
-        if bytes.is_empty() {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        at += bytes.len() as u64;
-        let mut decoded = Vec::with_capacity(bytes.len());
-        decoder.push(&bytes, &mut decoded);
-        to.send(decoded).await?;
-    }
-    let mut decoded = Vec::new();
-    decoder.finish(&mut decoded);
-    to.send(decoded).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
     #[test]
     fn names_and_types_from_outside_are_harmless() {
         for (name, expected) in [

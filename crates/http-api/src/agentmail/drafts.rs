@@ -17,7 +17,7 @@ use axum::Json;
 use axum::extract::{Request, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, patch, post};
-use postroom_drafts::{Draft, DraftError, DraftId, Place, Scope, Wanted};
+use postroom_drafts::{Draft, DraftError, DraftId, Group, Place, Scope, Wanted};
 use postroom_identity::{InboxRecord, Permission};
 use postroom_types::{InboxId, Uid};
 use serde::Serialize;
@@ -70,13 +70,15 @@ struct DraftList {
 
 async fn list(Shared(state): Shared<State>, call: Call, asked: Asked) -> Answer<Json<DraftList>> {
     let paging = Paging::read(&call, &asked, &filters(DRAFTS))?;
+    let (group, after) = place(&paging)?;
     let wanted = Wanted {
         scope: scope_of(&call.scope),
         labels: asked.texts("labels")?,
         since: asked.time("after")?,
         before: asked.time("before")?,
         ascending: paging.ascending,
-        after: place(&paging)?,
+        after,
+        group,
         limit: paging.limit,
     };
     let page = state.drafts().list(&wanted).await?;
@@ -91,7 +93,7 @@ async fn list(Shared(state): Shared<State>, call: Call, asked: Asked) -> Answer<
     Ok(Json(DraftList {
         count: drafts.len(),
         limit: paging.asked_limit,
-        next_page_token: page.next.map(|next| paging.token(&octets(next))),
+        next_page_token: page.goes_on().map(|(group, place)| paging.token(&octets(group, place))),
         drafts,
     }))
 }
@@ -226,23 +228,42 @@ impl Inboxes {
 }
 
 /// Where a page begins: when, which inbox, where there.
-fn place(paging: &Paging) -> Answer<Option<Place>> {
+fn place(paging: &Paging) -> Answer<(Group, Option<Place>)> {
     let Some(position) = &paging.position else {
-        return Ok(None);
+        return Ok((Group::default(), None));
     };
-    let read = || {
-        let (at, rest) = position.split_first_chunk::<8>()?;
-        let (inbox, uid) = rest.split_first_chunk::<16>()?;
-        Some(Place {
-            at: i64::from_be_bytes(*at),
-            inbox: InboxId::from_bytes(*inbox),
-            uid: Uid::new(u32::from_be_bytes(uid.try_into().ok()?))?,
-        })
-    };
-    read().map(Some).ok_or_else(bad_token)
+    read_place(position).ok_or_else(bad_token)
 }
 
-fn octets(place: Place) -> Vec<u8> {
-    let uid = place.uid.get().to_be_bytes();
-    [&place.at.to_be_bytes()[..], place.inbox.as_bytes(), &uid].concat()
+fn read_place(position: &[u8]) -> Option<(Group, Option<Place>)> {
+    let (behind, rest) = position.split_first_chunk::<16>()?;
+    let (until, rest) = rest.split_first_chunk::<16>()?;
+    let named = |id: &[u8; 16]| (*id != [0; 16]).then(|| InboxId::from_bytes(*id));
+    let group = Group {
+        behind: named(behind),
+        until: named(until),
+    };
+    if rest.is_empty() {
+        return Some((group, None));
+    }
+    let (at, rest) = rest.split_first_chunk::<8>()?;
+    let (inbox, uid) = rest.split_first_chunk::<16>()?;
+    let place = Place {
+        at: i64::from_be_bytes(*at),
+        inbox: InboxId::from_bytes(*inbox),
+        uid: Uid::new(u32::from_be_bytes(uid.try_into().ok()?))?,
+    };
+    Some((group, Some(place)))
+}
+
+fn octets(group: Group, place: Option<Place>) -> Vec<u8> {
+    // No inbox has an id of nothing but zeros.
+    let named = |id: Option<InboxId>| id.map_or([0; 16], |id| *id.as_bytes());
+    let mut octets = [named(group.behind), named(group.until)].concat();
+    if let Some(place) = place {
+        octets.extend(place.at.to_be_bytes());
+        octets.extend(place.inbox.as_bytes());
+        octets.extend(place.uid.get().to_be_bytes());
+    }
+    octets
 }

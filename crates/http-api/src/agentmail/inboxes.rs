@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
-use postroom_identity::{CreateInbox, CreateOutcome, InboxChange, InboxRecord, PageOf, Permission};
+use postroom_identity::{CreateInbox, CreateOutcome, InboxChange, InboxRecord, KeyKind, PageOf, Permission};
 use postroom_types::InboxId;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -185,6 +185,12 @@ async fn update(
     if wanted.display_name.is_none() && wanted.status.is_none() && wanted.metadata.is_none() {
         return Err(Failure::invalid(
             "at least one of display_name, status and metadata is needed",
+        ));
+    }
+    if wanted.status.is_some() && call.principal.kind == KeyKind::Inbox {
+        // An agent names itself; whether it works is for its organization to say, as in its own dialect (inkbox.md §4).
+        return Err(Failure::forbidden(
+            "an agent's key does not change the status of its inbox",
         ));
     }
     let paused = wanted.status.map(|status| matches!(status, Status::Paused));

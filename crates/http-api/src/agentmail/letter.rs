@@ -5,8 +5,8 @@
 use super::failure::{Answer, Failure};
 use super::fetch::{Fetched, Fetches};
 use super::wire::OneOrMany;
-use crate::error::ApiError;
-use crate::outgoing::mailboxes;
+use crate::outgoing::given;
+use crate::wire::strictly;
 use bytes::Bytes;
 use postroom_drafts::{Letter, label_keywords};
 use postroom_message::{Mailbox, OutgoingAttachment};
@@ -49,7 +49,7 @@ pub(super) struct SendBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = ReplyToMessageRequest)]
 pub(super) struct ReplyBody {
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "strictly")]
     #[schema(inline)]
     pub(super) letter: SendBody,
     /// To all that the message went to; then `to`, `cc` and `bcc` are settled.
@@ -132,20 +132,9 @@ impl SendBody {
     }
 }
 
-/// The addresses of a field; each text may hold several.
+/// The addresses of a field.
 pub(super) fn people(field: &str, given: Option<OneOrMany>) -> Answer<Vec<Mailbox>> {
-    let mut found = Vec::new();
-    for text in given.map(OneOrMany::into_vec).unwrap_or_default() {
-        if text.trim().is_empty() {
-            return Err(Failure::field(field, format!("{field} has an empty address in it")));
-        }
-        match mailboxes::parse(field, &text, &mut found) {
-            Ok(()) => {}
-            Err(ApiError::Invalid(text)) => return Err(Failure::field(field, text)),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
+    given::people(field, given.map(OneOrMany::into_vec).unwrap_or_default())
 }
 
 /// As many as the contract allows in all; that there is one at all is for who sends it.
@@ -158,14 +147,7 @@ pub(super) fn check_recipients(letter: &Letter) -> Answer<()> {
 }
 
 pub(super) fn check_subject(subject: String) -> Answer<String> {
-    if subject.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(Failure::field("subject", "subject has a control character in it"));
-    }
-    if subject.chars().count() > MAX_SUBJECT_CHARS {
-        let text = format!("subject has at most {MAX_SUBJECT_CHARS} characters");
-        return Err(Failure::field("subject", text));
-    }
-    Ok(subject)
+    given::subject(subject, MAX_SUBJECT_CHARS)
 }
 
 /// Which names are ours to write is for who writes the message to say.

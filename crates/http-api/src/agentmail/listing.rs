@@ -5,7 +5,7 @@ use super::failure::{Answer, Failure};
 use super::message_view::FATES;
 use super::operations::{ASCENDING, Kind, LIMIT, PAGE_TOKEN, Parameter};
 use super::wire::{Asked, OneOrMany};
-use postroom_identity::Permission;
+use crate::auth;
 use postroom_mailstore::{Include, LabelChange, LabelError, ListQuery};
 
 const fn parameter(name: &'static str, kind: Kind) -> Parameter {
@@ -70,12 +70,7 @@ pub(super) fn filters(parameters: &'static [Parameter]) -> Vec<&'static str> {
 
 /// What of the hidden mail the key may see at all.
 pub(crate) fn may_see(call: &Call) -> Include {
-    Include {
-        spam: call.allows(Permission::LabelSpamRead),
-        trash: call.allows(Permission::LabelTrashRead),
-        blocked: call.allows(Permission::LabelBlockedRead),
-        unauthenticated: call.allows(Permission::LabelUnauthenticatedRead),
-    }
+    auth::may_see(&call.principal)
 }
 
 /// A list that is asked for.

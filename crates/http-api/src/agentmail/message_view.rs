@@ -8,7 +8,7 @@ use crate::myagentmail::texts::{self, Texts};
 use crate::outgoing::mailboxes::one_line;
 use postroom_identity::InboxRecord;
 use postroom_mailstore::{Labels, Listed};
-use postroom_message::{attachments, decode_words, extract_html, extract_text, fields, leaf, unfold};
+use postroom_message::{attachments, decode_words, extract_html, extract_text, fields, plain_part, unfold};
 use postroom_types::{AddressEntry, EmailId, Part, Summary};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -226,14 +226,7 @@ impl MessageView {
 
 /// The preview, if it was made of a plain text and not of HTML.
 pub(crate) fn preview(summary: &Summary) -> Option<String> {
-    let attached = attachments(&summary.root);
-    let is_text = |(index, part): (usize, &Part)| {
-        part.media_type.eq_ignore_ascii_case(b"text")
-            && part.subtype.eq_ignore_ascii_case(b"plain")
-            && !attached.iter().any(|attachment| attachment.index == index)
-    };
-    let mut leaves = (0..).map_while(|index| leaf(&summary.root, index).map(|part| (index, part)));
-    let has_text = leaves.any(is_text);
+    let has_text = plain_part(&summary.root).is_some();
     Some(summary.preview.clone()).filter(|preview| has_text && !preview.is_empty())
 }
 

@@ -93,7 +93,7 @@ fn describe(
     if let Some(body) = operation.body {
         described["requestBody"] = json!({ "content": content(&schema(body, schemas)) });
     }
-    let permissions = operation.permission.into_iter().chain(operation.also);
+    let permissions = operation.needs.iter();
     let permissions: Vec<String> = permissions.map(|permission| permission.to_string()).collect();
     if !permissions.is_empty() {
         described["x-permissions"] = permissions.into();

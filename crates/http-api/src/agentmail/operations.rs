@@ -7,6 +7,7 @@ use super::{
     send, threads, webhooks,
 };
 use crate::State;
+use crate::auth::Needs;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
@@ -79,10 +80,8 @@ pub(crate) struct Operation {
     /// Below the prefix of its level.
     pub(crate) path: &'static str,
     pub(crate) levels: &'static [Level],
-    /// What a key needs; `None` if any key will do.
-    pub(crate) permission: Option<Permission>,
-    /// What it needs besides.
-    pub(crate) also: Option<Permission>,
+    /// What a key needs.
+    pub(crate) needs: Needs,
     /// Whether it is for callers who have no key yet.
     pub(crate) open: bool,
     handler: fn() -> MethodRouter<State>,
@@ -107,8 +106,7 @@ impl Operation {
             method,
             path,
             levels,
-            permission: None,
-            also: None,
+            needs: Needs::NOTHING,
             open: false,
             handler,
             query: &[],
@@ -162,7 +160,7 @@ impl Operation {
     /// The permission that a key needs.
     pub(crate) const fn needs(self, permission: Permission) -> Self {
         Self {
-            permission: Some(permission),
+            needs: Needs::of(permission),
             ..self
         }
     }
@@ -170,7 +168,7 @@ impl Operation {
     /// A second permission that a key needs.
     pub(crate) const fn and(self, permission: Permission) -> Self {
         Self {
-            also: Some(permission),
+            needs: self.needs.and(permission),
             ..self
         }
     }

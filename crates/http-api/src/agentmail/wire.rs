@@ -3,75 +3,29 @@
 use super::failure::{Answer, Failure};
 use crate::State;
 use crate::request::read_body;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::request::Parts;
+use crate::wire::{self, Misfit};
+pub(crate) use crate::wire::{OneOrMany, given};
+use axum::extract::{FromRequest, Request};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Longest body of a request that carries no mail.
 const MAX_BODY_OCTETS: usize = 256 << 10;
 
-/// The named segments of the path, decoded; `+` stays `+`.
-pub(crate) struct Segments(Vec<(String, String)>);
+/// The named segments of the path.
+pub(crate) type Segments = wire::Segments<Failure>;
 
-impl FromRequestParts<State> for Segments {
-    type Rejection = Failure;
+/// The query.
+pub(crate) type Asked = wire::Asked<Failure>;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Failure> {
-        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        // What does not decode names nothing.
-        path.map(|Path(segments)| Self(segments))
-            .map_err(|_| Failure::not_found())
-    }
-}
-
-impl Segments {
-    pub(crate) fn text(&self, name: &str) -> Answer<&str> {
-        let found = self.0.iter().find(|(segment, _)| segment == name);
-        found.map(|(_, text)| text.as_str()).ok_or_else(Failure::not_found)
-    }
-
-    /// An id; what is not one names nothing.
-    pub(crate) fn id<T: std::str::FromStr>(&self, name: &str) -> Answer<T> {
-        self.text(name)?.parse().map_err(|_| Failure::not_found())
-    }
-}
-
-/// The query. An empty value is the same as none: clients send one for what they leave out.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked(Vec<(String, String)>);
-
-impl FromRequestParts<State> for Asked {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Failure> {
-        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Ok(Query(mut pairs)) = query else {
-            return Err(Failure::invalid("the query is malformed"));
-        };
-        pairs.retain(|(_, value)| !value.is_empty());
-        Ok(Self(pairs))
+impl Misfit for Failure {
+    fn field(path: &str, message: impl Into<String>) -> Self {
+        Self::field(path, message)
     }
 }
 
 impl Asked {
-    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter_map(move |(given, value)| (given == name).then_some(value.as_str()))
-    }
-
-    /// The value given for a name, if it was given once.
-    pub(crate) fn text(&self, name: &str) -> Answer<Option<&str>> {
-        let mut values = self.values(name);
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value),
-            (_, Some(_)) => Err(Failure::field(name, format!("{name} is given more than once"))),
-        }
-    }
-
     /// A text that has to be there, of so many characters.
     pub(crate) fn required_text(&self, name: &str, characters: std::ops::RangeInclusive<usize>) -> Answer<&str> {
         let text = self.text(name)?.unwrap_or_default();
@@ -89,18 +43,6 @@ impl Asked {
             Some("true") => Ok(true),
             Some(_) => Err(Failure::field(name, format!("{name} is true or false"))),
         }
-    }
-
-    /// A whole number within bounds.
-    pub(crate) fn number(&self, name: &str, bounds: std::ops::RangeInclusive<u64>) -> Answer<Option<u64>> {
-        let Some(text) = self.text(name)? else {
-            return Ok(None);
-        };
-        let number = text.parse().ok().filter(|number| bounds.contains(number));
-        let (least, most) = bounds.into_inner();
-        number
-            .map(Some)
-            .ok_or_else(|| Failure::field(name, format!("{name} is a whole number, {least} to {most}")))
     }
 
     /// A time, as milliseconds since 1970.
@@ -147,48 +89,7 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
 
 /// Reads a JSON object; an error says where.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
-    let bytes = match bytes.trim_ascii() {
-        b"" => b"{}",
-        bytes => bytes,
-    };
-    // An array of values could stand for the fields of a type in their order.
-    if bytes.first() != Some(&b'{') {
-        return Err(Failure::field("", "the body is a JSON object"));
-    }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        Failure::field(if path == "." { "" } else { &path }, error.inner().to_string())
-    })?;
-    json.end().map_err(|error| Failure::field("", error.to_string()))?;
-    Ok(parsed)
-}
-
-/// For fields of changes, where leaving out is not the same as `null`: `#[serde(default, deserialize_with = "given")]`
-/// makes `None` of a field that is not there and `Some(None)` of `null`.
-pub(crate) fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// One text or an array of them.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(untagged)]
-pub(crate) enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    pub(crate) fn into_vec(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
-    }
+    wire::parse(bytes)
 }
 
 /// A JSON object of any fields.
@@ -197,14 +98,11 @@ pub(crate) type Object = serde_json::Map<String, Value>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     fn asked(pairs: &[(&str, &str)]) -> Asked {
-        Asked(
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).into(), (*value).into()))
-                .collect(),
-        )
+        let pairs = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Asked::of(pairs.collect())
     }
 
     #[test]

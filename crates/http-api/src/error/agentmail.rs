@@ -53,6 +53,7 @@ pub(super) fn submit(error: &SubmitError) -> Option<Shown> {
         SubmitError::Identity(error) => return identity(error),
         SubmitError::Suspended => (StatusCode::FORBIDDEN, "organization_suspended", text),
         SubmitError::StorageLimit => (StatusCode::FORBIDDEN, "limit_exceeded", text),
+        SubmitError::DailyLimit { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", text),
         SubmitError::SendPaused => (StatusCode::FORBIDDEN, "inbox_paused", text),
         SubmitError::NoRecipients => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", text),
         SubmitError::Loop { .. } | SubmitError::NoSuchRecipient(_) | SubmitError::Rejected { .. } => {

@@ -3,8 +3,9 @@
 
 use super::ApiError;
 use crate::inkbox::failure::Failure;
+use crate::inkbox::room::Full;
 use axum::http::StatusCode;
-use postroom_identity::{IdentityError, Namespace};
+use postroom_identity::IdentityError;
 use postroom_intake::SubmitError;
 use postroom_mailstore::MailError;
 
@@ -29,9 +30,17 @@ impl ApiError {
         match self {
             Self::BeingSent => Failure::conflict("draft_send_in_progress", text),
             Self::StaleDraft => Failure::conflict("draft_generation_conflict", text),
-            Self::Mail(MailError::OverQuota(_)) => storage_limit(),
+            Self::Mail(MailError::OverQuota(_)) => Failure::storage_limit(Full::Mailbox),
             Self::Identity(error) => identity(error).unwrap_or_else(general),
             Self::Submit(SubmitError::Identity(error)) => identity(error).unwrap_or_else(general),
+            Self::Submit(SubmitError::DailyLimit { .. }) => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let failure = Failure::new(status, "rate_limited", text);
+                match self.retry_after_seconds(status) {
+                    Some(seconds) => failure.retry_after(seconds),
+                    None => failure,
+                }
+            }
             Self::Submit(error) => submit(error).unwrap_or_else(general),
             _ => general(),
         }
@@ -43,12 +52,7 @@ fn identity(error: &IdentityError) -> Option<Failure> {
     let text = error.to_string();
     Some(match error {
         IdentityError::HandleTaken(namespace) => {
-            let namespace = match namespace {
-                Namespace::Identities => "identities",
-                Namespace::Mail => "mail",
-            };
-            let failure = Failure::conflict("agent_handle_unavailable", text);
-            failure.with("blocking_namespace", namespace)
+            Failure::conflict("agent_handle_unavailable", text).with("blocking_namespace", namespace.as_str())
         }
         IdentityError::RedundantGrant => Failure::conflict("redundant_grant", text.clone()).with("detail", text),
         IdentityError::RuleExists(id) => {
@@ -74,19 +78,8 @@ fn submit(error: &SubmitError) -> Option<Failure> {
         SubmitError::KeyReused => Failure::conflict("idempotency_key_reused", text),
         SubmitError::KeyInUse => Failure::conflict("idempotency_in_progress", text).retry_after(1),
         SubmitError::SendPaused => Failure::new(StatusCode::FORBIDDEN, "identity_paused", text),
-        SubmitError::OverQuota | SubmitError::StorageLimit | SubmitError::Mail(MailError::OverQuota(_)) => {
-            storage_limit()
-        }
+        SubmitError::StorageLimit => Failure::storage_limit(Full::Organization),
+        SubmitError::OverQuota | SubmitError::Mail(MailError::OverQuota(_)) => Failure::storage_limit(Full::Mailbox),
         _ => return None,
     })
-}
-
-fn storage_limit() -> Failure {
-    Failure::new(
-        StatusCode::PAYMENT_REQUIRED,
-        "storage_limit_exceeded",
-        "the mailbox is full",
-    )
-    .with("limit_bytes", serde_json::Value::Null)
-    .with("upgrade_url", serde_json::Value::Null)
 }

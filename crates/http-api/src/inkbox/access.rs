@@ -11,16 +11,21 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use postroom_identity::AccessRow;
+use postroom_identity::{AccessRow, Permission};
 use postroom_types::IdentityId;
 use serde::{Deserialize, Serialize};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("access.list", "/v1/identities/{handle}/access", || get(list)).admin(),
-    Operation::post("access.grant", "/v1/identities/{handle}/access", || post(grant)).admin(),
+    Operation::get("access.list", "/v1/identities/{handle}/access", || get(list))
+        .needs(Permission::InboxRead)
+        .admin(),
+    Operation::post("access.grant", "/v1/identities/{handle}/access", || post(grant))
+        .needs(Permission::InboxUpdate)
+        .admin(),
     Operation::delete("access.revoke", "/v1/identities/{handle}/access/{viewer}", || {
         delete(revoke)
     })
+    .needs(Permission::InboxUpdate)
     .admin(),
 ];
 

@@ -11,15 +11,22 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use postroom_identity::{KeyRecord, KeyScope, KeyWish, PageOf};
+use postroom_identity::{KeyRecord, KeyScope, KeyWish, PageOf, Permission};
 use postroom_types::{IdentityId, KeyId};
 use serde::{Deserialize, Serialize};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::post("api_keys.create", "/v1/api-keys", || post(create)).admin(),
-    Operation::get("api_keys.list", "/v1/api-keys", || get(list)).admin(),
+    Operation::post("api_keys.create", "/v1/api-keys", || post(create))
+        .needs(Permission::ApiKeyCreate)
+        .gives_keys()
+        .admin(),
+    Operation::get("api_keys.list", "/v1/api-keys", || get(list))
+        .needs(Permission::ApiKeyRead)
+        .admin(),
     Operation::get("api_keys.self", "/v1/api-keys/self", || get(own)),
-    Operation::delete("api_keys.revoke", "/v1/api-keys/{key}", || delete(revoke)).admin(),
+    Operation::delete("api_keys.revoke", "/v1/api-keys/{key}", || delete(revoke))
+        .needs(Permission::ApiKeyDelete)
+        .admin(),
 ];
 
 /// A key, as it is shown.
@@ -122,7 +129,7 @@ async fn create(
     };
     let new = state
         .identity()
-        .create_agent_key(organization, identity.inbox, &wish)
+        .create_wished_key(&KeyScope::Inbox(organization, identity.inbox), &wish)
         .await?;
     let created = Created {
         api_key: new.secret.expose().clone(),

@@ -4,7 +4,7 @@
 use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::messages;
-use super::names::named;
+use super::names::{name_of, named};
 use super::operations::Operation;
 use super::wire::{Asked, Segments};
 use crate::State;
@@ -14,6 +14,7 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use postroom_identity::Permission;
 use serde::Serialize;
 
 /// How long a link works.
@@ -24,7 +25,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "messages.get_attachment",
         "/v1/mail/mailboxes/{address}/messages/{message}/attachments/{filename}",
         || get(show),
-    ),
+    )
+    .needs(Permission::MessageRead),
     Operation::get("attachments.download", "/v1/mail/attachments/{token}", || get(download)).open(),
 ];
 
@@ -83,5 +85,5 @@ async fn download(Shared(state): Shared<State>, path: Segments) -> Answer<Respon
     let Some(download) = download.filter(|download| now < download.expires_at) else {
         return Err(Failure::forbidden("this link is not valid, or no longer"));
     };
-    Ok(agentmail::downloaded(&state, &download).await?)
+    Ok(agentmail::downloaded(&state, &download, name_of).await?)
 }

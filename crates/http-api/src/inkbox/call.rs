@@ -1,18 +1,19 @@
 //! Who calls an operation, and what they may see.
 //!
-//! What always holds: a handler that has a [`Caller`] has one whose key is live and of this dialect, and wide enough for
-//! the operation. A mailbox that a key may not see is not there.
+//! What always holds: a handler that has a [`Caller`] has one whose key is live and of this dialect, wide enough for the
+//! operation, and permitted what it takes: the same as in the other dialects. A mailbox that a key may not see is not there.
 
 use super::failure::{Answer, Failure};
 use super::operations::Who;
+use super::room;
 use super::wire::Segments;
 use crate::State;
-use crate::auth;
+use crate::auth::{self, Lack, Needs};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use postroom_identity::{InboxRecord, KeyKind, Principal};
+use postroom_identity::{IdentityError, InboxRecord, KeyKind, Permission, Principal, Reach};
 use postroom_types::{EmailAddress, InboxId, OrganizationId};
 
 /// An admitted caller.
@@ -56,28 +57,29 @@ impl Caller {
         }
     }
 
-    /// For what stays when the key is gone: webhooks, rules, signatures, signing keys. An agent sets these up for itself. The
-    /// key of an inbox without an identity may not do so in the dialect that it was made for, and so not here.
-    pub(crate) async fn may_leave_behind(&self, state: &State) -> Answer<()> {
-        let Some(own) = self.inbox_scope() else {
-            return Ok(());
-        };
-        match state.identity().inbox(own).await?.agent {
-            Some(_) => Ok(()),
-            None => Err(Failure::admin_key_required()),
+    /// Whether the key is permitted something beside what the operation takes.
+    pub(crate) fn allows(&self, permission: Permission) -> bool {
+        self.principal.allows(permission)
+    }
+
+    /// Asks for a permission beside those of the operation.
+    pub(crate) fn require(&self, permission: Permission) -> Answer<()> {
+        if self.allows(permission) {
+            Ok(())
+        } else {
+            Err(Failure::missing_permission(permission))
         }
     }
 
-    /// Whether it may see an inbox.
-    pub(crate) fn sees(&self, inbox: &InboxRecord) -> bool {
-        inbox.organization == self.organization() && self.inbox_scope().is_none_or(|own| own == inbox.id)
+    /// The inboxes that it may see.
+    pub(crate) const fn reach(&self) -> Reach {
+        self.principal.reach()
     }
 
     /// The inbox of an address, if the key may see it.
     pub(crate) async fn mailbox(&self, state: &State, address: &str) -> Answer<InboxRecord> {
         let address = EmailAddress::parse(address).map_err(|_| Failure::not_found())?;
-        let found = state.identity().inbox_at_address(&address).await?;
-        found.filter(|inbox| self.sees(inbox)).ok_or_else(Failure::not_found)
+        Ok(state.identity().inbox_within_at(&self.reach(), &address).await?)
     }
 
     /// The inbox of the path's `{address}`.
@@ -91,6 +93,7 @@ impl Caller {
 pub(super) struct Admission {
     pub(super) state: State,
     pub(super) who: Who,
+    pub(super) needs: Needs,
     pub(super) id: &'static str,
 }
 
@@ -103,8 +106,14 @@ pub(super) async fn admit(
     let (mut parts, body) = request.into_parts();
     match caller(&admission, &parts).await {
         Ok(caller) => {
-            parts.extensions.insert(caller);
-            next.run(Request::from_parts(parts, body)).await
+            let state = &admission.state;
+            let path = match Segments::from_request_parts(&mut parts, state).await {
+                Ok(path) => path,
+                Err(failure) => return failure.into_response(),
+            };
+            parts.extensions.insert(caller.clone());
+            let response = next.run(Request::from_parts(parts, body)).await;
+            room::with_limit(state, &caller, &path, response).await
         }
         Err(failure) => failure.into_response(),
     }
@@ -129,5 +138,9 @@ async fn caller(admission: &Admission, parts: &Parts) -> Answer<Caller> {
             ));
         }
     }
-    Ok(caller)
+    match admission.needs.lack(&caller.principal) {
+        None => Ok(caller),
+        Some(Lack::Permission(permission)) => Err(Failure::missing_permission(permission)),
+        Some(Lack::Freedom) => Err(IdentityError::UnrestrictedKeyRequired.into()),
+    }
 }

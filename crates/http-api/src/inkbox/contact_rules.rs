@@ -2,6 +2,8 @@
 //!
 //! What always holds: an agent lists and makes rules of its own; changing and removing them is the organization's.
 
+mod query;
+
 use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::identities::own_identity;
@@ -14,28 +16,36 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
 use postroom_identity::{
-    ContactRule, InboxRecord, Listed, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RuleWish,
+    ContactRule, InboxRecord, Listed, MatchType, Permission, RuleAction, RuleChange, RuleDirection, RuleWish,
 };
 use postroom_types::{IdentityId, InboxId, RuleId};
+use query::{List, Query};
 use serde::{Deserialize, Serialize};
 
-/// Most rules of one answer, and what it has if not asked otherwise: the vendor's client reads one answer alone.
-const MAX_LIMIT: u64 = 1000;
-/// Where an answer may begin.
-const MAX_OFFSET: u64 = 1_000_000;
-
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("contact_rules.list", OF_IDENTITY, || get(list)),
-    Operation::post("contact_rules.create", OF_IDENTITY, || post(create)),
-    Operation::get("contact_rules.get", ONE_OF_IDENTITY, || get(show)),
-    Operation::patch("contact_rules.update", ONE_OF_IDENTITY, || patch(update)).admin(),
-    Operation::delete("contact_rules.delete", ONE_OF_IDENTITY, || delete(remove)).admin(),
-    Operation::get("contact_rules.list_all", "/v1/mail/contact-rules", || get(list_all)).admin(),
-    Operation::get("mailbox_contact_rules.list", OF_MAILBOX, || get(list)),
-    Operation::post("mailbox_contact_rules.create", OF_MAILBOX, || post(create)),
-    Operation::get("mailbox_contact_rules.get", ONE_OF_MAILBOX, || get(show)),
-    Operation::patch("mailbox_contact_rules.update", ONE_OF_MAILBOX, || patch(update)).admin(),
-    Operation::delete("mailbox_contact_rules.delete", ONE_OF_MAILBOX, || delete(remove)).admin(),
+    Operation::get("contact_rules.list", OF_IDENTITY, || get(list)).needs(Permission::ListEntryRead),
+    Operation::post("contact_rules.create", OF_IDENTITY, || post(create)).needs(Permission::ListEntryCreate),
+    Operation::get("contact_rules.get", ONE_OF_IDENTITY, || get(show)).needs(Permission::ListEntryRead),
+    Operation::patch("contact_rules.update", ONE_OF_IDENTITY, || patch(update))
+        .needs(Permission::ListEntryCreate)
+        .and(Permission::ListEntryDelete)
+        .admin(),
+    Operation::delete("contact_rules.delete", ONE_OF_IDENTITY, || delete(remove))
+        .needs(Permission::ListEntryDelete)
+        .admin(),
+    Operation::get("contact_rules.list_all", "/v1/mail/contact-rules", || get(list_all))
+        .needs(Permission::ListEntryRead)
+        .admin(),
+    Operation::get("mailbox_contact_rules.list", OF_MAILBOX, || get(list)).needs(Permission::ListEntryRead),
+    Operation::post("mailbox_contact_rules.create", OF_MAILBOX, || post(create)).needs(Permission::ListEntryCreate),
+    Operation::get("mailbox_contact_rules.get", ONE_OF_MAILBOX, || get(show)).needs(Permission::ListEntryRead),
+    Operation::patch("mailbox_contact_rules.update", ONE_OF_MAILBOX, || patch(update))
+        .needs(Permission::ListEntryCreate)
+        .and(Permission::ListEntryDelete)
+        .admin(),
+    Operation::delete("mailbox_contact_rules.delete", ONE_OF_MAILBOX, || delete(remove))
+        .needs(Permission::ListEntryDelete)
+        .admin(),
 ];
 
 const OF_IDENTITY: &str = "/v1/identities/{handle}/mail-contact-rules";
@@ -102,68 +112,31 @@ impl Owner {
     }
 }
 
-fn word<T>(asked: &Asked, name: &str, named: impl Fn(&str) -> Option<T>) -> Answer<Option<T>> {
-    let Some(text) = asked.text(name)? else {
-        return Ok(None);
-    };
-    let unknown = || Failure::field(name, format!("{name} has no value {text:?}"));
-    named(text).map(Some).ok_or_else(unknown)
-}
-
-fn filter(asked: &Asked) -> Answer<RuleFilter> {
-    Ok(RuleFilter {
-        action: word(asked, "action", RuleAction::named)?,
-        match_type: word(asked, "match_type", MatchType::named)?,
-        direction: word(asked, "direction", RuleDirection::named)?,
-        of_identities: false,
-    })
-}
-
-/// Where to begin, and how many at most.
-fn bounds(asked: &Asked) -> Answer<(usize, usize)> {
-    let offset = asked.number("offset", 0..=MAX_OFFSET)?.unwrap_or(0);
-    let limit = asked.number("limit", 1..=MAX_LIMIT)?.unwrap_or(MAX_LIMIT);
-    let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
-    Ok((number(offset), number(limit)))
-}
-
-async fn list(
-    Shared(state): Shared<State>,
-    caller: Caller,
-    path: Segments,
-    asked: Asked,
-) -> Answer<Json<Vec<RuleView>>> {
+async fn list(Shared(state): Shared<State>, caller: Caller, path: Segments, asked: Asked) -> Answer<List> {
     let owner = Owner::find(&state, &caller, &path).await?;
-    let (offset, limit) = bounds(&asked)?;
-    let (organization, inbox) = (caller.organization(), Some(owner.inbox.id));
-    let rules = state
-        .identity()
-        .contact_rules(organization, inbox, &filter(&asked)?, offset, limit)
-        .await?;
-    Ok(Json(rules.iter().map(|rule| owner.view(rule)).collect()))
+    let query = Query::read(&asked, &[caller.operation, &owner.inbox.id.to_string()], Vec::new())?;
+    let page = query.page(&state, &caller, Some(owner.inbox.id)).await?;
+    let views = page.rules.iter().map(|rule| owner.view(rule));
+    Ok(query.list(views.collect(), page.next))
 }
 
 /// The rules of all identities, or of one; those of an inbox without one for who names it.
-async fn list_all(Shared(state): Shared<State>, caller: Caller, asked: Asked) -> Answer<Json<Vec<RuleView>>> {
+async fn list_all(Shared(state): Shared<State>, caller: Caller, asked: Asked) -> Answer<List> {
     let organization = caller.admin()?;
     let mut inbox = asked.id::<InboxId>("mailbox_id")?;
     let is_by_mailbox = inbox.is_some();
+    let mut whose: Vec<_> = inbox.iter().map(|id| ("mailbox_id", id.to_string())).collect();
     if let Some(id) = asked.id::<IdentityId>("agent_identity_id")? {
         let (identity, _) = state.identity().identity_by_id(organization, id).await?;
         inbox = Some(identity.inbox);
+        whose.push(("agent_identity_id", id.to_string()));
     }
-    let (offset, limit) = bounds(&asked)?;
-    let filter = RuleFilter {
-        of_identities: !is_by_mailbox,
-        ..filter(&asked)?
-    };
-    let rules = state
-        .identity()
-        .contact_rules(organization, inbox, &filter, offset, limit)
-        .await?;
-    let mut views = Vec::with_capacity(rules.len());
+    let mut query = Query::read(&asked, &[caller.operation], whose)?;
+    query.filter.of_identities = !is_by_mailbox;
+    let page = query.page(&state, &caller, inbox).await?;
+    let mut views = Vec::with_capacity(page.rules.len());
     let mut last: Option<(InboxId, Option<IdentityId>)> = None;
-    for rule in &rules {
+    for rule in &page.rules {
         let identity = match last {
             Some((inbox, identity)) if inbox == rule.inbox => identity,
             _ => state
@@ -177,7 +150,7 @@ async fn list_all(Shared(state): Shared<State>, caller: Caller, asked: Asked) ->
             views.push(RuleView::new(rule, identity, Some(rule.inbox)));
         }
     }
-    Ok(Json(views))
+    Ok(query.list(views, page.next))
 }
 
 #[derive(Debug, Deserialize)]
@@ -220,7 +193,6 @@ async fn create(
     Body(wish): Body<Wish>,
 ) -> Answer<(StatusCode, Json<RuleView>)> {
     let owner = Owner::find(&state, &caller, &path).await?;
-    caller.may_leave_behind(&state).await?;
     let wish = RuleWish {
         action: wish.action,
         target: wish.target()?,

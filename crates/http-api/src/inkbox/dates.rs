@@ -2,9 +2,9 @@
 
 use super::failure::{Answer, Failure};
 use super::wire::Asked;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::{Offset, TimeZone};
 
 /// A part of time: milliseconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,23 +44,83 @@ fn zone(name: &str) -> Answer<TimeZone> {
 
 /// The moment that a text names: the first of what is wanted, or of an end the first beyond.
 fn instant(text: &str, zone: &TimeZone, is_end: bool) -> Option<i64> {
-    let beyond = i64::from(is_end);
-    if text.len() == "2026-03-09".len() {
-        let day: Date = text.parse().ok()?;
-        let day = if is_end { day.checked_add(1.day()).ok()? } else { day };
-        return Some(zone.to_timestamp(day.at(0, 0, 0, 0)).ok()?.as_millisecond());
+    let (day, rest) = text.split_at_checked("2026-03-09".len())?;
+    let day: Date = fits(day, "0000-00-00").then(|| day.parse().ok())??;
+    if rest.is_empty() {
+        let first = if is_end { day.tomorrow() } else { Ok(day) };
+        return Some(first.map_or_else(|_| last(), |first| moment(zone.to_timestamp(first.at(0, 0, 0, 0)))));
     }
-    // A plus sign that was not encoded arrives as a space.
-    let text = match text.contains(['T', 't']) {
-        true => text.replace(' ', "+"),
-        false => text.to_owned(),
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len()));
+    let local = day.to_datetime(clock(time)?);
+    let named = match offset {
+        "" => zone.to_timestamp(local),
+        offset => self::offset(offset)?.to_timestamp(local),
     };
-    if let Ok(exact) = text.parse::<Timestamp>() {
-        return exact.as_millisecond().checked_add(beyond);
+    Some(moment(named).saturating_add(i64::from(is_end)))
+}
+
+/// Beyond the last moment that can be told, which some name for "no end", nothing is.
+fn moment(named: Result<Timestamp, jiff::Error>) -> i64 {
+    named.map_or_else(|_| last(), Timestamp::as_millisecond)
+}
+
+fn last() -> i64 {
+    Timestamp::MAX.as_millisecond()
+}
+
+/// `08:30`, `08:30:00` or `08:30:00.123456`.
+fn clock(text: &str) -> Option<Time> {
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let seconds = match fits(whole, "00:00:00") {
+        true => two(whole, 6)?,
+        false if fraction.is_none() && fits(whole, "00:00") => 0,
+        false => return None,
+    };
+    let nanoseconds = match fraction {
+        None => 0,
+        Some(digits) if (1..=9).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+            format!("{digits:0<9}").parse().ok()?
+        }
+        Some(_) => return None,
+    };
+    Time::new(two(whole, 0)?, two(whole, 3)?, seconds, nanoseconds).ok()
+}
+
+/// `Z`, `+01:00`, `+0100` or `+01`. A plus sign that was not encoded arrives as a space.
+fn offset(text: &str) -> Option<Offset> {
+    if matches!(text, "Z" | "z") {
+        return Some(Offset::UTC);
     }
-    let local: DateTime = text.parse().ok()?;
-    let moment = zone.to_timestamp(local).ok()?;
-    moment.as_millisecond().checked_add(beyond)
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text.strip_prefix(['+', ' '])?),
+    };
+    let minutes = match text {
+        text if fits(text, "00:00") => two(text, 3)?,
+        text if fits(text, "0000") => two(text, 2)?,
+        text if fits(text, "00") => 0,
+        _ => return None,
+    };
+    let (hours, minutes) = (i32::from(two(text, 0)?), i32::from(minutes));
+    let good = hours < 24 && minutes < 60;
+    good.then(|| Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok())?
+}
+
+/// Whether a text has digits where the pattern has zeros, and else what the pattern has.
+fn fits(text: &str, pattern: &str) -> bool {
+    let same = |(octet, wanted): (u8, u8)| match wanted {
+        b'0' => octet.is_ascii_digit(),
+        wanted => octet == wanted,
+    };
+    text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(same)
+}
+
+/// The number of two digits there.
+fn two(text: &str, at: usize) -> Option<i8> {
+    text.get(at..at + 2)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -85,7 +145,28 @@ mod tests {
         check("2026-03-09T08:30:00Z", "Europe/Berlin", false, "2026-03-09T08:30:00Z");
         check("2026-03-09T08:30:00+01:00", "UTC", false, "2026-03-09T07:30:00Z");
         check("2026-03-09T08:30:00 01:00", "UTC", false, "2026-03-09T07:30:00Z");
+        check("2026-03-09 08:30:00 01:00", "UTC", false, "2026-03-09T07:30:00Z");
+        check("2026-03-09t08:30z", "Europe/Berlin", false, "2026-03-09T08:30:00Z");
+        check("2026-03-09T08:30-0330", "UTC", false, "2026-03-09T12:00:00Z");
+        check("2026-03-09T08:30:00+01", "UTC", false, "2026-03-09T07:30:00Z");
+        check("2026-03-09T08:30:00.5", "UTC", false, "2026-03-09T08:30:00.5Z");
         check("2026-03-09T08:30:00.123456Z", "UTC", true, "2026-03-09T08:30:00.124Z");
+        check("0001-01-01T00:00:00", "UTC", false, "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn no_end() {
+        for (text, zone_name) in [
+            ("9999-12-30", "UTC"),
+            ("9999-12-31", "UTC"),
+            ("9999-12-31", "Pacific/Auckland"),
+            ("9999-12-31T23:59:59.999999", "UTC"),
+            ("9999-12-31T23:59:59Z", "UTC"),
+            ("9999-12-31T23:59:59-12:00", "UTC"),
+        ] {
+            let found = instant(text, &zone(zone_name).unwrap(), true);
+            assert!(found.is_some_and(|found| found >= last()), "{text} {zone_name}");
+        }
     }
 
     #[test]
@@ -99,7 +180,29 @@ mod tests {
             "yesterday",
             "1773014400",
             "2026-03-09T25:00:00",
-            "9999-12-31",
+            "20260309",
+            "+002026-03-09",
+            "+02026-03-",
+            "2026-03-9x",
+            "2026-3-09",
+            "2026-W10-1",
+            "2026-03-09T",
+            "2026-03-09T08",
+            "2026-03-09T0830",
+            "2026-03-09T08:30.5",
+            "2026-03-09T08:30:00.",
+            "2026-03-09T08:30:00.1234567890",
+            "2026-03-09T08:30:00,5",
+            "2026-03-09T24:00:00",
+            "2026-03-09T23:59:60Z",
+            "2026-03-09T02:00:00+25:00",
+            "2026-03-09T02:00:00+01:60",
+            "2026-03-09T02:00:00+1",
+            "2026-03-09T02:00:00Z+01:00",
+            "2026-03-09T04:10:00[Europe/Berlin]",
+            "2026-03-09T04:10:00Z[Europe/Berlin]",
+            "2026-03-09\u{e4}",
+            "2026-03-0\u{e4}",
         ] {
             assert_eq!(instant(text, &utc, true), None, "{text}");
         }

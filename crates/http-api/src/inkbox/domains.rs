@@ -3,15 +3,15 @@
 use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::operations::Operation;
-use super::wire::{Asked, Body, Segments};
+use super::wire::{Asked, Body, Nothing, Segments};
 use crate::State;
 use crate::model::time;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::routing::{get, post};
-use postroom_identity::{DomainStatus, IdentityError};
+use postroom_identity::{DomainStatus, IdentityError, Permission};
 use postroom_types::Domain;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The dialect's words; this server uses four of them.
 const STATUSES: [&str; 10] = [
@@ -28,10 +28,11 @@ const STATUSES: [&str; 10] = [
 ];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("domains.list", "/v1/domains", || get(list)),
+    Operation::get("domains.list", "/v1/domains", || get(list)).needs(Permission::DomainRead),
     Operation::post("domains.set_default", "/v1/domains/{name}/set-default", || {
         post(set_default)
     })
+    .needs(Permission::DomainUpdate)
     .admin(),
 ];
 
@@ -77,10 +78,6 @@ async fn list(Shared(state): Shared<State>, caller: Caller, asked: Asked) -> Ans
             .collect(),
     ))
 }
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 #[derive(Debug, Serialize)]
 struct Default {

@@ -1,5 +1,6 @@
 //! What drafts are to be, read from the dialect's JSON (inkbox.md §8).
 
+use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::files::{AttachmentBody, attachments};
 use super::letter::{ForwardMode, Recipients, bare_id, check_subject, check_tracking, people};
@@ -7,10 +8,10 @@ use super::messages;
 use super::send::context;
 use super::wire::given;
 use crate::State;
-use crate::agentmail::wire::OneOrMany;
+use crate::wire::OneOrMany;
 use axum::http::StatusCode;
 use postroom_drafts::{Draft, DraftChange, GivenContext, GivenLetter, NewDraft, NewKind, Passing};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_mailstore::ThreadChoice;
 use postroom_message::{Mailbox, OutgoingAttachment, attachments as attached};
 use postroom_types::{EmailId, ThreadId, Uid};
@@ -110,19 +111,20 @@ pub(super) fn version(generation: u32) -> Answer<Uid> {
 }
 
 impl CreateBody {
-    pub(super) async fn read(self, state: &State, inbox: &InboxRecord) -> Answer<NewDraft> {
-        let kind = self.kind(state, inbox).await?;
+    pub(super) async fn read(self, state: &State, caller: &Caller, inbox: &InboxRecord) -> Answer<NewDraft> {
+        let kind = self.kind(state, caller, inbox).await?;
         let html = self.forward_note_html.or(self.body_html);
         check_tracking(self.track_opens, html.is_some())?;
         let answered = answered(
             state,
+            caller,
             inbox,
             self.in_reply_to_message_id.map(Some),
             self.references.map(Some),
         );
         let mut context = answered.await?;
         if let Some(thread) = self.thread_id {
-            context.thread = Some(Some(thread_of(state, inbox, &thread).await?));
+            context.thread = Some(Some(thread_of(state, caller, inbox, &thread).await?));
         }
         let recipients = self.recipients.unwrap_or_default();
         let subject = self.subject.map(check_subject).transpose()?;
@@ -148,7 +150,7 @@ impl CreateBody {
         })
     }
 
-    async fn kind(&self, state: &State, inbox: &InboxRecord) -> Answer<NewKind> {
+    async fn kind(&self, state: &State, caller: &Caller, inbox: &InboxRecord) -> Answer<NewKind> {
         let options = self.forward_mode.is_some()
             || self.include_original_attachments.is_some()
             || self.forward_note_text.is_some()
@@ -166,9 +168,10 @@ impl CreateBody {
             let text = "a draft answers a message or passes one on, not both";
             return Err(Failure::field("forward_message_id", text));
         }
+        caller.require(Permission::MessageRead)?;
         let id: Option<EmailId> = source.parse().ok();
         let found = match id {
-            Some(id) => messages::find(state, inbox, id).await.ok(),
+            Some(id) => messages::find(state, caller, inbox, id).await.ok(),
             None => None,
         };
         let unknown = || Failure::field("forward_message_id", "there is no such message in this mailbox");
@@ -178,13 +181,13 @@ impl CreateBody {
 }
 
 impl UpdateBody {
-    pub(super) async fn read(self, state: &State, inbox: &InboxRecord) -> Answer<DraftChange> {
+    pub(super) async fn read(self, state: &State, caller: &Caller, inbox: &InboxRecord) -> Answer<DraftChange> {
         check_tracking(self.track_opens, self.body_html.as_ref().is_some_and(Option::is_some))?;
-        let mut context = answered(state, inbox, self.in_reply_to_message_id, self.references).await?;
+        let mut context = answered(state, caller, inbox, self.in_reply_to_message_id, self.references).await?;
         match self.thread_id {
             None => {}
             Some(None) => context.thread = Some(None),
-            Some(Some(thread)) => context.thread = Some(Some(thread_of(state, inbox, &thread).await?)),
+            Some(Some(thread)) => context.thread = Some(Some(thread_of(state, caller, inbox, &thread).await?)),
         }
         let recipients = match self.recipients {
             None => RecipientsChange::default(),
@@ -258,6 +261,7 @@ impl FilesBody {
 /// What a draft answers, as it is given.
 async fn answered(
     state: &State,
+    caller: &Caller,
     inbox: &InboxRecord,
     named: Option<Option<String>>,
     references: Option<Option<Vec<String>>>,
@@ -271,7 +275,7 @@ async fn answered(
             answered.thread = Some(None);
         }
         Some(Some(named)) => {
-            let context = context(state, inbox, Some(&named)).await?;
+            let context = context(state, caller, inbox, Some(&named)).await?;
             answered.in_reply_to = Some(context.in_reply_to);
             answered.references = Some(context.references);
             answered.thread = Some(match context.thread {
@@ -293,7 +297,8 @@ async fn answered(
 }
 
 /// A thread of the mailbox.
-async fn thread_of(state: &State, inbox: &InboxRecord, given: &str) -> Answer<ThreadId> {
+async fn thread_of(state: &State, caller: &Caller, inbox: &InboxRecord, given: &str) -> Answer<ThreadId> {
+    caller.require(Permission::MessageRead)?;
     let unknown = || Failure::field("thread_id", "there is no such thread in this mailbox");
     let thread: ThreadId = given.parse().map_err(|_| unknown())?;
     match state.mailstore().has_thread(inbox.id, thread).await? {

@@ -5,7 +5,7 @@ use super::draft_body::FilesBody;
 use super::draft_view::DraftView;
 use super::drafts::{found, full, generation};
 use super::failure::{Answer, Failure};
-use super::names::named;
+use super::names::{name_of, named};
 use super::operations::Operation;
 use super::wire::{Asked, Segments, parse};
 use crate::State;
@@ -17,23 +17,27 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use postroom_drafts::{DraftChange, DraftError};
+use postroom_identity::Permission;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::post(
         "drafts.add_attachments",
         "/v1/mail/mailboxes/{address}/drafts/{draft}/attachments",
         || post(add_attachments),
-    ),
+    )
+    .needs(Permission::DraftUpdate),
     Operation::get(
         "drafts.get_attachment",
         "/v1/mail/mailboxes/{address}/drafts/{draft}/attachments/{part}",
         || get(attachment),
-    ),
+    )
+    .needs(Permission::DraftRead),
     Operation::delete(
         "drafts.remove_attachment",
         "/v1/mail/mailboxes/{address}/drafts/{draft}/attachments/{part}",
         || delete(remove_attachment),
-    ),
+    )
+    .needs(Permission::DraftUpdate),
 ];
 
 async fn add_attachments(
@@ -63,7 +67,7 @@ async fn attachment(Shared(state): Shared<State>, caller: Caller, path: Segments
     let (name, _) = all
         .find(|(_, file)| file.index == part)
         .ok_or_else(Failure::not_found)?;
-    let mut answer = agentmail::file(state.mailstore(), draft.content().clone(), root, part)?;
+    let mut answer = agentmail::file(state.mailstore(), draft.content().clone(), root, part, name_of)?;
     if let Ok(disposition) = HeaderValue::from_str(&disposition(&name)) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }

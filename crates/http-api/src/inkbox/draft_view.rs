@@ -1,4 +1,8 @@
 //! A draft as the dialect shows it (inkbox.md §8).
+//!
+//! What always holds: `send_state` is `draft` or `sending`, never `uncertain`. The one commit that takes a draft for sending
+//! says so in its row, so whoever reads the draft finds it unsent, or gone and its message in Sent. Only whoever asked for
+//! the sending may be left without an answer: it hears 409 `draft_delivery_uncertain`, and the draft tells what became of it.
 
 use super::failure::Answer;
 use super::letter::ForwardMode;

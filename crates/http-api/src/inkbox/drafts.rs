@@ -20,32 +20,39 @@ use axum::Json;
 use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
-use postroom_drafts::{Draft, DraftError, DraftId, Place, Scope, Sending, Wanted};
-use postroom_identity::InboxRecord;
+use postroom_drafts::{Draft, DraftError, DraftId, Group, Place, Scope, Sending, Wanted};
+use postroom_identity::{InboxRecord, Permission};
 use postroom_types::{InboxId, Uid};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("drafts.list", "/v1/mail/mailboxes/{address}/drafts", || get(list)),
-    Operation::post("drafts.create", "/v1/mail/mailboxes/{address}/drafts", || post(create)),
+    Operation::get("drafts.list", "/v1/mail/mailboxes/{address}/drafts", || get(list)).needs(Permission::DraftRead),
+    Operation::post("drafts.create", "/v1/mail/mailboxes/{address}/drafts", || post(create))
+        .needs(Permission::DraftCreate),
     Operation::get("drafts.get", "/v1/mail/mailboxes/{address}/drafts/{draft}", || {
         get(show)
-    }),
+    })
+    .needs(Permission::DraftRead),
     Operation::patch("drafts.update", "/v1/mail/mailboxes/{address}/drafts/{draft}", || {
         patch(update)
-    }),
+    })
+    .needs(Permission::DraftUpdate),
     Operation::delete("drafts.delete", "/v1/mail/mailboxes/{address}/drafts/{draft}", || {
         delete(remove)
-    }),
+    })
+    .needs(Permission::DraftDelete),
     Operation::post(
         "drafts.duplicate",
         "/v1/mail/mailboxes/{address}/drafts/{draft}/duplicate",
         || post(duplicate),
-    ),
+    )
+    .needs(Permission::DraftCreate)
+    .and(Permission::DraftRead),
     Operation::post(
         "drafts.send",
         "/v1/mail/mailboxes/{address}/drafts/{draft}/send",
         || post(send),
-    ),
+    )
+    .needs(Permission::DraftSend),
 ];
 
 async fn list(
@@ -63,6 +70,7 @@ async fn list(
         before: None,
         ascending: false,
         after: place(&paging, inbox.id)?,
+        group: Group::default(),
         limit: paging.limit,
     };
     let page = state.drafts().list(&wanted).await?;
@@ -102,7 +110,7 @@ async fn create(
     let raw = large::read_raw(&state, request, 0).await?;
     let idempotency = keyed.as_ref().map(|keyed| keyed.of(None, &raw)).transpose()?;
     let body: CreateBody = parse(&raw.bytes)?;
-    let mut new = body.read(&state, &inbox).await?;
+    let mut new = body.read(&state, &caller, &inbox).await?;
     if let Some(idempotency) = idempotency {
         new.request = Some(hex(&idempotency.fingerprint));
         new.client_id = Some(format!("inkbox {}", idempotency.key));
@@ -131,7 +139,7 @@ async fn update(
     let (inbox, draft) = found(&state, &caller, &path).await?;
     let raw = large::read_raw(&state, request, draft.content().octets()).await?;
     let body: UpdateBody = parse(&raw.bytes)?;
-    let change = body.read(&state, &inbox).await?;
+    let change = body.read(&state, &caller, &inbox).await?;
     let changed = state.drafts().update(&inbox, draft.id, &change).await?;
     drop(raw.turn);
     full(&state, &inbox, &changed).await
@@ -181,6 +189,7 @@ async fn send(Shared(state): Shared<State>, caller: Caller, path: Segments, requ
     let how = Sending {
         idempotency,
         generation: Some(generation),
+        signature: state.identity().signature(inbox.id).await?,
         ..Sending::default()
     };
     // What the inbox may do is what counts now.

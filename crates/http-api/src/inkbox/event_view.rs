@@ -79,7 +79,7 @@ pub(crate) async fn told(state: &State, event: &Event) -> Answer<Option<Told>> {
         return Ok(None);
     };
     let hidden = hidden(&listed.labels);
-    let Some(view) = messages(state, &inbox, &[listed], Detail::Bodies).await?.pop() else {
+    let Some(view) = messages(state, &inbox, &[listed], Detail::Beginnings).await?.pop() else {
         return Ok(None);
     };
     let view = event_message(&inbox, view, incoming);

@@ -1,9 +1,11 @@
 //! What went wrong, in the dialect's form (inkbox.md §2 "Errors"): `{"detail": {"error", "message", …}}`.
 
+use super::room::Full;
 use crate::error::ApiError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use postroom_identity::Permission;
 use serde_json::{Map, Value, json};
 
 /// What a handler returns.
@@ -14,6 +16,7 @@ pub(crate) type Answer<T> = Result<T, Failure>;
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) retry_after_seconds: Option<u64>,
+    full: Option<Full>,
     /// `error`, `message`, and what clients make of certain errors.
     detail: Box<Map<String, Value>>,
 }
@@ -27,6 +30,7 @@ impl Failure {
         Self {
             status,
             retry_after_seconds: None,
+            full: None,
             detail: Box::new(detail),
         }
     }
@@ -63,6 +67,15 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, error, message)
     }
 
+    /// 402: there is no room. The vendor's client takes `upgrade_url` for a text; here is nothing to buy.
+    pub(crate) fn storage_limit(full: Full) -> Self {
+        let failure = Self::new(StatusCode::PAYMENT_REQUIRED, "storage_limit_exceeded", full.message());
+        Self {
+            full: Some(full),
+            ..failure.with("limit_bytes", Value::Null).with("upgrade_url", "")
+        }
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "not found")
     }
@@ -94,6 +107,12 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, "admin_key_required", text)
     }
 
+    /// 403: the key is permitted less than the operation takes.
+    pub(crate) fn missing_permission(permission: Permission) -> Self {
+        let text = format!("this key needs the permission {permission}");
+        Self::new(StatusCode::FORBIDDEN, "missing_permission", text).with("permission", permission.as_str())
+    }
+
     /// 501: a part of the vendor's system that this server does not have.
     pub(crate) fn not_supported(feature: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not_supported", message).with("feature", feature)
@@ -112,6 +131,9 @@ impl IntoResponse for Failure {
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(full) = self.full {
+            response.extensions_mut().insert(full);
         }
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

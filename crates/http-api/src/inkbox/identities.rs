@@ -14,7 +14,7 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
 use postroom_identity::{
-    AgentIdentity, CreateIdentity, DomainChoice, FilterMode, Handle, IdentityChange, InboxRecord, PageOf,
+    AgentIdentity, CreateIdentity, DomainChoice, FilterMode, Handle, IdentityChange, InboxRecord, PageOf, Permission,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -25,11 +25,15 @@ const IDENTITIES_A_READ: usize = 256;
 pub(super) const MAX_LISTED: usize = 10_000;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::post("identities.create", "/v1/identities", || post(create)).admin(),
-    Operation::get("identities.list", "/v1/identities", || get(list)),
-    Operation::get("identities.get", "/v1/identities/{handle}", || get(show)),
-    Operation::patch("identities.update", "/v1/identities/{handle}", || patch(update)),
-    Operation::delete("identities.delete", "/v1/identities/{handle}", || delete(remove)).admin(),
+    Operation::post("identities.create", "/v1/identities", || post(create))
+        .needs(Permission::InboxCreate)
+        .admin(),
+    Operation::get("identities.list", "/v1/identities", || get(list)).needs(Permission::InboxRead),
+    Operation::get("identities.get", "/v1/identities/{handle}", || get(show)).needs(Permission::InboxRead),
+    Operation::patch("identities.update", "/v1/identities/{handle}", || patch(update)).needs(Permission::InboxUpdate),
+    Operation::delete("identities.delete", "/v1/identities/{handle}", || delete(remove))
+        .needs(Permission::InboxDelete)
+        .admin(),
 ];
 
 /// The identity of a path's `{handle}`, if the caller may change it: an agent itself alone. One that the agent may find is
@@ -49,26 +53,16 @@ pub(super) async fn own_identity(
 /// The identity of a path's `{handle}`, if the caller may see it.
 async fn find(state: &State, caller: &Caller, path: &Segments) -> Answer<((AgentIdentity, InboxRecord), Shown)> {
     let handle = Handle::parse(path.text("handle")?).map_err(|_| Failure::not_found())?;
+    let Some(own) = caller.inbox_scope() else {
+        let found = state.identity().identity_by_handle(caller.organization(), &handle);
+        return Ok((found.await?, Shown::Whole));
+    };
     let found = state
         .identity()
-        .identity_by_handle(caller.organization(), &handle)
+        .identity_found_by(caller.organization(), &handle, own)
         .await?;
-    let Some(inbox) = caller.inbox_scope() else {
-        return Ok((found, Shown::Whole));
-    };
-    if inbox == found.1.id {
-        return Ok((found, Shown::Whole));
-    }
-    let viewer = state
-        .identity()
-        .identity_of(inbox)
-        .await?
-        .ok_or_else(Failure::not_found)?;
-    let sees = state.identity().may_see(caller.organization(), viewer.id, found.0.id);
-    match sees.await? {
-        true => Ok((found, Shown::Found)),
-        false => Err(Failure::not_found()),
-    }
+    let shown = if found.1.id == own { Shown::Whole } else { Shown::Found };
+    Ok((found, shown))
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,7 +7,7 @@ use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::operations::Operation;
 use super::paging::{Page, Paging};
-use super::wire::{Asked, Body, Segments};
+use super::wire::{Asked, Body, Nothing, Segments};
 use crate::State;
 use crate::agentmail;
 use crate::error::ApiError;
@@ -19,6 +19,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
+use postroom_identity::Permission;
 use postroom_imports::{Format, ImportError, Job, JobId, JobWish, Upload, UploadTicket};
 use postroom_types::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -44,28 +45,33 @@ const MAX_HEAD_OCTETS: usize = 64 << 10;
 const RETRY_SECONDS: u64 = 60;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("imports.list", "/v1/mail/mailboxes/{address}/imports", || get(list)),
+    Operation::get("imports.list", "/v1/mail/mailboxes/{address}/imports", || get(list)).needs(Permission::MessageRead),
     Operation::post("imports.create", "/v1/mail/mailboxes/{address}/imports", || {
         post(create)
-    }),
+    })
+    .needs(Permission::MessageUpdate),
     Operation::get("imports.get", "/v1/mail/mailboxes/{address}/imports/{job}", || {
         get(show)
-    }),
+    })
+    .needs(Permission::MessageRead),
     Operation::post(
         "imports.uploadUrl",
         "/v1/mail/mailboxes/{address}/imports/{job}/upload-url",
         || post(upload_url),
-    ),
+    )
+    .needs(Permission::MessageUpdate),
     Operation::post(
         "imports.start",
         "/v1/mail/mailboxes/{address}/imports/{job}/start",
         || post(start),
-    ),
+    )
+    .needs(Permission::MessageUpdate),
     Operation::post(
         "imports.cancel",
         "/v1/mail/mailboxes/{address}/imports/{job}/cancel",
         || post(cancel),
-    ),
+    )
+    .needs(Permission::MessageUpdate),
     // The limit is that of the file, and kept while it is written.
     Operation::post("imports.upload", UPLOAD, || {
         post(upload).layer(DefaultBodyLimit::disable())
@@ -206,6 +212,7 @@ async fn upload_url(
     caller: Caller,
     path: Segments,
     headers: HeaderMap,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Answer<Json<Value>> {
     let inbox = caller.mailbox_of(&state, &path).await?;
     let (id, base) = (path.id("job")?, base(&state, &headers)?);
@@ -213,7 +220,12 @@ async fn upload_url(
     Ok(Json(target(&base, id, &ticket)))
 }
 
-async fn start(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<Json<JobView>> {
+async fn start(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    path: Segments,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer<Json<JobView>> {
     let inbox = caller.mailbox_of(&state, &path).await?;
     let job = state
         .imports()
@@ -223,7 +235,12 @@ async fn start(Shared(state): Shared<State>, caller: Caller, path: Segments) -> 
     Ok(Json(job.into()))
 }
 
-async fn cancel(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<Json<JobView>> {
+async fn cancel(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    path: Segments,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer<Json<JobView>> {
     let inbox = caller.mailbox_of(&state, &path).await?;
     let job = state
         .imports()

@@ -11,17 +11,17 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_intake::{Idempotency, KeyScope, Running};
 use postroom_types::EmailId;
 use serde::Serialize;
 use serde_json::Value;
 
-pub(super) const OPERATIONS: &[Operation] = &[Operation::get(
-    "message_sends.lookup",
-    "/v1/message-sends/lookup",
-    || get(lookup),
-)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[
+        Operation::get("message_sends.lookup", "/v1/message-sends/lookup", || get(lookup))
+            .needs(Permission::MessageSend),
+    ];
 
 /// What requests with a key are, in the words of the lookup.
 pub(super) const SEND: &str = "mail.send";
@@ -101,8 +101,7 @@ async fn lookup(
     let id = id.ok_or_else(|| Failure::field("sender_id", "sender_id is missing"))?;
     let key = idempotency_key(&headers)?;
     let key = key.ok_or_else(|| Failure::field("Idempotency-Key", "the header Idempotency-Key is missing"))?;
-    let inbox = Some(state.identity().inbox(id).await?).filter(|inbox| caller.sees(inbox));
-    let inbox = inbox.ok_or_else(Failure::not_found)?;
+    let inbox = state.identity().inbox_within(&caller.reach(), id).await?;
     let scope = KeyScope::Operation(operation);
     let answer = state.intake().answer_of(&inbox, scope, &key).await?;
     let submitted = answer.ok_or_else(Failure::not_found)?;

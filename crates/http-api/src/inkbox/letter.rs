@@ -4,16 +4,15 @@
 
 use super::failure::{Answer, Failure};
 use super::files::{AttachmentBody, attachments};
-use crate::agentmail::wire::OneOrMany;
-use crate::error::ApiError;
-use crate::outgoing::mailboxes;
+use crate::outgoing::given;
+use crate::wire::OneOrMany;
 use postroom_drafts::Letter;
-use postroom_identity::Signature;
 use postroom_message::Mailbox;
 use serde::Deserialize;
 
 /// Longest subject, characters.
 const MAX_SUBJECT_CHARS: usize = 998;
+
 /// Whom it goes to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,31 +143,13 @@ impl ForwardBody {
     }
 }
 
-/// The addresses of a field; each text may hold several.
+/// The addresses of a field.
 pub(super) fn people(field: &str, given: Option<Vec<String>>) -> Answer<Vec<Mailbox>> {
-    let mut found = Vec::new();
-    for text in given.unwrap_or_default() {
-        if text.trim().is_empty() {
-            return Err(Failure::field(field, format!("{field} has an empty address in it")));
-        }
-        match mailboxes::parse(field, &text, &mut found) {
-            Ok(()) => {}
-            Err(ApiError::Invalid(text)) => return Err(Failure::field(field, text)),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
+    given::people(field, given.unwrap_or_default())
 }
 
 pub(super) fn check_subject(subject: String) -> Answer<String> {
-    if subject.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(Failure::field("subject", "subject has a control character in it"));
-    }
-    if subject.chars().count() > MAX_SUBJECT_CHARS {
-        let text = format!("subject has at most {MAX_SUBJECT_CHARS} characters");
-        return Err(Failure::field("subject", text));
-    }
-    Ok(subject)
+    given::subject(subject, MAX_SUBJECT_CHARS)
 }
 
 /// This server tracks nobody.
@@ -195,22 +176,6 @@ pub(super) fn bare_id<'a>(field: &str, text: &'a str) -> Answer<&'a str> {
         return Err(Failure::field(field, format!("{field} is not a Message-ID")));
     }
     Ok(bare)
-}
-
-/// With the mailbox's signature below each form of the text that it has one for.
-pub(super) fn signed(letter: Letter, signature: &Signature) -> Letter {
-    if !signature.enabled {
-        return letter;
-    }
-    let below = |text: Option<String>, signature: &Option<String>, between: &str| match (text, signature) {
-        (Some(text), Some(signature)) if !signature.is_empty() => Some(format!("{text}{between}{signature}")),
-        (text, _) => text,
-    };
-    Letter {
-        plain: below(letter.plain, &signature.text, "\n\n"),
-        html: below(letter.html, &signature.html, "<br><br>\n"),
-        ..letter
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::State;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::routing::{get, patch};
-use postroom_identity::{FilterMode, InboxChange, InboxRecord, MAX_SIGNATURE_CHARACTERS, SignatureChange};
+use postroom_identity::{FilterMode, InboxChange, InboxRecord, MAX_SIGNATURE_CHARACTERS, Permission, SignatureChange};
 use postroom_message::readable_html;
 use serde::Deserialize;
 
@@ -18,9 +18,10 @@ use serde::Deserialize;
 const INBOXES_A_READ: usize = 256;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("mailboxes.list", "/v1/mail/mailboxes", || get(list)),
-    Operation::get("mailboxes.get", "/v1/mail/mailboxes/{address}", || get(show)),
-    Operation::patch("mailboxes.update", "/v1/mail/mailboxes/{address}", || patch(update)),
+    Operation::get("mailboxes.list", "/v1/mail/mailboxes", || get(list)).needs(Permission::InboxRead),
+    Operation::get("mailboxes.get", "/v1/mail/mailboxes/{address}", || get(show)).needs(Permission::InboxRead),
+    Operation::patch("mailboxes.update", "/v1/mail/mailboxes/{address}", || patch(update))
+        .needs(Permission::InboxUpdate),
 ];
 
 async fn list(Shared(state): Shared<State>, caller: Caller) -> Answer<Json<Vec<MailboxView>>> {
@@ -100,7 +101,6 @@ async fn update(
         caller.admin()?;
     }
     if let Some(signature) = change.signature() {
-        caller.may_leave_behind(&state).await?;
         state.identity().set_signature(inbox.id, &signature).await?;
         inbox = state.identity().inbox(inbox.id).await?;
     }

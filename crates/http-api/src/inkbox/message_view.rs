@@ -9,16 +9,13 @@ use crate::error::ApiError;
 use crate::model::{address, addresses, time};
 use crate::myagentmail::texts::{self, Texts};
 use crate::outgoing::mailboxes::one_line;
-use postroom_drafts::{Audience, audience, mailboxes_of, text_as_given};
+use postroom_drafts::{Audience, audience, mailboxes_of};
 use postroom_identity::InboxRecord;
 use postroom_intake::{Submitted, is_own_address};
 use postroom_mailstore::{Listed, Origin};
 use postroom_message::{Mailbox, attachments, decode_words};
 use postroom_types::{EmailAddress, EmailId, Envelope, Part};
 use serde::Serialize;
-
-/// How much of each text is shown, octets as stored.
-const MAX_TEXT_OCTETS: u64 = 4 << 20;
 
 /// What is shown of messages beside what a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +24,12 @@ pub(crate) enum Detail {
     Item,
     /// The texts, the attachments, and what it answers.
     Bodies,
+    /// The same, of each text the beginning: what events tell of.
+    Beginnings,
 }
+
+/// How much of each text an event has, octets as stored.
+const TEXT_IN_EVENT: u64 = 4 << 20;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -128,9 +130,15 @@ pub(crate) async fn messages(
 ) -> Answer<Vec<MessageView>> {
     let mut views = Vec::with_capacity(listed.len());
     for listed in listed {
-        let detail = match detail {
+        let text_octets = match detail {
             Detail::Item => None,
-            Detail::Bodies => match details(state, inbox, listed).await? {
+            // All of it: no message is larger.
+            Detail::Bodies => Some(state.intake().options().max_message_octets),
+            Detail::Beginnings => Some(TEXT_IN_EVENT),
+        };
+        let detail = match text_octets {
+            None => None,
+            Some(octets) => match details(state, inbox, listed, octets).await? {
                 None => continue,
                 some => some,
             },
@@ -177,16 +185,16 @@ async fn status(state: &State, listed: &Listed) -> Answer<&'static str> {
     })
 }
 
-async fn details(state: &State, inbox: &InboxRecord, listed: &Listed) -> Answer<Option<DetailView>> {
+async fn details(state: &State, inbox: &InboxRecord, listed: &Listed, text_octets: u64) -> Answer<Option<DetailView>> {
     let (content, root) = (&listed.record.content, &listed.summary.root);
-    let texts = match texts::read(state.mailstore(), content, root, MAX_TEXT_OCTETS).await {
+    let texts = match texts::read(state.mailstore(), content, root, text_octets).await {
         Ok(texts) => texts,
         Err(ApiError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let changed = state.mailstore().changed_at(inbox.id, &[listed.modseq]).await?;
     let changed_at = changed.into_iter().flatten().next().unwrap_or(0);
-    Ok(Some(DetailView::new(inbox, listed, texts, changed_at)))
+    Ok(Some(DetailView::new(inbox, listed, texts.into_given(), changed_at)))
 }
 
 impl MessageView {
@@ -265,8 +273,8 @@ impl DetailView {
         let all = everybody(inbox, &summary.envelope, outbound);
         let shown = |list: &[Mailbox]| list.iter().map(|mailbox| mailbox.address.to_string()).collect();
         Self {
-            body_text: texts.plain.map(|text| text_as_given(&text)),
-            body_html: texts.html.map(|html| text_as_given(&html)),
+            body_text: texts.plain,
+            body_html: texts.html,
             bcc_addresses: addresses(summary.envelope.bcc.as_ref()),
             in_reply_to: postroom_drafts::in_reply_to(summary).map(|id| format!("<{id}>")),
             references: summary.references.iter().map(|id| format!("<{id}>")).collect(),
@@ -291,10 +299,11 @@ pub(crate) fn everybody(inbox: &InboxRecord, envelope: &Envelope, outbound: bool
     let others = mailboxes_of(envelope.to.as_ref())
         .into_iter()
         .chain(mailboxes_of(envelope.cc.as_ref()));
-    let mut seen: Vec<EmailAddress> = all.to.iter().map(|mailbox| mailbox.address.clone()).collect();
+    let mut seen: Vec<EmailAddress> = all.to.iter().map(|mailbox| mailbox.address.folded()).collect();
     for mailbox in others {
-        if !is_own_address(inbox, &mailbox.address) && !seen.contains(&mailbox.address) {
-            seen.push(mailbox.address.clone());
+        let address = mailbox.address.folded();
+        if !is_own_address(inbox, &address) && !seen.contains(&address) {
+            seen.push(address);
             all.cc.push(mailbox);
         }
     }

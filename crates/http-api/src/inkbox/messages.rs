@@ -8,11 +8,12 @@ use super::operations::Operation;
 use super::paging::{Page, Paging};
 use super::wire::{Asked, Body, Segments};
 use crate::State;
+use crate::auth;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_mailstore::{Include, LabelChange, ListQuery, Listed};
 use postroom_types::EmailId;
 use serde::Deserialize;
@@ -21,52 +22,58 @@ use serde::Deserialize;
 const ROUNDS: usize = 5;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("messages.list", "/v1/mail/mailboxes/{address}/messages", || get(list)),
+    Operation::get("messages.list", "/v1/mail/mailboxes/{address}/messages", || get(list))
+        .needs(Permission::MessageRead),
     Operation::get(
         "messages.get",
         "/v1/mail/mailboxes/{address}/messages/{message}",
         || get(show),
-    ),
+    )
+    .needs(Permission::MessageRead),
     Operation::patch(
         "messages.update",
         "/v1/mail/mailboxes/{address}/messages/{message}",
         || patch(update),
-    ),
+    )
+    .needs(Permission::MessageUpdate)
+    .and(Permission::MessageRead),
     Operation::delete(
         "messages.delete",
         "/v1/mail/mailboxes/{address}/messages/{message}",
         || delete(remove),
-    ),
+    )
+    .needs(Permission::MessageDelete),
 ];
 
-/// Which mail is there at all: not what is in Trash, which is no folder here, and for agents not what was blocked.
+/// Which mail lists tell of: not what is in Trash, which is no folder here, and agents not of what was blocked.
 pub(super) fn may_see(caller: &Caller) -> Include {
+    let named = may_name(caller);
     Include {
-        blocked: caller.admin().is_ok(),
-        ..SHOWN
+        blocked: named.blocked && caller.admin().is_ok(),
+        ..named
     }
 }
 
-/// What is there for who names it: what lists do not tell an agent of may still be asked for.
-pub(super) const SHOWN: Include = Include {
-    spam: true,
-    trash: false,
-    blocked: true,
-    unauthenticated: true,
-};
+/// What is there for who names it: what lists do not tell an agent of may still be asked for, as far as its key may see it.
+pub(super) fn may_name(caller: &Caller) -> Include {
+    Include {
+        trash: false,
+        ..auth::may_see(&caller.principal)
+    }
+}
 
-/// A message of the mailbox. Never a draft.
-pub(super) async fn find(state: &State, inbox: &InboxRecord, id: EmailId) -> Answer<Listed> {
+/// A message of the mailbox that the caller may name. Never a draft.
+pub(super) async fn find(state: &State, caller: &Caller, inbox: &InboxRecord, id: EmailId) -> Answer<Listed> {
     let found = state.mailstore().list_of(inbox.id, &[id]).await?.pop();
     found
-        .filter(|listed| SHOWN.shows(&listed.labels))
+        .filter(|listed| may_name(caller).shows(&listed.labels))
         .ok_or_else(Failure::not_found)
 }
 
 /// The mailbox and the message that a path names.
 pub(super) async fn named(state: &State, caller: &Caller, path: &Segments) -> Answer<(InboxRecord, Listed)> {
     let inbox = caller.mailbox_of(state, path).await?;
-    let found = find(state, &inbox, path.id("message")?).await?;
+    let found = find(state, caller, &inbox, path.id("message")?).await?;
     Ok((inbox, found))
 }
 
@@ -116,10 +123,11 @@ async fn list(
     ))
 }
 
-/// Whoever reads a message has read it.
+/// Whoever reads a message has read it, if the key may mark what it reads.
 async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<Json<MessageView>> {
     let (inbox, found) = named(&state, &caller, &path).await?;
-    if found.labels.unread && Direction::of(&found) == Direction::Inbound {
+    let marks = found.labels.unread && Direction::of(&found) == Direction::Inbound;
+    if marks && caller.allows(Permission::MessageUpdate) {
         mark(&state, &inbox, &found, &LabelChange::marks(Some(true), None)).await?;
     }
     shown(&state, &inbox, &found).await

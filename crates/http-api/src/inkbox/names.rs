@@ -19,6 +19,13 @@ pub(crate) fn named(root: &Part) -> Vec<(String, Attachment)> {
     attachments(root).into_iter().map(name).collect()
 }
 
+/// What one of them is called.
+pub(super) fn name_of(root: &Part, attachment: &Attachment) -> Option<String> {
+    let mut all = named(root).into_iter();
+    let found = all.find(|(_, other)| other.index == attachment.index);
+    found.map(|(name, _)| name)
+}
+
 fn repaired(attachment: &Attachment) -> String {
     let given = attachment.filename.as_deref().unwrap_or_default();
     let safe = |c: char| match c {

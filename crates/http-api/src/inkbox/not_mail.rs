@@ -5,6 +5,7 @@ use super::call::{Admission, admit};
 use super::failure::Failure;
 use super::operations::Who;
 use crate::State;
+use crate::auth::Needs;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
@@ -84,6 +85,7 @@ fn refused(state: &State, feature: &'static str, text: &'static str, path: &str)
     let admission = Admission {
         state: state.clone(),
         who: Who::Agent,
+        needs: Needs::NOTHING,
         id: feature,
     };
     let refuse = any(async move || Failure::not_supported(feature, text));

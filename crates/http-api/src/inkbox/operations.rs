@@ -1,4 +1,4 @@
-//! Every operation of the dialect, in one table: its route and who may call it.
+//! Every operation of the dialect, in one table: its route, who may call it, and what a key has to be permitted for it.
 
 use super::call::{Admission, admit};
 use super::failure::Failure;
@@ -7,9 +7,11 @@ use super::{
     not_mail, search, send, threads, whoami,
 };
 use crate::State;
+use crate::auth::Needs;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
+use postroom_identity::Permission;
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     /// Who may call it.
     pub(crate) who: Who,
+    /// What the key has to be permitted, as over `/v0`.
+    pub(crate) needs: Needs,
     handler: fn() -> MethodRouter<State>,
 }
 
@@ -48,6 +52,7 @@ impl Operation {
             method,
             path,
             who: Who::Agent,
+            needs: Needs::NOTHING,
             handler,
         }
     }
@@ -72,6 +77,30 @@ impl Operation {
     pub(crate) const fn admin(self) -> Self {
         Self {
             who: Who::Admin,
+            ..self
+        }
+    }
+
+    /// The permission that a key needs.
+    pub(crate) const fn needs(self, permission: Permission) -> Self {
+        Self {
+            needs: Needs::of(permission),
+            ..self
+        }
+    }
+
+    /// A second permission that a key needs.
+    pub(crate) const fn and(self, permission: Permission) -> Self {
+        Self {
+            needs: self.needs.and(permission),
+            ..self
+        }
+    }
+
+    /// It gives out a key.
+    pub(crate) const fn gives_keys(self) -> Self {
+        Self {
+            needs: self.needs.giving_keys(),
             ..self
         }
     }
@@ -111,7 +140,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// An operation of the dialect, for those who check that each keeps to its keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InkboxOperation {
     /// The method.
     pub method: &'static str,
@@ -121,6 +150,8 @@ pub struct InkboxOperation {
     pub admin: bool,
     /// Whether it needs no key.
     pub open: bool,
+    /// What a key has to be permitted.
+    pub needs: Vec<Permission>,
 }
 
 /// Every operation of the Inkbox dialect.
@@ -130,6 +161,7 @@ pub fn inkbox_operations() -> impl Iterator<Item = InkboxOperation> {
         path: operation.path,
         admin: operation.who == Who::Admin,
         open: operation.who == Who::Open,
+        needs: operation.needs.iter().collect(),
     })
 }
 
@@ -140,6 +172,7 @@ pub(crate) fn routes(state: &State) -> Router<State> {
         let admission = Admission {
             state: state.clone(),
             who: operation.who,
+            needs: operation.needs,
             id: operation.id,
         };
         for path in [operation.path.to_owned(), format!("{}/", operation.path)] {

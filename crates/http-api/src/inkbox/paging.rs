@@ -38,6 +38,11 @@ impl Paging {
     /// Reads `limit` and `cursor` of a list; `list` is all that tells it from others: the operation, whose it is, and each
     /// filter.
     pub(crate) fn read(asked: &Asked, list: &[&str]) -> Answer<Self> {
+        Self::within(asked, list, limit(asked)?)
+    }
+
+    /// The same for a list with a limit of its own.
+    pub(crate) fn within(asked: &Asked, list: &[&str], limit: usize) -> Answer<Self> {
         let mut hash = Sha256::new();
         for part in list {
             hash.update((part.len() as u64).to_be_bytes());
@@ -48,11 +53,7 @@ impl Paging {
             None => None,
             Some(cursor) => Some(position(cursor, list).ok_or_else(bad_cursor)?),
         };
-        Ok(Self {
-            limit: limit(asked)?,
-            position,
-            list,
-        })
+        Ok(Self { limit, position, list })
     }
 
     /// The place as an id.
@@ -64,9 +65,14 @@ impl Paging {
         Ok(Some(from(id)))
     }
 
+    /// The cursor for what is behind a place.
+    pub(crate) fn cursor(&self, place: &[u8]) -> String {
+        hex(&[&self.list, place].concat())
+    }
+
     /// The page of these items; `next` is the place behind which the next one begins.
     pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<&[u8]>) -> Page<T> {
-        let next_cursor = next.map(|next| hex(&[&self.list, next].concat()));
+        let next_cursor = next.map(|next| self.cursor(next));
         Page {
             items,
             has_more: next_cursor.is_some(),

@@ -14,6 +14,7 @@ use crate::State;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::routing::get;
+use postroom_identity::Permission;
 use serde::Serialize;
 
 /// Longest query, characters.
@@ -21,11 +22,13 @@ const MAX_QUERY_CHARS: usize = 1000;
 /// Most words of it that count.
 const MAX_WORDS: usize = 8;
 
-pub(super) const OPERATIONS: &[Operation] = &[Operation::get(
-    "mailboxes.search",
-    "/v1/mail/mailboxes/{address}/search",
-    || get(search),
-)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[
+        Operation::get("mailboxes.search", "/v1/mail/mailboxes/{address}/search", || {
+            get(search)
+        })
+        .needs(Permission::MessageRead),
+    ];
 
 #[derive(Debug, Serialize)]
 struct Found {

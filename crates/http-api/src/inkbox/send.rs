@@ -7,7 +7,7 @@
 use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::keyed::{FORWARD, Keyed, REPLY_ALL, SEND};
-use super::letter::{ForwardBody, ForwardMode, ReplyAllBody, SendBody, bare_id, signed};
+use super::letter::{ForwardBody, ForwardMode, ReplyAllBody, SendBody, bare_id};
 use super::message_view::{Detail, MessageView, by_email_id, everybody};
 use super::messages;
 use super::operations::Operation;
@@ -20,7 +20,7 @@ use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::post;
 use postroom_drafts::{Context, Letter, Source, Written};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_intake::{Alongside, Submitted};
 use postroom_mailstore::{Listed, ThreadChoice};
 use postroom_types::EmailId;
@@ -29,17 +29,22 @@ use postroom_types::EmailId;
 const MAX_HEADER_OCTETS: u64 = 256 << 10;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::post("messages.send", "/v1/mail/mailboxes/{address}/messages", || post(send)),
+    Operation::post("messages.send", "/v1/mail/mailboxes/{address}/messages", || post(send))
+        .needs(Permission::MessageSend),
     Operation::post(
         "messages.reply_all",
         "/v1/mail/mailboxes/{address}/messages/{message}/reply-all",
         || post(reply_all),
-    ),
+    )
+    .needs(Permission::MessageSend)
+    .and(Permission::MessageRead),
     Operation::post(
         "messages.forward",
         "/v1/mail/mailboxes/{address}/messages/{message}/forward",
         || post(forward),
-    ),
+    )
+    .needs(Permission::MessageSend)
+    .and(Permission::MessageRead),
 ];
 
 /// What is sent.
@@ -81,7 +86,7 @@ async fn run(
     // was done before needs it no more.
     let found = match target {
         None => Ok(None),
-        Some(id) => messages::find(&state, &inbox, id).await.map(Some),
+        Some(id) => messages::find(&state, &caller, &inbox, id).await.map(Some),
     };
     let further = match &found {
         Ok(Some(found)) if operation == FORWARD => found.record.size_octets(),
@@ -97,7 +102,7 @@ async fn run(
     let purpose = match (operation, found?) {
         (SEND, _) | (_, None) => {
             let body: SendBody = parse(&raw.bytes)?;
-            let context = context(&state, &inbox, body.in_reply_to_message_id.as_deref()).await?;
+            let context = context(&state, &caller, &inbox, body.in_reply_to_message_id.as_deref()).await?;
             Purpose::Send(body, context)
         }
         (REPLY_ALL, Some(found)) => {
@@ -138,15 +143,15 @@ async fn write(state: &State, inbox: &InboxRecord, raw: Raw, purpose: Purpose) -
         // Failures have a form of their own in this dialect, and pass through as they are.
         Ok((|| {
             let (letter, context) = match purpose {
-                Purpose::Send(body, context) => (signed(body.read()?, &signature), context),
+                Purpose::Send(body, context) => (body.read()?.signed(&signature), context),
                 Purpose::ReplyAll(body, source) => {
-                    let letter = signed(body.read(source.reply_subject())?, &signature);
+                    let letter = body.read(source.reply_subject())?.signed(&signature);
                     (to_everybody(&author, &source, letter)?, source.answer())
                 }
                 Purpose::Forward(body, source) => {
                     let mode = body.mode.unwrap_or_default();
                     let files = body.include_original_attachments.unwrap_or(true);
-                    let letter = signed(body.read(source.forward_subject())?, &signature);
+                    let letter = body.read(source.forward_subject())?.signed(&signature);
                     (passing_on(&source, letter, mode, files), Context::new_thread())
                 }
             };
@@ -180,11 +185,17 @@ fn passing_on(source: &Source, letter: Letter, mode: ForwardMode, files: bool) -
 }
 
 /// What a message answers that names another: the message's id here, or its Message-ID, whether it is here or not.
-pub(super) async fn context(state: &State, inbox: &InboxRecord, named: Option<&str>) -> Answer<Context> {
+pub(super) async fn context(
+    state: &State,
+    caller: &Caller,
+    inbox: &InboxRecord,
+    named: Option<&str>,
+) -> Answer<Context> {
     const FIELD: &str = "in_reply_to_message_id";
     let Some(named) = named else {
         return Ok(Context::new_thread());
     };
+    caller.require(Permission::MessageRead)?;
     let bare = bare_id(FIELD, named)?;
     let by_id = bare.parse::<EmailId>().ok();
     let ids = match by_id {
@@ -192,7 +203,10 @@ pub(super) async fn context(state: &State, inbox: &InboxRecord, named: Option<&s
         None => state.mailstore().find_message_ids(inbox.id, bare).await?,
     };
     let listed = state.mailstore().list_of(inbox.id, &ids).await?;
-    if let Some(found) = listed.into_iter().find(|listed| messages::SHOWN.shows(&listed.labels)) {
+    if let Some(found) = listed
+        .into_iter()
+        .find(|listed| messages::may_name(caller).shows(&listed.labels))
+    {
         let octets = found.summary.root.body_offset.min(MAX_HEADER_OCTETS);
         return Ok(source(state, found, octets).await?.answer());
     }

@@ -4,14 +4,14 @@ use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::identities::own_identity;
 use super::operations::Operation;
-use super::wire::Segments;
+use super::wire::{Body, Nothing, Segments};
 use crate::State;
 use crate::model::time;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use postroom_identity::PageOf;
+use postroom_identity::{PageOf, Permission};
 use postroom_types::InboxId;
 use serde_json::{Value, json};
 
@@ -19,10 +19,10 @@ const OF_ONE: &str = "/v1/identities/{handle}/signing-key";
 const OLD: &str = "/v1/signing-keys";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("signing_keys.get", OF_ONE, || get(show)),
-    Operation::post("signing_keys.rotate", OF_ONE, || post(rotate)),
-    Operation::get("signing_keys.get_own", OLD, || get(show_own)),
-    Operation::post("signing_keys.rotate_own", OLD, || post(rotate_own)),
+    Operation::get("signing_keys.get", OF_ONE, || get(show)).needs(Permission::WebhookRead),
+    Operation::post("signing_keys.rotate", OF_ONE, || post(rotate)).needs(Permission::WebhookUpdate),
+    Operation::get("signing_keys.get_own", OLD, || get(show_own)).needs(Permission::WebhookRead),
+    Operation::post("signing_keys.rotate_own", OLD, || post(rotate_own)).needs(Permission::WebhookUpdate),
 ];
 
 /// Identities that are looked at to say whether any has a key.
@@ -33,7 +33,12 @@ async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> A
     status(&state, inbox).await
 }
 
-async fn rotate(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<(StatusCode, Json<Value>)> {
+async fn rotate(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    path: Segments,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let inbox = named(&state, &caller, &path).await?;
     rotated(&state, inbox).await
 }
@@ -58,12 +63,15 @@ async fn show_own(Shared(state): Shared<State>, caller: Caller) -> Answer<Json<V
     Ok(Json(json!({ "configured": false, "created_at": null })))
 }
 
-async fn rotate_own(Shared(state): Shared<State>, caller: Caller) -> Answer<(StatusCode, Json<Value>)> {
+async fn rotate_own(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let Some(inbox) = caller.inbox_scope() else {
         let text = "keys belong to identities: use /api/v1/identities/{handle}/signing-key";
         return Err(Failure::conflict("identity_required", text));
     };
-    caller.may_leave_behind(&state).await?;
     rotated(&state, inbox).await
 }
 

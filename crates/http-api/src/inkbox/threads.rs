@@ -6,7 +6,7 @@
 use super::call::Caller;
 use super::failure::{Answer, Failure};
 use super::message_view::{Detail, messages};
-use super::messages::{SHOWN, may_see};
+use super::messages::{may_name, may_see};
 use super::operations::Operation;
 use super::paging::{Page, Paging};
 use super::thread_view::{ThreadView, folder_of, parse, word};
@@ -16,7 +16,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_mailstore::{Folder, Include, ListQuery, Listed, MAX_LABEL_CHANGE, MailError, MailboxInfo, ThreadListed};
 use postroom_types::{EmailId, SpecialUse, ThreadId};
 use serde::Deserialize;
@@ -34,25 +34,30 @@ const MAX_MESSAGES: usize = 500;
 const MAX_CHANGED: usize = 20_000;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("threads.list", "/v1/mail/mailboxes/{address}/threads", || get(list)),
+    Operation::get("threads.list", "/v1/mail/mailboxes/{address}/threads", || get(list)).needs(Permission::MessageRead),
     Operation::get(
         "threads.folders",
         "/v1/mail/mailboxes/{address}/threads/folders",
         || get(folders),
-    ),
+    )
+    .needs(Permission::MessageRead),
     Operation::get("threads.get", "/v1/mail/mailboxes/{address}/threads/{thread}", || {
         get(show)
-    }),
+    })
+    .needs(Permission::MessageRead),
     Operation::patch(
         "threads.update",
         "/v1/mail/mailboxes/{address}/threads/{thread}",
         || patch(update),
-    ),
+    )
+    .needs(Permission::MessageUpdate)
+    .and(Permission::MessageRead),
     Operation::delete(
         "threads.delete",
         "/v1/mail/mailboxes/{address}/threads/{thread}",
         || delete(remove),
-    ),
+    )
+    .needs(Permission::MessageDelete),
 ];
 
 async fn list(
@@ -70,35 +75,38 @@ async fn list(
     let paging = Paging::read(&asked, &[caller.operation, &inbox.id.to_string(), filter])?;
     // What was blocked is shown to whoever asks for it.
     let include = Include {
-        blocked: folder == Some(Folder::Blocked) || may_see(&caller).blocked,
+        blocked: may_see(&caller).blocked || folder == Some(Folder::Blocked) && may_name(&caller).blocked,
         ..may_see(&caller)
     };
     let mut cursor = paging.position_id(EmailId::from_bytes)?;
-    let mut views = Vec::new();
+    let (mut views, mut last) = (Vec::new(), None);
+    let paged = |views, cursor: Option<EmailId>| {
+        let next = cursor.as_ref().map(|next| &next.as_bytes()[..]);
+        Ok(Json(paging.page(views, next)))
+    };
     for _ in 0..ROUNDS {
-        // Of a folder most threads are none: more are read than go onto the page.
-        let piece = folder.map_or(paging.limit - views.len(), |_| PIECE);
+        // One more than goes onto the page: whether there is a next page is said of threads that would be on it. Of a folder
+        // most threads are none, and still more are read.
+        let piece = folder.map_or(paging.limit + 1 - views.len(), |_| PIECE);
         let page = threads(&state, &inbox, include, cursor, piece).await?;
         cursor = page.next;
-        let mut rest = page.threads.iter().peekable();
-        while let Some(listed) = rest.next() {
+        for listed in &page.threads {
             let view = ThreadView::new(&inbox, listed);
-            views.extend(view.filter(|view| folder.is_none_or(|folder| view.folder == word(folder))));
+            let Some(view) = view.filter(|view| folder.is_none_or(|folder| view.folder == word(folder))) else {
+                continue;
+            };
             if views.len() == paging.limit {
-                if rest.peek().is_some() {
-                    // A thread stands where its newest message does.
-                    cursor = listed.messages.last().map(|last| last.record.email_id);
-                }
-                break;
+                return paged(views, last);
             }
+            views.push(view);
+            // A thread stands where its newest message does.
+            last = listed.messages.last().map(|last| last.record.email_id);
         }
-        if views.len() == paging.limit || cursor.is_none() {
+        if cursor.is_none() {
             break;
         }
     }
-    Ok(Json(
-        paging.page(views, cursor.as_ref().map(|next| &next.as_bytes()[..])),
-    ))
+    paged(views, cursor)
 }
 
 async fn threads(
@@ -195,7 +203,7 @@ async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> A
     let mut include = may_see(&caller);
     let mut listed = state.mailstore().list_thread(inbox.id, id, include).await?;
     if listed.is_none() {
-        include = SHOWN;
+        include = may_name(&caller);
         listed = state.mailstore().list_thread(inbox.id, id, include).await?;
     }
     let listed = listed.ok_or_else(Failure::not_found)?;

@@ -44,23 +44,35 @@ pub(super) struct ContextConfig {
     pub(super) calls: Option<Context>,
 }
 
+/// By how many they are, or by how old; exactly what the mode says.
 #[derive(Deserialize, Serialize)]
-#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
-pub(super) enum Context {
-    Count { count: u8 },
-    Window { hours: u8 },
+#[serde(deny_unknown_fields)]
+pub(super) struct Context {
+    mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<u8>,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Count,
+    Window,
 }
 
 impl ContextConfig {
     /// As it is kept; 422 for numbers out of bounds.
     pub(super) fn text(&self) -> Answer<String> {
         for context in [&self.email, &self.texts, &self.calls].into_iter().flatten() {
-            let good = match context {
-                Context::Count { count } => (1..=50).contains(count),
-                Context::Window { hours } => (1..=168).contains(hours),
+            let good = match (context.mode, context.count, context.hours) {
+                (Mode::Count, Some(count), None) => (1..=50).contains(&count),
+                (Mode::Window, None, Some(hours)) => (1..=168).contains(&hours),
+                (Mode::Count | Mode::Window, _, _) => false,
             };
             if !good {
-                let text = "count is 1 to 50, hours is 1 to 168";
+                let text = "mode is count with a count of 1 to 50, or window with hours of 1 to 168";
                 return Err(Failure::field("context_config", text));
             }
         }
@@ -104,38 +116,33 @@ pub(super) fn check_token(token: Option<&str>) -> Answer<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inkbox::wire::parse;
     use serde_json::{Value, json};
 
     #[test]
     fn contexts_are_checked_and_filled_up() {
-        let text = |config: Value| serde_json::from_value::<ContextConfig>(config).map(|config| config.text().ok());
-        let kept = text(json!({ "email": { "mode": "count", "count": 5 } }))
-            .unwrap()
-            .unwrap();
+        let text = |config: Value| parse::<ContextConfig>(config.to_string().as_bytes())?.text();
+        let kept = text(json!({ "email": { "mode": "count", "count": 5 } })).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&kept).unwrap(),
             json!({ "email": { "mode": "count", "count": 5 }, "texts": null, "calls": null })
         );
-        assert!(
-            text(json!({ "calls": { "mode": "window", "hours": 168 } }))
-                .unwrap()
-                .is_some()
-        );
-        for out_of_bounds in [
+        assert!(text(json!({ "calls": { "mode": "window", "hours": 168 } })).is_ok());
+        for bad in [
             json!({ "email": { "mode": "count", "count": 0 } }),
             json!({ "email": { "mode": "count", "count": 51 } }),
             json!({ "email": { "mode": "window", "hours": 169 } }),
-        ] {
-            assert_eq!(text(out_of_bounds.clone()).unwrap(), None, "{out_of_bounds}");
-        }
-        for malformed in [
-            json!({ "mail": null }),
-            json!({ "email": { "mode": "all" } }),
             json!({ "email": { "mode": "count", "hours": 5 } }),
             json!({ "email": { "mode": "count", "count": 5, "hours": 5 } }),
+            json!({ "email": { "mode": "count" } }),
+            json!({ "email": { "mode": "all" } }),
+            json!({ "email": { "count": 5 } }),
+            json!({ "email": ["count", 5] }),
             json!({ "email": 5 }),
+            json!({ "mail": null }),
         ] {
-            assert!(text(malformed.clone()).is_err(), "{malformed}");
+            let failure = text(bad.clone()).expect_err("refused");
+            assert_eq!(failure.status.as_u16(), 422, "{bad}");
         }
     }
 

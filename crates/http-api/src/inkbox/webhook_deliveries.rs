@@ -5,24 +5,29 @@ use super::failure::{Answer, Failure};
 use super::operations::Operation;
 use super::webhook_body::event_type;
 use super::webhooks::{no_phones, scope};
-use super::wire::{Asked, Segments};
+use super::wire::{Asked, Body, Nothing, Segments};
 use crate::State;
 use crate::model::time;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use postroom_identity::Permission;
 use postroom_types::OrganizationId;
 use postroom_webhooks::{Delivery, DeliveryId, DeliveryQuery, WebhookError, WebhookId};
 use serde_json::{Value, json};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("webhook_deliveries.list", "/v1/webhooks/deliveries", || get(list)),
+    Operation::get("webhook_deliveries.list", "/v1/webhooks/deliveries", || get(list))
+        .needs(Permission::WebhookRead)
+        .and(Permission::MessageRead),
     Operation::post(
         "webhook_deliveries.replay",
         "/v1/webhooks/deliveries/{delivery}/replay",
         || post(replay),
-    ),
+    )
+    .needs(Permission::WebhookUpdate)
+    .and(Permission::MessageRead),
 ];
 
 const DEFAULT_LIMIT: u64 = 50;
@@ -56,7 +61,12 @@ fn subscription(id: &str) -> Answer<WebhookId> {
     WebhookId::parse_uuid(id).map_err(|_| Failure::field("subscription_id", "subscription_id is a UUID"))
 }
 
-async fn replay(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Answer<(StatusCode, Json<Value>)> {
+async fn replay(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    path: Segments,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let id: DeliveryId = path.id("delivery")?;
     let (organization, inbox) = (caller.organization(), caller.inbox_scope());
     match state.webhooks().replay(organization, inbox, id).await {

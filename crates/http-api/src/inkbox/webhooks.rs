@@ -14,7 +14,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_types::{IdentityId, InboxId};
 use postroom_webhooks::{Dialect, EventType, LabelRights, Scope, Webhook, WebhookChange, WebhookId, WebhookWish};
 use serde_json::{Value, json};
@@ -24,11 +24,15 @@ const ONE: &str = "/v1/webhooks/subscriptions/{subscription}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("webhooks.catalog", "/v1/webhooks/catalog", || get(catalog)),
-    Operation::get("webhooks.list", ALL, || get(list)),
-    Operation::post("webhooks.create", ALL, || post(create)),
-    Operation::get("webhooks.get", ONE, || get(show)),
-    Operation::patch("webhooks.update", ONE, || patch(update)),
-    Operation::delete("webhooks.delete", ONE, || delete(remove)),
+    Operation::get("webhooks.list", ALL, || get(list)).needs(Permission::WebhookRead),
+    Operation::post("webhooks.create", ALL, || post(create))
+        .needs(Permission::WebhookCreate)
+        .and(Permission::MessageRead),
+    Operation::get("webhooks.get", ONE, || get(show)).needs(Permission::WebhookRead),
+    Operation::patch("webhooks.update", ONE, || patch(update))
+        .needs(Permission::WebhookUpdate)
+        .and(Permission::MessageRead),
+    Operation::delete("webhooks.delete", ONE, || delete(remove)).needs(Permission::WebhookDelete),
 ];
 
 /// Most subscriptions of an inbox.
@@ -97,7 +101,6 @@ async fn create(
         body.mailbox_id.as_deref(),
     )
     .await?;
-    caller.may_leave_behind(&state).await?;
     check_token(body.auth_token.as_deref())?;
     let wish = WebhookWish {
         dialect: Dialect::Inkbox,
@@ -141,7 +144,6 @@ async fn update(
     let (scope, id) = (scope(&caller), id(&path)?);
     // What cannot be seen is not there, whatever the body says.
     state.webhooks().get(Dialect::Inkbox, &scope, id).await?;
-    caller.may_leave_behind(&state).await?;
     let url = body
         .url
         .map(|url| url.ok_or_else(|| Failure::field("url", "url is not null")));
@@ -172,7 +174,6 @@ async fn remove(Shared(state): Shared<State>, caller: Caller, path: Segments, as
     check_scope(&asked)?;
     let (scope, id) = (scope(&caller), id(&path)?);
     state.webhooks().get(Dialect::Inkbox, &scope, id).await?;
-    caller.may_leave_behind(&state).await?;
     state.webhooks().delete(Dialect::Inkbox, &scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -192,21 +193,19 @@ pub(super) fn scope(caller: &Caller) -> Scope {
 /// Whose subscription it is to be.
 async fn owner(state: &State, caller: &Caller, identity: Option<&str>, mailbox: Option<&str>) -> Answer<InboxRecord> {
     let malformed = |field: &'static str| move |_| Failure::field(field, format!("{field} is a UUID"));
-    let inbox = match (identity, mailbox) {
+    let reach = caller.reach();
+    let found = match (identity, mailbox) {
         (Some(id), _) => {
             let id: IdentityId = id.parse().map_err(malformed("agent_identity_id"))?;
-            state.identity().identity_by_id(caller.organization(), id).await?.1
+            let found = state.identity().identity_within(&reach, id).await;
+            found.map(|(_, inbox)| inbox)
         }
         (None, id) => {
             let id: InboxId = id.unwrap_or_default().parse().map_err(malformed("mailbox_id"))?;
-            state.identity().inbox(id).await?
+            state.identity().inbox_within(&reach, id).await
         }
     };
-    if caller.sees(&inbox) {
-        Ok(inbox)
-    } else {
-        Err(Failure::not_found())
-    }
+    Ok(found?)
 }
 
 async fn owner_of(state: &State, webhook: &Webhook) -> Answer<Option<IdentityId>> {

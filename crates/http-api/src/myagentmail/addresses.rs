@@ -9,12 +9,14 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, post};
+use postroom_identity::Permission;
 use postroom_types::EmailAddress;
 use serde_json::{Value, json};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::post("/inboxes/{inbox}/addresses", MANAGERS, || post(add)),
-    Operation::delete("/inboxes/{inbox}/addresses/{address}", MANAGERS, || delete(remove)),
+    Operation::post("/inboxes/{inbox}/addresses", MANAGERS, || post(add)).needs(Permission::InboxUpdate),
+    Operation::delete("/inboxes/{inbox}/addresses/{address}", MANAGERS, || delete(remove))
+        .needs(Permission::InboxUpdate),
 ];
 
 async fn add(

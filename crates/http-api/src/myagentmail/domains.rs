@@ -10,7 +10,9 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use postroom_identity::{CheckedRecord, DomainStatus, DomainWish, IdentityError, RecordStatus, TenantDomain};
+use postroom_identity::{
+    CheckedRecord, DomainStatus, DomainWish, IdentityError, Permission, RecordStatus, TenantDomain,
+};
 use postroom_types::{Domain, PodId};
 use serde_json::{Value, json};
 
@@ -18,13 +20,13 @@ const ONE: &str = "/domains/{domain}";
 const VERIFY: &str = "/domains/{domain}/verify";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("/domains", MANAGERS, || get(list)),
-    Operation::post("/domains", MANAGERS, || post(create)),
-    Operation::get(ONE, MANAGERS, || get(show)),
-    Operation::delete(ONE, MANAGERS, || delete(remove)),
+    Operation::get("/domains", MANAGERS, || get(list)).needs(Permission::DomainRead),
+    Operation::post("/domains", MANAGERS, || post(create)).needs(Permission::DomainCreate),
+    Operation::get(ONE, MANAGERS, || get(show)).needs(Permission::DomainRead),
+    Operation::delete(ONE, MANAGERS, || delete(remove)).needs(Permission::DomainDelete),
     // The vendor's page and its sample disagree on the method.
-    Operation::get(VERIFY, MANAGERS, || get(verify)),
-    Operation::post(VERIFY, MANAGERS, || post(verify)),
+    Operation::get(VERIFY, MANAGERS, || get(verify)).needs(Permission::DomainUpdate),
+    Operation::post(VERIFY, MANAGERS, || post(verify)).needs(Permission::DomainUpdate),
 ];
 
 async fn create(

@@ -21,8 +21,8 @@ use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
-use postroom_drafts::{Draft, DraftId, NewKind, Place, Scope, Sending, Wanted, mailboxes_of};
-use postroom_identity::InboxRecord;
+use postroom_drafts::{Draft, DraftId, Group, NewKind, Place, Scope, Sending, Wanted, mailboxes_of};
+use postroom_identity::{InboxRecord, Permission};
 use postroom_intake::{Idempotency, KeyScope};
 use postroom_types::{EmailAddress, EmailId, InboxId, Uid};
 use serde_json::{Value, json};
@@ -38,12 +38,12 @@ const TEXT_IN_LIST: u64 = 64 << 10;
 const TEXT_ALONE: u64 = 4 << 20;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get(ALL, READERS, || get(list)),
-    Operation::post(ALL, READERS, || post(create)),
-    Operation::get(ONE, READERS, || get(show)),
-    Operation::patch(ONE, READERS, || patch(update)),
-    Operation::delete(ONE, READERS, || delete(remove)),
-    Operation::post("/inboxes/{inbox}/drafts/{draft}/send", READERS, || post(send)),
+    Operation::get(ALL, READERS, || get(list)).needs(Permission::DraftRead),
+    Operation::post(ALL, READERS, || post(create)).needs(Permission::DraftCreate),
+    Operation::get(ONE, READERS, || get(show)).needs(Permission::DraftRead),
+    Operation::patch(ONE, READERS, || patch(update)).needs(Permission::DraftUpdate),
+    Operation::delete(ONE, READERS, || delete(remove)).needs(Permission::DraftDelete),
+    Operation::post("/inboxes/{inbox}/drafts/{draft}/send", READERS, || post(send)).needs(Permission::DraftSend),
 ];
 
 async fn list(
@@ -62,6 +62,7 @@ async fn list(
         before: None,
         ascending: false,
         after: asked.text("cursor")?.map(|text| place(inbox, text)).transpose()?,
+        group: Group::default(),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     };
     let page = state.drafts().list(&wanted).await?;
@@ -89,8 +90,11 @@ async fn create(
     let Large { fields, turn, .. } = body;
     let (mut new, answers) = large::work(octets, move || draft_body::new(fields)).await?;
     if let Some(of) = answers {
+        if !caller.0.allows(Permission::MessageRead) {
+            return Err(ApiError::MissingPermission(Permission::MessageRead));
+        }
         // Only what the dialect shows may be answered.
-        messages::found(state.mailstore(), inbox, of).await?;
+        messages::found(state.mailstore(), &caller, inbox, of).await?;
         new.kind = NewKind::Reply { of, all: false };
     }
     let inbox = state.identity().inbox(inbox).await?;

@@ -75,6 +75,7 @@ async fn shown(state: &State, inbox: InboxId, message: EmailId) -> Result<Option
 async fn message_view(state: &State, inbox: InboxId, listed: &Listed, at: i64) -> Result<Value, ApiError> {
     let (record, summary) = (&listed.record, &listed.summary);
     let texts = texts::read(state.mailstore(), &record.content, &summary.root, TEXT_OCTETS).await?;
+    let texts = texts.into_given();
     let author = summary.envelope.from.iter().flatten().find_map(address);
     Ok(json!({
         "message_id": record.email_id.to_string(),

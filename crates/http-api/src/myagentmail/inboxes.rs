@@ -11,19 +11,25 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post};
-use postroom_identity::{CreateInbox, CreateOutcome, IdentityError, InboxChange, KeyKind, Rotate};
+use postroom_identity::{CreateInbox, CreateOutcome, IdentityError, InboxChange, KeyKind, Permission, Rotate};
 use postroom_types::{InboxId, PodId};
 use serde_json::{Value, json};
 
 const ONE: &str = "/inboxes/{inbox}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("/inboxes", READERS, || get(list)),
-    Operation::post("/inboxes", MANAGERS, || post(create)),
-    Operation::get(ONE, READERS, || get(show)),
-    Operation::patch(ONE, MANAGERS, || patch(update)),
-    Operation::delete(ONE, MANAGERS, || delete(remove)),
-    Operation::post("/inboxes/{inbox}/rotate-credentials", MANAGERS, || post(rotate)),
+    Operation::get("/inboxes", READERS, || get(list)).needs(Permission::InboxRead),
+    Operation::post("/inboxes", MANAGERS, || post(create))
+        .needs(Permission::InboxCreate)
+        .and(Permission::ApiKeyCreate)
+        .gives_keys(),
+    Operation::get(ONE, READERS, || get(show)).needs(Permission::InboxRead),
+    Operation::patch(ONE, MANAGERS, || patch(update)).needs(Permission::InboxUpdate),
+    Operation::delete(ONE, MANAGERS, || delete(remove)).needs(Permission::InboxDelete),
+    Operation::post("/inboxes/{inbox}/rotate-credentials", MANAGERS, || post(rotate))
+        .needs(Permission::ApiKeyCreate)
+        .and(Permission::ApiKeyDelete)
+        .gives_keys(),
 ];
 
 /// Inboxes read at a time.

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use postroom_identity::{IdentityError, KeyRecord, KeyScope};
+use postroom_identity::{IdentityError, KeyRecord, KeyScope, Permission};
 use postroom_types::KeyId;
 use serde_json::{Value, json};
 
@@ -21,15 +21,21 @@ const OF_INBOX: &str = "/inboxes/{inbox}/keys";
 const ONE_OF_INBOX: &str = "/inboxes/{inbox}/keys/{key}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("/keys", TENANT, || get(list)),
-    Operation::post("/keys", TENANT, || post(create)),
-    Operation::delete("/keys/{key}", TENANT, || delete(revoke)),
-    Operation::get(OF_WORKSPACE, TENANT, || get(list)),
-    Operation::post(OF_WORKSPACE, TENANT, || post(create)),
-    Operation::delete(ONE_OF_WORKSPACE, TENANT, || delete(revoke)),
-    Operation::get(OF_INBOX, MANAGERS, || get(list)),
-    Operation::post(OF_INBOX, MANAGERS, || post(create)),
-    Operation::delete(ONE_OF_INBOX, MANAGERS, || delete(revoke)),
+    Operation::get("/keys", TENANT, || get(list)).needs(Permission::ApiKeyRead),
+    Operation::post("/keys", TENANT, || post(create))
+        .needs(Permission::ApiKeyCreate)
+        .gives_keys(),
+    Operation::delete("/keys/{key}", TENANT, || delete(revoke)).needs(Permission::ApiKeyDelete),
+    Operation::get(OF_WORKSPACE, TENANT, || get(list)).needs(Permission::ApiKeyRead),
+    Operation::post(OF_WORKSPACE, TENANT, || post(create))
+        .needs(Permission::ApiKeyCreate)
+        .gives_keys(),
+    Operation::delete(ONE_OF_WORKSPACE, TENANT, || delete(revoke)).needs(Permission::ApiKeyDelete),
+    Operation::get(OF_INBOX, MANAGERS, || get(list)).needs(Permission::ApiKeyRead),
+    Operation::post(OF_INBOX, MANAGERS, || post(create))
+        .needs(Permission::ApiKeyCreate)
+        .gives_keys(),
+    Operation::delete(ONE_OF_INBOX, MANAGERS, || delete(revoke)).needs(Permission::ApiKeyDelete),
 ];
 
 async fn create(

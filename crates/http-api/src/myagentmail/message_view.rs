@@ -2,51 +2,10 @@
 
 use super::texts::Texts;
 use crate::model::{address, addresses, time};
-use postroom_mailstore::{MessageRecord, Origin};
+use postroom_mailstore::Listed;
 use postroom_message::{Attachment, attachments, decode_words};
-use postroom_types::{Flag, Flags, MailboxId, Part, Summary};
+use postroom_types::Part;
 use serde::Serialize;
-
-/// The mailboxes of an inbox that mean something here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Roles {
-    pub(super) inbox: MailboxId,
-    pub(super) archive: Option<MailboxId>,
-    pub(super) blocked: Option<MailboxId>,
-    pub(super) drafts: Option<MailboxId>,
-    pub(super) junk: Option<MailboxId>,
-    pub(super) sent: Option<MailboxId>,
-    pub(super) trash: Option<MailboxId>,
-}
-
-impl Roles {
-    fn is(role: Option<MailboxId>, mailbox: MailboxId) -> bool {
-        role == Some(mailbox)
-    }
-
-    /// Whether the dialect shows the message at all: neither a draft nor in the trash or among the blocked. What is also
-    /// in spam is hidden all the same; what is also anywhere else is not (as with labels).
-    pub(super) fn shows(&self, record: &MessageRecord) -> bool {
-        let hidden = [self.trash, self.blocked]
-            .map(|role| Self::is_in(role, record))
-            .contains(&true);
-        let apart = [self.trash, self.blocked, self.drafts, self.junk];
-        let at_home = record
-            .placements
-            .iter()
-            .any(|(mailbox, _)| !apart.contains(&Some(*mailbox)));
-        at_home || Self::is_in(self.junk, record) && !hidden
-    }
-
-    /// Sent by the inbox's owner: over SMTP or the API, or put into Sent by a mail program.
-    pub(super) fn is_outbound(&self, record: &MessageRecord) -> bool {
-        record.origin == Origin::Sent || Self::is(self.sent, record.home)
-    }
-
-    pub(super) fn is_in(role: Option<MailboxId>, record: &MessageRecord) -> bool {
-        record.placements.iter().any(|(mailbox, _)| Self::is(role, *mailbox))
-    }
-}
 
 /// The message object: the schema's fields, and those that a sample application reads.
 #[derive(Debug, Serialize)]
@@ -90,7 +49,14 @@ pub(super) struct AttachmentView {
 }
 
 impl MessageView {
-    pub(super) fn new(record: &MessageRecord, summary: &Summary, texts: Texts, flags: Flags, roles: &Roles) -> Self {
+    pub(super) fn new(listed: &Listed, texts: Texts) -> Self {
+        let Listed {
+            record,
+            labels,
+            summary,
+            ..
+        } = listed;
+        let texts = texts.into_given();
         let envelope = &summary.envelope;
         let author = envelope.from.iter().flatten().find(|entry| entry.host.is_some());
         let from = author.and_then(address);
@@ -99,11 +65,7 @@ impl MessageView {
         Self {
             id: record.email_id.to_string(),
             thread_id: record.thread_id.to_string(),
-            direction: if roles.is_outbound(record) {
-                "outbound"
-            } else {
-                "inbound"
-            },
+            direction: if labels.sent { "outbound" } else { "inbound" },
             from: from.clone(),
             from_address: from,
             from_name: author.and_then(|entry| entry.name.as_deref()).map(decode_words),
@@ -115,10 +77,10 @@ impl MessageView {
             preview: summary.preview.clone(),
             plain_body: texts.plain,
             html_body: texts.html,
-            is_read: flags.contains(Flag::Seen),
-            is_starred: flags.contains(Flag::Flagged),
-            is_archived: Roles::is_in(roles.archive, record),
-            is_spam: Roles::is_in(roles.junk, record),
+            is_read: !labels.unread,
+            is_starred: labels.flagged,
+            is_archived: labels.archived,
+            is_spam: labels.spam,
             message_id_header: envelope.message_id.as_deref().map(raw),
             in_reply_to: envelope.in_reply_to.as_deref().map(raw),
             sent_at: summary.sent_at.and_then(|seconds| seconds.checked_mul(1000)).map(time),

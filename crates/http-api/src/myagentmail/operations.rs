@@ -1,7 +1,8 @@
-//! Every operation of the dialect, in one table: its route, and the kinds of keys that may call it.
+//! Every operation of the dialect, in one table: its route, the kinds of keys that may call it, and what a key has to be
+//! permitted for it.
 //!
 //! What always holds: no route is reached but through [`admit`], which asks for a live key (401) of a kind that may call
-//! the operation (403) before anything else of the request is looked at. What a key of the right kind may see is for the
+//! the operation and is permitted it (403) before anything else of the request is looked at. What a key of the right kind may see is for the
 //! handler, and what it may not see is 404.
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     workspaces,
 };
 use crate::State;
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Lack, Needs};
 use crate::error::ApiError;
 use crate::socket;
 use axum::Router;
@@ -18,7 +19,7 @@ use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
-use postroom_identity::KeyKind;
+use postroom_identity::{IdentityError, KeyKind, Permission};
 
 /// The operator: makes tenants, and has no business within them.
 pub(super) const OPERATOR: &[KeyKind] = &[KeyKind::Operator];
@@ -46,6 +47,8 @@ pub(super) struct Operation {
     /// Below `/v1`.
     path: &'static str,
     who: &'static [KeyKind],
+    /// What the key has to be permitted, as over `/v0`.
+    needs: Needs,
     /// Whether the key may stand in the query.
     key_in_query: bool,
     handler: fn() -> MethodRouter<State>,
@@ -62,6 +65,7 @@ impl Operation {
             method,
             path,
             who,
+            needs: Needs::NOTHING,
             key_in_query: false,
             handler,
         }
@@ -100,6 +104,30 @@ impl Operation {
         Self::new(None, path, who, handler)
     }
 
+    /// The permission that a key needs.
+    pub(super) const fn needs(self, permission: Permission) -> Self {
+        Self {
+            needs: Needs::of(permission),
+            ..self
+        }
+    }
+
+    /// A second permission that a key needs.
+    pub(super) const fn and(self, permission: Permission) -> Self {
+        Self {
+            needs: self.needs.and(permission),
+            ..self
+        }
+    }
+
+    /// It gives out a key or a password.
+    pub(super) const fn gives_keys(self) -> Self {
+        Self {
+            needs: self.needs.giving_keys(),
+            ..self
+        }
+    }
+
     /// Browsers cannot set a header field when they open a WebSocket.
     pub(super) const fn with_key_in_query(self) -> Self {
         Self {
@@ -132,7 +160,7 @@ fn all() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// An operation of the dialect, for those who check that each keeps to its keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MyAgentMailOperation {
     /// The method; `None`: every one.
     pub method: Option<&'static str>,
@@ -140,6 +168,8 @@ pub struct MyAgentMailOperation {
     pub path: &'static str,
     /// The kinds of keys that may call it.
     pub who: &'static [KeyKind],
+    /// What a key has to be permitted.
+    pub needs: Vec<Permission>,
 }
 
 /// Every operation of the MyAgentMail dialect.
@@ -148,6 +178,7 @@ pub fn myagentmail_operations() -> impl Iterator<Item = MyAgentMailOperation> {
         method: operation.method,
         path: operation.path,
         who: operation.who,
+        needs: operation.needs.iter().collect(),
     })
 }
 
@@ -181,10 +212,13 @@ async fn caller(admission: &Admission, parts: &Parts) -> Result<Caller, ApiError
         false => auth::bearer_or_key(&parts.headers).map(str::to_owned),
     };
     let caller = Caller::of(state, key.as_deref()).await?;
-    if operation.who.contains(&caller.0.kind) {
-        Ok(caller)
-    } else {
-        Err(ApiError::Forbidden)
+    if !operation.who.contains(&caller.0.kind) {
+        return Err(ApiError::Forbidden);
+    }
+    match operation.needs.lack(&caller.0) {
+        None => Ok(caller),
+        Some(Lack::Permission(permission)) => Err(ApiError::MissingPermission(permission)),
+        Some(Lack::Freedom) => Err(IdentityError::UnrestrictedKeyRequired.into()),
     }
 }
 

@@ -18,17 +18,23 @@ use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post as to;
 use postroom_drafts::{Context, DraftId, Letter, Source, Written, audience};
-use postroom_identity::InboxRecord;
+use postroom_identity::{InboxRecord, Permission};
 use postroom_intake::{Alongside, Idempotency, KeyScope, Submitted};
 use postroom_mailstore::Mailstore;
 use postroom_types::{EmailId, InboxId};
 use serde_json::json;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::post("/inboxes/{inbox}/send", READERS, || to(send)),
-    Operation::post("/inboxes/{inbox}/reply/{message}", READERS, || to(reply)),
-    Operation::post("/inboxes/{inbox}/reply-all/{message}", READERS, || to(reply_all)),
-    Operation::post("/inboxes/{inbox}/forward/{message}", READERS, || to(forward)),
+    Operation::post("/inboxes/{inbox}/send", READERS, || to(send)).needs(Permission::MessageSend),
+    Operation::post("/inboxes/{inbox}/reply/{message}", READERS, || to(reply))
+        .needs(Permission::MessageSend)
+        .and(Permission::MessageRead),
+    Operation::post("/inboxes/{inbox}/reply-all/{message}", READERS, || to(reply_all))
+        .needs(Permission::MessageSend)
+        .and(Permission::MessageRead),
+    Operation::post("/inboxes/{inbox}/forward/{message}", READERS, || to(forward))
+        .needs(Permission::MessageSend)
+        .and(Permission::MessageRead),
 ];
 
 /// Most octets of a header section that are read to answer a message: its references are not at the end of more.
@@ -74,7 +80,7 @@ async fn answer(
     all: bool,
 ) -> Result<Response, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?.id;
-    let found = messages::found(state.mailstore(), inbox, path.id("message")?).await?;
+    let found = messages::found(state.mailstore(), &caller, inbox, path.id("message")?).await?;
     let key = idempotency_key(request.headers())?;
     let body = large::read(&state, request, 0).await?;
     let header_octets = found.summary.root.body_offset.min(MAX_HEADER_OCTETS);
@@ -89,7 +95,7 @@ async fn forward(
     request: Request,
 ) -> Result<Response, ApiError> {
     let inbox = caller.readable(&state, path.id("inbox")?).await?.id;
-    let found = messages::found(state.mailstore(), inbox, path.id("message")?).await?;
+    let found = messages::found(state.mailstore(), &caller, inbox, path.id("message")?).await?;
     let key = idempotency_key(request.headers())?;
     let body = large::read(&state, request, found.record.size_octets()).await?;
     let of = Box::new(source(state.mailstore(), found, u64::MAX).await?);

@@ -3,36 +3,55 @@
 use crate::error::ApiError;
 use bytes::Bytes;
 use postroom_mailstore::{Content, Mailstore};
-use postroom_message::{attachments, html_text, leaf, plain_text};
+use postroom_message::{html_part, html_text, plain_part, plain_text};
 use postroom_types::{Part, PartBody};
-use std::collections::HashSet;
 
 /// The texts; cut if a part is longer than asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) plain: Option<String>,
     pub(crate) html: Option<String>,
+    /// Whether the message ends with its text: then the last line end may be that of the message.
+    is_last: bool,
+}
+
+impl Texts {
+    /// As whoever wrote them gave them: line ends are LF. Of a message that is nothing but a text, the line end at its end
+    /// is taken for the message's; with any other part beside the text every line end is the text's.
+    pub(crate) fn into_given(self) -> Self {
+        let is_last = self.is_last;
+        let as_given = |text: String| {
+            let text = if is_last {
+                text.strip_suffix("\r\n").unwrap_or(&text)
+            } else {
+                &text
+            };
+            text.replace("\r\n", "\n")
+        };
+        Self {
+            plain: self.plain.map(as_given),
+            html: self.html.map(as_given),
+            is_last,
+        }
+    }
 }
 
 /// Reads the first plain and the first HTML text, each at most `limit` octets as stored.
 pub(crate) async fn read(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Texts, ApiError> {
-    let mut texts = Texts::default();
-    if let Some(part) = first(root, b"plain") {
+    let is_base64 = root.encoding.eq_ignore_ascii_case(b"base64");
+    let mut texts = Texts {
+        is_last: matches!(root.body, PartBody::Leaf) && !is_base64,
+        ..Texts::default()
+    };
+    if let Some(part) = plain_part(root) {
         let (bytes, part) = fetch(mailstore, content, part, limit).await?;
         texts.plain = plain_text(&bytes, &part);
     }
-    if let Some(part) = first(root, b"html") {
+    if let Some(part) = html_part(root) {
         let (bytes, part) = fetch(mailstore, content, part, limit).await?;
         texts.html = html_text(&bytes, &part);
     }
     Ok(texts)
-}
-
-fn first<'a>(root: &'a Part, subtype: &[u8]) -> Option<&'a Part> {
-    let attached: HashSet<usize> = attachments(root).iter().map(|attachment| attachment.index).collect();
-    let mut leaves = (0..).map_while(|index| leaf(root, index).map(|part| (index, part)));
-    let found = leaves.find(|(index, part)| !attached.contains(index) && part.subtype.eq_ignore_ascii_case(subtype));
-    found.map(|(_, part)| part)
 }
 
 /// The stored octets of a part's body, and the part as if it stood alone at the beginning of them.
@@ -64,11 +83,13 @@ mod tests {
             --b\r\nContent-Type: text/html\r\n\r\n<b>shown</b>\r\n\
             --b\r\nContent-Type: TEXT/Plain\r\n\r\nshown\r\n--b--\r\n";
         let root = summarize(message).root;
-        let body = |subtype| {
-            let part = first(&root, subtype).expect("there is one");
+        let body = |part: Option<&Part>| {
+            let part = part.expect("there is one");
             &message[part.body_offset as usize..part.end_offset as usize]
         };
-        assert_eq!((body(b"plain"), body(b"html")), (&b"shown"[..], &b"<b>shown</b>"[..]));
-        assert!(first(&root, b"csv").is_none());
+        assert_eq!(
+            (body(plain_part(&root)), body(html_part(&root))),
+            (&b"shown"[..], &b"<b>shown</b>"[..])
+        );
     }
 }

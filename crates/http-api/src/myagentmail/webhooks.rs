@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
+use postroom_identity::Permission;
 use postroom_webhooks::{Dialect, EventType, LabelRights, Scope, Webhook, WebhookChange, WebhookId, WebhookWish};
 use serde_json::{Value, json};
 
@@ -18,11 +19,15 @@ const ALL: &str = "/webhooks";
 const ONE: &str = "/webhooks/{webhook}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get(ALL, MANAGERS, || get(list)),
-    Operation::post(ALL, MANAGERS, || post(create)),
-    Operation::get(ONE, MANAGERS, || get(show)),
-    Operation::patch(ONE, MANAGERS, || patch(update)),
-    Operation::delete(ONE, MANAGERS, || delete(remove)),
+    Operation::get(ALL, MANAGERS, || get(list)).needs(Permission::WebhookRead),
+    Operation::post(ALL, MANAGERS, || post(create))
+        .needs(Permission::WebhookCreate)
+        .and(Permission::MessageRead),
+    Operation::get(ONE, MANAGERS, || get(show)).needs(Permission::WebhookRead),
+    Operation::patch(ONE, MANAGERS, || patch(update))
+        .needs(Permission::WebhookUpdate)
+        .and(Permission::MessageRead),
+    Operation::delete(ONE, MANAGERS, || delete(remove)).needs(Permission::WebhookDelete),
 ];
 
 /// More than an organization can have.

@@ -4,6 +4,7 @@ use super::operations::{Operation, READERS};
 use crate::State;
 use crate::agentmail::call::Scope;
 use crate::agentmail::failure::{Answer, Failure};
+use crate::agentmail::wire::parse;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::socket::{self, Heard, Speech, Upgrade};
@@ -25,7 +26,9 @@ const EVENT_TYPES: [EventType; 3] = [
     EventType::MessageBounced,
 ];
 
-pub(super) const OPERATIONS: &[Operation] = &[Operation::get("/ws", READERS, || get(connect)).with_key_in_query()];
+pub(super) const OPERATIONS: &[Operation] = &[Operation::get("/ws", READERS, || get(connect))
+    .needs(Permission::MessageRead)
+    .with_key_in_query()];
 
 async fn connect(
     Shared(state): Shared<State>,
@@ -34,9 +37,6 @@ async fn connect(
     RawQuery(query): RawQuery,
     upgrade: Upgrade,
 ) -> Result<Response, ApiError> {
-    if !principal.allows(Permission::MessageRead) {
-        return Err(ApiError::Forbidden);
-    }
     let inbox = match principal.inbox {
         Some(inbox) => Some(state.identity().inbox(inbox).await?),
         None => None,
@@ -92,7 +92,7 @@ impl Speech for MyAgentMail {
     }
 
     async fn hear(&self, state: &State, _: &Principal, scope: &Scope, text: &str) -> Answer<Heard> {
-        let frame: Frame = serde_json::from_str(text).map_err(|error| Failure::invalid(error.to_string()))?;
+        let frame: Frame = parse(text.as_bytes())?;
         match frame.r#type.as_str() {
             "subscribe" => {}
             // A client may answer our sign of life, or give one.

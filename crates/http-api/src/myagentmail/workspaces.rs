@@ -10,13 +10,13 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use postroom_identity::Pod;
+use postroom_identity::{Permission, Pod};
 use serde_json::{Value, json};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::get("/workspaces", TENANT, || get(list)),
-    Operation::post("/workspaces", TENANT, || post(create)),
-    Operation::get("/workspaces/{workspace}", TENANT, || get(show)),
+    Operation::get("/workspaces", TENANT, || get(list)).needs(Permission::PodRead),
+    Operation::post("/workspaces", TENANT, || post(create)).needs(Permission::PodCreate),
+    Operation::get("/workspaces/{workspace}", TENANT, || get(show)).needs(Permission::PodRead),
 ];
 
 async fn create(

@@ -122,6 +122,7 @@ const ROUTES: &[Route] = &[
     Route { id: "inboxes.wait", path: "/inboxes/{inbox}/wait", about: "Waits for a message, and reads a code or a link out of it.", keys: Readers, query: WAIT, headers: &[("idempotency-key", text)], answers: &[(JSON, of::waited)], ..Route::PLAIN },
     Route { id: "inboxes.get", path: "/inboxes/{inbox}", about: "An inbox, with its settings.", answers: &[(JSON, inbox)], ..Route::PLAIN },
     Route { id: "inboxes.update", method: "patch", path: "/inboxes/{inbox}", about: "Changes settings of an inbox.", body: Some(of::changed_inbox), answers: &[(JSON, inbox)], ..Route::PLAIN },
+    Route { id: "inboxes.identity", method: "post", path: "/inboxes/{inbox}/identity", about: "Gives an identity to an inbox without one: with the operator's key, or one of all of its organization. The handle need not be the local-part; asked again with the same, nothing changes.", body: Some(of::wanted_identity), answers: &[(JSON, of::identity)], ..Route::PLAIN },
     Route { id: "inboxes.messages.raw", path: "/inboxes/{inbox}/messages/{message}/raw", about: "A message octet by octet.", answers: RAW, ..Route::PLAIN },
     Route { id: "inboxes.messages.trace", path: "/inboxes/{inbox}/messages/{message}/trace", about: "What became of a message that an inbox sent.", answers: &[(JSON, of::trace)], ..Route::PLAIN },
     Route { id: "captured.list", path: "/captured", about: "Mail that was caught instead of sent.", query: &PAGE, answers: &[(JSON, of::captured_page)], ..Route::PLAIN },

@@ -164,9 +164,11 @@ struct Told {
 }
 
 impl Listener {
-    /// A page; without events it waits for some.
+    /// A page; without events it waits for some. When a key of the organization changes it waits no more: who asks again
+    /// shows what the key opens now.
     async fn page(&mut self, limit: usize, until: Instant) -> Result<Result<Response, Cursor>, Failure> {
         let mut news = self.hub.news();
+        let mut keys = self.state.identity().watch_keys(self.hub.organization());
         loop {
             let told = match self.next(limit).await? {
                 Ok(told) => told,
@@ -178,6 +180,7 @@ impl Listener {
             let stopping = self.state.stopping();
             let waited = tokio::select! {
                 waited = timeout_at(until, news.changed()) => waited.is_ok_and(|changed| changed.is_ok()),
+                _ = keys.changed() => false,
                 () = stopping.cancelled() => false,
             };
             if !waited {

@@ -7,7 +7,7 @@ use crate::request::{Fields, Segments};
 use axum::extract::State as Shared;
 use axum::routing::get;
 use axum::{Json, Router};
-use postroom_identity::{InboxChange, InboxRecord};
+use postroom_identity::{InboxChange, InboxRecord, Permission};
 use postroom_types::EmailAddress;
 use serde_json::{Value, json};
 
@@ -27,10 +27,13 @@ fn view(inbox: &InboxRecord) -> Value {
         "dailyNewRecipients": inbox.daily_new_recipients,
         "sendPaused": inbox.send_paused,
         "receivePaused": inbox.receive_paused,
+        "identity": inbox.agent.as_ref().map(|agent| agent.id.to_string()),
+        "handle": inbox.agent.as_ref().map(|agent| agent.handle.to_string()),
     })
 }
 
 async fn show(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Json<Value>, ApiError> {
+    caller.require(Permission::InboxRead)?;
     Ok(Json(view(&caller.asked_about(&state, path.id("inbox")?).await?)))
 }
 
@@ -40,6 +43,7 @@ async fn update(
     path: Segments,
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
+    caller.require(Permission::InboxUpdate)?;
     let inbox = caller.set_up(&state, path.id("inbox")?).await?.id;
     let mut fields = fields?;
     let forward_to = fields.change("forwardTo", Fields::text)?.map(|text| {

@@ -1,9 +1,9 @@
 //! Whose mail a key sees under our own routes.
 
 use crate::State;
-use crate::auth::{Caller, Manager};
+use crate::auth::{self, Caller, Manager};
 use crate::error::ApiError;
-use postroom_identity::{IdentityError, InboxRecord, KeyKind, Permission};
+use postroom_identity::{IdentityError, InboxRecord, KeyKind, Permission, Reach};
 use postroom_mailstore::Include;
 use postroom_types::{EmailAddress, InboxId};
 use std::collections::HashMap;
@@ -24,6 +24,7 @@ enum Whose {
 
 impl Scope {
     pub(super) fn of(caller: &Caller) -> Result<Self, ApiError> {
+        caller.require(Permission::MessageRead)?;
         let whose = match (caller.0.kind, caller.0.inbox) {
             (KeyKind::Operator, _) => Whose::Everybody,
             (KeyKind::Inbox, Some(own)) => Whose::Inbox(own),
@@ -61,8 +62,8 @@ impl Scope {
                 if let Some(known) = self.known.get(&sender) {
                     return Ok(*known);
                 }
-                let seen = match state.identity().inbox(sender).await {
-                    Ok(inbox) => manager.sees(&inbox),
+                let seen = match state.identity().inbox_within(&manager.reach(), sender).await {
+                    Ok(_) => true,
                     Err(IdentityError::NoSuchInbox) => false,
                     Err(error) => return Err(error.into()),
                 };
@@ -70,6 +71,25 @@ impl Scope {
                 Ok(seen)
             }
         }
+    }
+}
+
+/// An inbox, named by its id or by one of its addresses, within reach; `None` is all there are, for the operator.
+pub(super) async fn named(state: &State, name: &str, reach: Option<Reach>) -> Result<InboxRecord, ApiError> {
+    let identity = state.identity();
+    if let Ok(id) = name.parse() {
+        return Ok(match reach {
+            Some(reach) => identity.inbox_within(&reach, id).await?,
+            None => identity.inbox(id).await?,
+        });
+    }
+    let address = EmailAddress::parse(name).map_err(|_| ApiError::NotFound)?;
+    match reach {
+        Some(reach) => Ok(identity.inbox_within_at(&reach, &address).await?),
+        None => Ok(identity
+            .inbox_at_address(&address)
+            .await?
+            .ok_or(IdentityError::NoSuchInbox)?),
     }
 }
 
@@ -103,36 +123,13 @@ impl Caller {
     /// The same for an inbox named by its id or by one of its addresses, and for keys of the AgentMail dialect too, as far
     /// as they may read mail.
     pub(super) async fn asked_about_named(&self, state: &State, name: &str) -> Result<InboxRecord, ApiError> {
-        let id = match name.parse() {
-            Ok(id) => id,
-            Err(_) => {
-                let address = EmailAddress::parse(name).map_err(|_| ApiError::NotFound)?;
-                let found = state.identity().inbox_at_address(&address).await?;
-                found.ok_or(IdentityError::NoSuchInbox)?.id
-            }
-        };
-        match self.0.kind {
-            KeyKind::Organization | KeyKind::AgentPod | KeyKind::AgentInbox => {
-                if !self.0.allows(Permission::MessageRead) {
-                    return Err(ApiError::Forbidden);
-                }
-                let inbox = state.identity().inbox(id).await?;
-                let is_seen = inbox.organization == self.0.organization
-                    && self.0.pod.is_none_or(|pod| pod == inbox.pod)
-                    && self.0.inbox.is_none_or(|own| own == inbox.id);
-                Ok(is_seen.then_some(inbox).ok_or(IdentityError::NoSuchInbox)?)
-            }
-            KeyKind::Operator | KeyKind::Tenant | KeyKind::Pod | KeyKind::Inbox => self.asked_about(state, id).await,
-        }
+        self.require(Permission::MessageRead)?;
+        let reach = (self.0.kind != KeyKind::Operator).then(|| self.0.reach());
+        named(state, name, reach).await
     }
 
     /// What of an inbox the caller may see besides its plain mail.
     pub(super) fn may_see(&self) -> Include {
-        Include {
-            spam: self.0.allows(Permission::LabelSpamRead),
-            trash: self.0.allows(Permission::LabelTrashRead),
-            blocked: self.0.allows(Permission::LabelBlockedRead),
-            unauthenticated: self.0.allows(Permission::LabelUnauthenticatedRead),
-        }
+        auth::may_see(&self.0)
     }
 }

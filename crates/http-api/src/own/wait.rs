@@ -98,10 +98,8 @@ async fn named_inbox(state: &State, principal: &Principal, name: &str) -> Answer
     let scope = scope_of_key(state, principal).await?;
     match name.parse() {
         Ok(id) => {
-            let inbox = state.identity().inbox(id).await?;
-            Some(inbox)
-                .filter(|inbox| scope.sees(inbox))
-                .ok_or_else(Failure::not_found)
+            let found = state.identity().inbox_within(&scope.reach(), id).await;
+            Ok(found?)
         }
         Err(_) => inbox_in(state, &scope, name).await,
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-/// How often the client is asked whether it is there, and the key whether it still opens.
+/// How often the client is asked whether it is there, and the key whether it still opens where nobody said that it changed.
 const TICK: Duration = Duration::from_secs(30);
 /// How long a client may be silent, and a frame on its way.
 const PATIENCE: Duration = Duration::from_secs(75);
@@ -65,6 +65,9 @@ impl<S: Speech> Session<S> {
 
     async fn serve(&mut self, socket: &mut WebSocket) -> Result<(), Ended> {
         let mut news = self.hub.news();
+        // Watched from before the key is looked at for the first time, so that no change of it falls between.
+        let mut keys = self.state.identity().watch_keys(self.principal.organization);
+        self.check_key().await?;
         let mut tick = interval_at(Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stopping = self.state.stopping().clone();
@@ -94,6 +97,7 @@ impl<S: Speech> Session<S> {
                         listening.behind = true;
                     }
                 }
+                Ok(()) = keys.changed() => self.check_key().await?,
                 () = std::future::ready(()), if behind => self.tell_events(socket).await?,
                 _ = tick.tick() => {
                     if heard.elapsed() > PATIENCE {

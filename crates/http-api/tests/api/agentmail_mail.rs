@@ -1,13 +1,12 @@
 //! An organization with AgentMail keys, mail put into its inboxes, and calls about it.
 
+use crate::arrival::Arrival;
 use crate::setup::{Answer, Api};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_message::summarize;
-use postroom_types::{EmailAddress, EmailId, InboxId, InternalDate, MessageFlags, SpecialUse};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::{EmailAddress, EmailId, InboxId, SpecialUse};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 pub(crate) const SPAM: MailboxRef = MailboxRef::Special(SpecialUse::Junk);
 pub(crate) const SENT: MailboxRef = MailboxRef::Special(SpecialUse::Sent);
@@ -52,27 +51,8 @@ impl Agents {
     }
 
     pub(crate) async fn put(&self, inbox: &str, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
-        let content = content.replace('\n', "\r\n");
-        let now = jiff::Timestamp::now().as_millisecond();
-        let message = NewMessage {
-            summary: Arc::new(summarize(content.as_bytes())),
-            body: content.into(),
-            prefix: Vec::new(),
-            origin,
-            received_at: now,
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let placing = Placing {
-            inbox: self.id_of(inbox).await,
-            mailbox,
-            email_id: EmailId::new(),
-            flags: MessageFlags::default(),
-            internal_date: InternalDate::utc(now / 1000),
-            thread: ThreadChoice::Find,
-            announce: None,
-        };
-        self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+        let arrival = Arrival::now(origin, mailbox);
+        arrival.put(&self.api, self.id_of(inbox).await, content).await
     }
 
     pub(crate) async fn receive(&self, content: &str) -> EmailId {

@@ -1,14 +1,13 @@
 //! Things that happen, and those who want to hear of them.
 
 use crate::agentmail_mail::{Agents, SPAM};
+use crate::arrival::Arrival;
 use postroom_feed::ReceivedAs;
 use postroom_http_api::{Limits, serve};
-use postroom_mailstore::{Announce, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_message::summarize;
-use postroom_types::{EmailId, InternalDate, MessageFlags};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::EmailId;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// A message that comes in and is announced.
@@ -29,34 +28,17 @@ pub(crate) async fn receive_verified(
     received_as: ReceivedAs,
     verdict: Vec<u8>,
 ) -> EmailId {
-    let id = agents.id_of(inbox).await;
-    let record = agents.api.identity.inbox(id).await.unwrap();
-    let message = NewMessage {
-        summary: Arc::new(summarize(text.as_bytes())),
-        body: text.to_owned().into(),
-        prefix: Vec::new(),
-        origin: Origin::Received,
-        received_at: 1_790_000_000_000,
+    let mailbox = if received_as == ReceivedAs::Spam {
+        SPAM
+    } else {
+        MailboxRef::Inbox
+    };
+    let arrival = Arrival {
         verdict,
-        shared_body: None,
+        received_as: Some(received_as),
+        ..Arrival::at(1_790_000_000_000, Origin::Received, mailbox)
     };
-    let placing = Placing {
-        inbox: id,
-        mailbox: if received_as == ReceivedAs::Spam {
-            SPAM
-        } else {
-            MailboxRef::Inbox
-        },
-        email_id: EmailId::new(),
-        flags: MessageFlags::default(),
-        internal_date: InternalDate::utc(1_790_000_000),
-        thread: ThreadChoice::Find,
-        announce: Some(Announce {
-            organization: record.organization,
-            received_as,
-        }),
-    };
-    agents.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+    arrival.put(&agents.api, agents.id_of(inbox).await, text).await
 }
 
 /// Plain mail in the first inbox.

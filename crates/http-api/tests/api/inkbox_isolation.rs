@@ -8,16 +8,16 @@ use postroom_identity::KeyScope;
 use serde_json::json;
 
 /// Mail and a draft of somebody's, and the path of an operation on them.
-struct World {
-    ink: Ink,
-    message: String,
+pub(crate) struct World {
+    pub(crate) ink: Ink,
+    pub(crate) message: String,
     thread: String,
     draft: String,
-    identity: String,
+    pub(crate) identity: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let ink = Ink::new().await;
         let made = json!({ "agent_handle": "rover" });
         let made = ink.api.post("/api/v1/identities/", &ink.admin, made).await;
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Of what is there, or of what is nowhere.
-    fn path(&self, operation: &InkboxOperation, there: bool) -> String {
+    pub(crate) fn path(&self, operation: &InkboxOperation, there: bool) -> String {
         let nowhere = "00000000-0000-7000-8000-000000000000";
         let pick = |own: &str, other: &str| if there { own.to_owned() } else { other.to_owned() };
         let parts = operation.path.split('/').map(|part| match part {

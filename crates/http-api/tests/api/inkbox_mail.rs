@@ -122,6 +122,17 @@ async fn bare_messages_do_not_hurt_the_client() {
 }
 
 #[tokio::test]
+async fn nobody_is_answered_twice() {
+    let ink = Ink::new().await;
+    let content = "From: Ann@example.net\nTo: scout@example.test, ANN@example.net, Bob@example.net\n\
+                   Cc: bob@EXAMPLE.net, ann@example.net\nSubject: s\n\nx\n";
+    let id = ink.receive(content).await;
+    let shown = ink.good(&format!("messages/{id}")).await;
+    let expected = json!({ "to": ["Ann@example.net"], "cc": ["Bob@example.net"] });
+    assert_eq!(shown["reply_all_recipients"], expected);
+}
+
+#[tokio::test]
 async fn reading_and_marking() {
     let ink = Ink::new().await;
     let id = ink.receive(HELLO).await;
@@ -319,7 +330,11 @@ async fn attachments_by_their_names() {
         file.expect(StatusCode::OK);
         assert_eq!(file.bytes, expected.as_bytes());
         let field = |name: &str| file.headers[name].to_str().unwrap().to_owned();
-        assert!(field("content-disposition").starts_with("attachment"));
+        let disposition = field("content-disposition");
+        assert!(
+            disposition.starts_with(&format!("attachment; filename=\"{name}\";")),
+            "{disposition}"
+        );
         assert_eq!(field("x-content-type-options"), "nosniff");
         let redirect = ink.with_host(&format!("{path}?redirect=true"), Some(&ink.key)).await;
         assert_eq!(redirect.status, 302);

@@ -79,7 +79,30 @@ async fn rules_are_made_listed_changed_and_removed() {
             "{query}"
         );
     }
-    for query in ["?action=x", "?limit=0", "?direction=up", "?offset=-1"] {
+    // Who does not count follows the links.
+    let mut next = "?direction=inbound&limit=1".to_owned();
+    for expected in ["spam.test", "boss@corp.test"] {
+        let answer = api.get(&format!("{path}{next}"), &scout.key).await;
+        assert_eq!(targets(&answer), [expected]);
+        let link = answer.headers.get("link").map(|link| link.to_str().expect("ASCII"));
+        assert_eq!(link.is_some(), expected == "spam.test", "{link:?}");
+        if let Some(link) = link {
+            let target = link
+                .strip_prefix('<')
+                .and_then(|link| link.strip_suffix(">; rel=\"next\""));
+            next = target.expect("a link to what comes next").to_owned();
+        }
+    }
+    let elsewhere = next.replace("inbound", "outbound");
+    for query in [
+        "?action=x",
+        "?limit=0",
+        "?direction=up",
+        "?offset=-1",
+        "?cursor=x",
+        &elsewhere,
+        &format!("{next}&offset=1"),
+    ] {
         api.get(&format!("{path}{query}"), &a.key)
             .await
             .failed(422, "validation_error");
@@ -160,6 +183,37 @@ async fn rules_are_made_listed_changed_and_removed() {
     api.get(all, &scout.key).await.failed(403, "admin_key_required");
     assert_eq!(api.delete(&one, &a.key).await.status, 204);
     api.delete(&one, &a.key).await.failed(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_rule_in_the_way_is_the_one_of_the_direction() {
+    let api = Api::new().await;
+    let a = api.tenant("A").await;
+    agent(&api, &a, "scout").await;
+    let path = "/api/v1/identities/scout/mail-contact-rules";
+    let both = api.post(path, &a.key, rule("block", "spam.test")).await;
+    let parted = json!({ "action": "allow", "apply_to": "inbound" });
+    let inbound = api
+        .patch(&format!("{path}/{}", both.text("id")), &a.key, parted)
+        .await
+        .text("id");
+    let rules = api.get(path, &a.key).await;
+    let other = |rule: &&Value| rule["id"] != inbound.as_str();
+    let outbound = rules.body.as_array().unwrap().iter().find(other).unwrap()["id"].clone();
+    for (direction, expected) in [
+        ("inbound", json!(inbound)),
+        ("outbound", outbound),
+        ("both", json!(inbound)),
+    ] {
+        let mut wish = rule("block", "spam.test");
+        wish["direction"] = direction.into();
+        let refused = api.post(path, &a.key, wish).await;
+        assert_eq!(
+            refused.failed(409, "contact_rule_exists")["existing_rule_id"],
+            expected,
+            "{direction}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use crate::inkbox_world::{Ink, MESSAGE, MESSAGE_DETAIL, has, letter};
 use crate::setup::Answer;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use postroom_types::EmailId;
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::{EmailId, SpecialUse};
 use serde_json::{Value, json};
 
 const GROUP: &str = "From: Ann <ann@example.net>\nTo: scout@example.test, bo@example.net\nCc: cy@example.net, SCOUT+x@example.test\n\
@@ -93,6 +94,22 @@ async fn sending() {
     let mut with_file = letter("file");
     with_file["attachments"] = file;
     assert_eq!(ink.made("messages", with_file).await["has_attachments"], json!(true));
+}
+
+#[tokio::test]
+async fn a_full_mailbox_says_how_much_it_holds() {
+    let ink = Ink::new().await;
+    ink.receive(GROUP).await;
+    ink.api.mailstore.set_quota(ink.inbox, 10).await.unwrap();
+    for rest in ["messages", "drafts"] {
+        let full = ink.post(rest, letter("s")).await;
+        full.fails(402, "storage_limit_exceeded");
+        let detail = &full.body["detail"];
+        assert_eq!(
+            (&detail["limit_bytes"], &detail["upgrade_url"], &detail["message"]),
+            (&json!(10), &json!(""), &json!("the mailbox is full"))
+        );
+    }
 }
 
 #[tokio::test]
@@ -424,4 +441,66 @@ async fn signatures_stand_below() {
     let sent = ink.made("messages", body).await;
     assert!(sent["body_text"].as_str().unwrap().trim_end().ends_with("Scout"));
     assert!(sent["body_html"].as_str().unwrap().contains("<i>Scout</i>"));
+}
+
+/// What a draft says has it below when it goes, and nowhere twice; what is signed is left alone.
+#[tokio::test]
+async fn signatures_stand_below_drafts_too() {
+    let ink = Ink::new().await;
+    let change = postroom_identity::SignatureChange {
+        html: Some(Some("<i>Scout</i>".into())),
+        text: None,
+        enabled: Some(true),
+    };
+    ink.api.identity.set_signature(ink.inbox, &change).await.unwrap();
+    let send = async |draft: &Value| {
+        let path = format!("drafts/{}/send", draft["id"].as_str().unwrap());
+        ink.made(&path, json!({ "generation": draft["generation"] })).await
+    };
+    let text = |sent: &Value, form: &str| sent[form].as_str().map(|text| text.trim_end().replace("\r\n", "\n"));
+    let mut body = letter("x");
+    body["body_text"] = json!("hello");
+    body["body_html"] = json!("<p>hello</p>");
+    body["attachments"] = json!([{ "filename": "a.txt", "content_type": "text/plain", "content_base64": "Zm9v" }]);
+    let draft = ink.made("drafts", body).await;
+    assert_eq!(
+        text(&draft, "body_text").as_deref(),
+        Some("hello"),
+        "it is put there when it goes"
+    );
+    let sent = send(&draft).await;
+    assert_eq!(text(&sent, "body_text").as_deref(), Some("hello\n\nScout"));
+    assert_eq!(
+        text(&sent, "body_html").as_deref(),
+        Some("<p>hello</p><br><br>\n<i>Scout</i>")
+    );
+    assert_eq!(sent["attachment_metadata"][0]["filename"], "a.txt");
+    // Passed on: above what is passed on.
+    let forward = json!({ "recipients": { "to": ["ann@example.net"] }, "forward_message_id": sent["id"], "forward_note_text": "see" });
+    let sent = send(&ink.made("drafts", forward).await).await;
+    let passed = text(&sent, "body_text").unwrap();
+    assert!(
+        passed.starts_with("see\n\nScout\n") && passed.ends_with("hello\n\nScout"),
+        "{passed}"
+    );
+    // What a mail program saved keeps its fields; what it signed keeps its text.
+    let by_hand = async |kind: &str, body: &str| {
+        let drafts = MailboxRef::Special(SpecialUse::Drafts);
+        let content = format!("To: ann@example.net\nSubject: by hand\nX-Mark: 7\n{kind}\n{body}");
+        ink.put(&content, Origin::Imported, drafts).await;
+        let drafts = ink.good("drafts").await;
+        let sent = send(&drafts["items"][0]).await;
+        ink.raw(&sent).await
+    };
+    let plain = by_hand("", "hello\n").await;
+    assert!(
+        plain.contains("X-Mark: 7\r\n") && plain.contains("hello\r\n\r\nScout\r\n"),
+        "{plain}"
+    );
+    let part = "--b\n\nhello\n--b\nContent-Type: application/pgp-signature\n\nx\n--b--\n";
+    let sealed = by_hand("Content-Type: multipart/signed; boundary=b\n", part).await;
+    assert!(
+        sealed.contains(&part.replace('\n', "\r\n")) && !sealed.contains("Scout"),
+        "{sealed}"
+    );
 }

@@ -97,6 +97,35 @@ async fn lists_and_their_order() {
 }
 
 #[tokio::test]
+async fn a_next_page_has_something_on_it() {
+    let ink = Ink::new().await;
+    for subject in ["one", "two", "three", "four"] {
+        ink.receive(&first(subject)).await;
+    }
+    ink.file("one", "archive").await;
+    ink.file("three", "archive").await;
+    for (query, pages) in [
+        ("folder=inbox&limit=1", &[&["four"][..], &["two"]][..]),
+        ("folder=inbox&limit=2", &[&["four", "two"]]),
+        ("folder=archive&limit=1", &[&["three"], &["one"]]),
+        ("folder=archive&limit=2", &[&["three", "one"]]),
+        ("folder=spam&limit=1", &[&[]]),
+        ("limit=2", &[&["four", "three"], &["two", "one"]]),
+        ("limit=3", &[&["four", "three", "two"], &["one"]]),
+        ("limit=4", &[&["four", "three", "two", "one"]]),
+    ] {
+        let mut next = String::new();
+        for (at, expected) in pages.iter().enumerate() {
+            let page = ink.good(&format!("threads?{query}{next}")).await;
+            assert_eq!(subjects(&page["items"]), *expected, "{query}");
+            let is_last = at + 1 == pages.len();
+            assert_eq!(page["has_more"], json!(!is_last), "{query} {at}");
+            next = format!("&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+        }
+    }
+}
+
+#[tokio::test]
 async fn folders_are_mailboxes() {
     let ink = Ink::new().await;
     ink.receive(&first("one")).await;

@@ -1,13 +1,12 @@
 //! A mailbox in the Inkbox dialect, with the keys of its organization and of its agent, and calls about it.
 
+use crate::arrival::Arrival;
 use crate::setup::{Answer, Api};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_message::summarize;
-use postroom_types::{EmailId, InboxId, InternalDate, MessageFlags};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_types::{EmailId, InboxId};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 pub(crate) struct Ink {
     pub(crate) api: Api,
@@ -36,27 +35,8 @@ impl Ink {
 
     /// Puts a message into the mailbox as if it came now.
     pub(crate) async fn put(&self, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
-        let content = content.replace('\n', "\r\n");
-        let now = jiff::Timestamp::now().as_millisecond();
-        let message = NewMessage {
-            summary: Arc::new(summarize(content.as_bytes())),
-            body: content.into(),
-            prefix: Vec::new(),
-            origin,
-            received_at: now,
-            verdict: Vec::new(),
-            shared_body: None,
-        };
-        let placing = Placing {
-            inbox: self.inbox,
-            mailbox,
-            email_id: EmailId::new(),
-            flags: MessageFlags::default(),
-            internal_date: InternalDate::utc(now / 1000),
-            thread: ThreadChoice::Find,
-            announce: None,
-        };
-        self.api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+        let arrival = Arrival::now(origin, mailbox);
+        arrival.put(&self.api, self.inbox, content).await
     }
 
     pub(crate) async fn receive(&self, content: &str) -> EmailId {

@@ -1,12 +1,12 @@
 //! An inbox with mail in it, and calls about it.
 
+use crate::arrival::Arrival;
 use crate::setup::{Answer, Api};
 use axum::http::StatusCode;
-use postroom_mailstore::{MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
-use postroom_message::{fields, summarize, unfold};
-use postroom_types::{BlobSpan, EmailId, InboxId, InternalDate, MessageFlags};
+use postroom_mailstore::{MailboxRef, Origin};
+use postroom_message::{fields, unfold};
+use postroom_types::{BlobSpan, EmailId, InboxId};
 use serde_json::Value;
-use std::sync::Arc;
 
 pub(crate) struct Mail {
     pub(crate) api: Api,
@@ -107,28 +107,10 @@ impl Mail {
     }
 }
 
-/// Puts a message into an inbox.
+/// Puts a message into an inbox, long ago.
 pub(crate) async fn put(api: &Api, inbox: InboxId, content: &str, origin: Origin, mailbox: MailboxRef) -> EmailId {
-    let content = content.replace('\n', "\r\n");
-    let message = NewMessage {
-        summary: Arc::new(summarize(content.as_bytes())),
-        body: content.into(),
-        prefix: Vec::new(),
-        origin,
-        received_at: 1_700_000_000_000,
-        verdict: Vec::new(),
-        shared_body: None,
-    };
-    let placing = Placing {
-        inbox,
-        mailbox,
-        email_id: EmailId::new(),
-        flags: MessageFlags::default(),
-        internal_date: InternalDate::utc(1_700_000_000),
-        thread: ThreadChoice::Find,
-        announce: None,
-    };
-    api.mailstore.deliver(&message, vec![placing]).await.unwrap()[0].email_id
+    let arrival = Arrival::at(1_700_000_000_000, origin, mailbox);
+    arrival.put(api, inbox, content).await
 }
 
 /// The values of a message's header field, on one line each.

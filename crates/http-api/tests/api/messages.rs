@@ -2,8 +2,8 @@
 
 use crate::mail::Mail;
 use axum::http::StatusCode;
-use postroom_mailstore::{MailboxRef, Origin};
-use postroom_types::SpecialUse;
+use postroom_mailstore::{FlagMode, MailboxRef, Origin};
+use postroom_types::{EmailId, Flag, Flags, MailboxId, MessageFlags, SpecialUse};
 use serde_json::{Value, json};
 
 fn simple(n: usize) -> String {
@@ -146,6 +146,98 @@ async fn marking_archiving_and_deleting() {
         1
     );
     mail.check().await;
+}
+
+/// The names of the mailboxes that a message is in.
+async fn places(mail: &Mail, id: EmailId) -> Vec<String> {
+    let record = mail.api.mailstore.message(mail.inbox, id).await.unwrap().unwrap();
+    let all = mail.api.mailstore.mailboxes(mail.inbox).await.unwrap();
+    let name = |id: &MailboxId| all.iter().find(|mailbox| mailbox.id == *id).unwrap().name.clone();
+    let mut names: Vec<String> = record.placements.iter().map(|(mailbox, _)| name(mailbox)).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn a_note_to_oneself_is_in_two_places() {
+    let mail = Mail::new().await;
+    let id = mail
+        .put(&simple(1), Origin::Sent, MailboxRef::Special(SpecialUse::Sent))
+        .await;
+    mail.receive(&simple(1)).await;
+    assert_eq!(places(&mail, id).await, ["INBOX", "Sent"]);
+    let archived = mail.patch(id, json!({ "isArchived": true })).await;
+    assert_eq!(
+        (&archived.body["isArchived"], &archived.body["direction"]),
+        (&json!(true), &json!("outbound"))
+    );
+    assert_eq!(places(&mail, id).await, ["Archive", "Sent"]);
+    let back = mail.patch(id, json!({ "isArchived": false })).await;
+    assert_eq!(back.body["isArchived"], false);
+    assert_eq!(places(&mail, id).await, ["INBOX", "Sent"]);
+    let path = mail.path(&format!("messages/{id}"));
+    mail.api.delete(&path, &mail.key).await.expect(StatusCode::OK);
+    assert_eq!(places(&mail, id).await, ["Trash"]);
+    mail.check().await;
+}
+
+#[tokio::test]
+async fn labels_say_what_is_shown_and_which_way_it_went() {
+    let mail = Mail::new().await;
+    let [one, two] = [mail.receive(&simple(1)).await, mail.receive(&simple(2)).await];
+    let mailstore = &mail.api.mailstore;
+    let record = async |id| mailstore.message(mail.inbox, id).await.unwrap().unwrap();
+    let [sent, trash] = [SpecialUse::Sent, SpecialUse::Trash].map(|wanted| async move {
+        let all = mailstore.mailboxes(mail.inbox).await.unwrap();
+        all.iter()
+            .find(|mailbox| mailbox.special_use == Some(wanted))
+            .unwrap()
+            .id
+    });
+    let (sent, trash) = (sent.await, trash.await);
+    // Put into Sent by a mail program: it was received all the same.
+    let (from, uid) = record(one).await.placements[0];
+    mailstore.move_messages(mail.inbox, from, &[uid], sent).await.unwrap();
+    assert_eq!(mail.get(&format!("messages/{one}")).await.body["direction"], "inbound");
+    assert_eq!(mail.listed("?direction=outbound").await.0.len(), 0);
+    // Thrown away by a mail program that copies and then expunges.
+    let (from, uid) = record(two).await.placements[0];
+    mailstore.copy(mail.inbox, from, &[uid], trash).await.unwrap();
+    let deleted = MessageFlags::system(Flags::NONE.with(Flag::Deleted));
+    mailstore
+        .store_flags(mail.inbox, from, &[uid], FlagMode::Add, &deleted, None)
+        .await
+        .unwrap();
+    mail.get(&format!("messages/{two}")).await.refused(404, "NOT_FOUND");
+    assert_eq!(
+        mail.listed("").await,
+        (vec!["s1".to_owned()], json!({ "total": 1, "limit": 50, "offset": 0 }))
+    );
+    mail.get("messages?offset=100001")
+        .await
+        .refused(400, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn texts_come_back_as_they_were_given() {
+    let mail = Mail::new().await;
+    let long = "ä line that is not short at all\n".repeat(200_000);
+    for (body, expected) in [
+        (json!({ "plainBody": "hi" }), json!("hi")),
+        (json!({ "plainBody": "a\nb" }), json!("a\nb")),
+        (json!({ "plainBody": "a\n", "htmlBody": "<p>a</p>" }), json!("a\n")),
+        (json!({ "plainBody": "a", "htmlBody": "<p>a</p>" }), json!("a")),
+        (json!({ "plainBody": long }), json!(long.trim_end())),
+    ] {
+        let mut letter = json!({ "to": "b@example.net", "subject": "s" });
+        letter
+            .as_object_mut()
+            .unwrap()
+            .extend(body.as_object().unwrap().clone());
+        let id = mail.send(letter).await.text("id");
+        let shown = mail.get(&format!("messages/{id}")).await;
+        assert!(shown.body["plainBody"] == expected, "{:.80}", shown.body["plainBody"]);
+    }
 }
 
 #[tokio::test]

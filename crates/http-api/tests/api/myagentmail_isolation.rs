@@ -9,7 +9,7 @@ use postroom_identity::{KeyKind, KeyScope};
 use serde_json::{Value, json};
 
 /// What would do something to whoever's it is, whichever operation it is sent to.
-fn body() -> Value {
+pub(crate) fn body() -> Value {
     json!({
         "name": "stolen", "username": "stolen", "displayName": "stolen", "email": "stolen-too@example.test",
         "domain": "stolen.test", "to": "stolen@far.test", "subject": "stolen", "plainBody": "stolen", "isRead": true,

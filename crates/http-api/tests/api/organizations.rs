@@ -55,10 +55,22 @@ async fn suspended_resumed_limited_deleted_restored() {
         (&json!(1), &json!(2))
     );
     assert!(shown.body["octets"].as_u64().unwrap() > 1);
-    send().await.refused(507, "STORAGE_LIMIT_REACHED");
+    send().await.refused(403, "PLAN_LIMIT_REACHED");
     let drafts = format!("/v1/inboxes/{}/drafts", scout.text("id"));
     let draft = api.post(&drafts, &tenant.key, json!({ "subject": "x" })).await;
-    draft.refused(507, "STORAGE_LIMIT_REACHED");
+    draft.refused(403, "PLAN_LIMIT_REACHED");
+    let letter = json!({ "recipients": { "to": ["a@far.test"] }, "subject": "x" });
+    for rest in ["messages", "drafts"] {
+        let path = format!("/api/v1/mail/mailboxes/scout@example.test/{rest}");
+        let full = api.post(&path, &tenant.key, letter.clone()).await;
+        let detail = &full.body["detail"];
+        assert_eq!((full.status, &detail["error"]), (402, &json!("storage_limit_exceeded")));
+        assert_eq!(
+            (&detail["limit_bytes"], &detail["upgrade_url"]),
+            (&json!(1), &json!(""))
+        );
+        assert!(detail["message"].as_str().unwrap().contains("organization"), "{detail}");
+    }
     let more = api
         .post("/v1/inboxes", &tenant.key, json!({ "username": "more" }))
         .await;
@@ -70,7 +82,22 @@ async fn suspended_resumed_limited_deleted_restored() {
     for _ in 0..3 {
         send().await.expect(StatusCode::OK);
     }
-    send().await.refused(429, "RATE_LIMITED");
+    // Over the plan; in the dialects that have a word for it, too fast.
+    send().await.refused(403, "PLAN_LIMIT_REACHED");
+    let agentmail = api.post(
+        "/v0/inboxes/scout@example.test/messages/send",
+        &tenant.key,
+        json!({ "to": "a@far.test" }),
+    );
+    assert_eq!(agentmail.await.status, 429);
+    let letter = json!({ "recipients": { "to": ["a@far.test"] }, "subject": "x" });
+    let inkbox = "/api/v1/mail/mailboxes/scout@example.test/messages";
+    let limited = api.post(inkbox, &tenant.key, letter.clone()).await;
+    assert_eq!(
+        (limited.status, &limited.body["detail"]["error"]),
+        (429, &json!("rate_limited"))
+    );
+    assert!(limited.headers.contains_key("retry-after"));
     for bad in [
         json!({ "maxOctets": -1 }),
         json!({ "maxOctets": "1" }),

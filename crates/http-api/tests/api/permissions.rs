@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 /// One route of an operation.
-struct Route {
-    method: String,
-    path: String,
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
     permissions: Vec<String>,
 }
 
@@ -20,15 +20,15 @@ impl Route {
 }
 
 /// An organization with a pod and an inbox in it, and a key at each level.
-struct Tree {
-    organization: String,
-    pod: String,
-    inbox: String,
-    keys: [String; 3],
+pub(crate) struct Tree {
+    pub(crate) organization: String,
+    pub(crate) pod: String,
+    pub(crate) inbox: String,
+    pub(crate) keys: [String; 3],
 }
 
 impl Tree {
-    async fn plant(api: &Api, name: &str) -> Self {
+    pub(crate) async fn plant(api: &Api, name: &str) -> Self {
         let tenant = api.tenant(name).await;
         let organization = api.organization_key(&tenant.id).await;
         let pod = api
@@ -110,7 +110,7 @@ async fn routes(api: &Api) -> Vec<Route> {
     routes
 }
 
-async fn all_routes(api: &Api) -> Vec<Route> {
+pub(crate) async fn all_routes(api: &Api) -> Vec<Route> {
     let document = api.get("/openapi.json", "").await;
     let mut routes = Vec::new();
     for (path, item) in document.body["paths"].as_object().unwrap() {

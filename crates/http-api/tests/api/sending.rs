@@ -184,7 +184,7 @@ async fn an_inbox_that_may_not_send() {
         }
     }
     let over = mail.post("send", body.clone()).await;
-    over.refused(429, "RATE_LIMITED");
+    over.refused(403, "PLAN_LIMIT_REACHED");
     let seconds: u64 = over.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=86_400).contains(&seconds), "{seconds}");
     // The operator may allow one inbox more.

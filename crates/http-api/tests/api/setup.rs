@@ -1,5 +1,6 @@
 //! A server's worth of API on a store in memory, and calls to it.
 
+use crate::watched::Watched;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -93,7 +94,7 @@ impl Api {
     }
 
     pub(crate) async fn wished(wish: Wish) -> Self {
-        let store: SharedStore = MemoryStore::new();
+        let store: SharedStore = Arc::new(Watched(MemoryStore::new()));
         let mailstore = Arc::new(Mailstore::new(
             Arc::clone(&store),
             postroom_mailstore::Options::default(),

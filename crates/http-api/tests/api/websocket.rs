@@ -231,24 +231,27 @@ async fn many_sockets_hear_all_in_order() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_ends_its_connections() {
+async fn a_revoked_key_ends_its_connections_at_once() {
     let agents = Agents::new().await;
     let at = listen(&agents).await;
-    let made = agents
-        .api
-        .post("/v0/api-keys", &agents.key, json!({ "name": "short" }))
-        .await;
-    let mut socket = Socket::open(at, &made.text("api_key")).await;
-    socket.subscribe(json!({ "type": "subscribe" })).await;
-    let path = format!("/v0/api-keys/{}", made.text("api_key_id"));
-    agents
-        .api
-        .delete(&path, &agents.key)
-        .await
-        .expect(StatusCode::NO_CONTENT);
-    // Real sockets do not wait for a clock that stands still, so it is set forward by hand.
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(31)).await;
-    tokio::time::resume();
-    assert_eq!(socket.hear().await, Value::Null);
+    let api = &agents.api;
+    let other = agents.inbox("other").await;
+    let made = api.post("/v0/api-keys", &agents.key, json!({ "name": "short" })).await;
+    let bound = format!("/v0/inboxes/{other}/api-keys");
+    let bound = api.post(&bound, &agents.key, json!({ "name": "bound" })).await;
+    let mut stays = Socket::open(at, &agents.key).await;
+    for (key, gone) in [
+        (&made, format!("/v0/api-keys/{}", made.text("api_key_id"))),
+        // It goes with its inbox.
+        (&bound, format!("/v0/inboxes/{other}")),
+    ] {
+        let mut socket = Socket::open(at, &key.text("api_key")).await;
+        socket.subscribe(json!({ "type": "subscribe" })).await;
+        let answer = api.delete(&gone, &agents.key).await;
+        assert!(answer.status < 300, "{}", answer.body);
+        let began = std::time::Instant::now();
+        assert_eq!(socket.hear().await, Value::Null);
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+    stays.subscribe(json!({ "type": "subscribe" })).await;
 }

@@ -56,6 +56,7 @@ impl Identity {
             if let Some(inbox) = key.inbox {
                 builder.wake(*inbox.as_bytes());
             }
+            builder.wake(keys::changed_keys(maker.organization));
             if self.commit_change(builder).await? {
                 return Ok(KeyRecord::from(&key));
             }
@@ -101,6 +102,7 @@ impl Identity {
             if let Some(inbox) = scope.inbox() {
                 builder.wake(*inbox.as_bytes());
             }
+            builder.wake(keys::changed_keys(scope.organization()));
             sent = true;
             if self.commit_change(builder).await? {
                 return Ok(());

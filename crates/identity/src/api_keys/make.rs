@@ -7,7 +7,7 @@ use crate::organizations::check_name;
 use crate::record::{InboxRecord, KeyKind, Organization, StoredKey, decode, encode, now_ms};
 use crate::{Identity, IdentityError, KeyScope, Permissions, Principal, keys};
 use postroom_store::{CommitBuilder, Key, MAX_VALUE_OCTETS, Value};
-use postroom_types::{InboxId, KeyId, OrganizationId, ScramParameters};
+use postroom_types::{KeyId, ScramParameters};
 
 /// What a key's row grows by when the key is used and changed.
 const LATER_OCTETS: usize = 128;
@@ -65,17 +65,12 @@ impl Identity {
         self.insert_key(scope, &wish).await
     }
 
-    /// Makes an `ak_` key of an inbox, for somebody with a key of its whole organization.
+    /// Makes a key as wished, for somebody with a key of its whole organization that nothing restricts.
     ///
     /// # Errors
     /// Those of [`create_key`](Self::create_key).
-    pub async fn create_agent_key(
-        &self,
-        organization: OrganizationId,
-        inbox: InboxId,
-        wish: &KeyWish,
-    ) -> Result<NewKey, IdentityError> {
-        self.insert_key(&KeyScope::Inbox(organization, inbox), wish).await
+    pub async fn create_wished_key(&self, scope: &KeyScope, wish: &KeyWish) -> Result<NewKey, IdentityError> {
+        self.insert_key(scope, wish).await
     }
 
     async fn insert_key(&self, scope: &KeyScope, wish: &KeyWish) -> Result<NewKey, IdentityError> {

@@ -22,7 +22,8 @@ const UNVERIFIED: Permissions = Permissions::ALL
     .without(Permission::WebhookCreate)
     .without(Permission::WebhookUpdate);
 
-/// What the `ak_` key of an inbox may do: live in it, but make nothing that outlives the key.
+/// What the `ak_` key of an inbox may do: live in it, but make nothing that outlives the key (myagentmail.md §1: read and
+/// send its mail, and read the inbox itself).
 const OF_AN_INBOX: Permissions = Permissions::ALL
     .without(Permission::InboxUpdate)
     .without(Permission::InboxDelete)
@@ -34,6 +35,15 @@ const OF_AN_INBOX: Permissions = Permissions::ALL
     .without(Permission::ApiKeyCreate)
     .without(Permission::ApiKeyUpdate)
     .without(Permission::ApiKeyDelete);
+
+/// What the `ak_` key of an agent's inbox may do: what is set up there is the identity's and goes with it, so the agent
+/// names and signs itself, subscribes webhooks, and adds rules (inkbox.md §3, §4, §9, §10). It takes no rule away.
+const OF_AN_AGENT: Permissions = OF_AN_INBOX
+    .with(Permission::InboxUpdate)
+    .with(Permission::WebhookCreate)
+    .with(Permission::WebhookUpdate)
+    .with(Permission::WebhookDelete)
+    .with(Permission::ListEntryCreate);
 
 impl Identity {
     /// Who a key speaks for; `None` for one that is unknown, revoked, expired, or whose owner is gone.
@@ -74,10 +84,12 @@ impl Identity {
         let organization: Organization = decode(&rows[0])?;
         let mut pod = key.pod;
         let mut live = organization.deleted_at.is_none();
+        let mut is_of_an_agent = false;
         if key.inbox.is_some() {
             let inbox: InboxRecord = decode(&rows[rows.len() - 1])?;
             live &= inbox.deleted_at.is_none();
             pod = Some(inbox.pod);
+            is_of_an_agent = inbox.agent.is_some();
         }
         let principal = Principal {
             key: key.id,
@@ -85,7 +97,11 @@ impl Identity {
             organization: key.organization,
             pod,
             inbox: key.inbox,
-            permissions: permissions(key, organization.agent.is_some_and(|agent| !agent.verified)),
+            permissions: permissions(
+                key,
+                is_of_an_agent,
+                organization.agent.is_some_and(|agent| !agent.verified),
+            ),
             expires_at: key.expires_at,
         };
         Ok(live.then_some(principal))
@@ -108,16 +124,22 @@ impl Identity {
     }
 }
 
-/// What a key may do: all that its kind may, if nothing narrows it.
-fn permissions(key: &StoredKey, is_unverified: bool) -> Option<Permissions> {
-    let own = match key.kind {
+/// What a key may do: all that its kind may, if nothing narrows it. The same counts in every dialect.
+fn permissions(key: &StoredKey, is_of_an_agent: bool, is_unverified: bool) -> Option<Permissions> {
+    let most = match key.kind {
+        KeyKind::Inbox if is_of_an_agent => Some(OF_AN_AGENT),
         KeyKind::Inbox => Some(OF_AN_INBOX),
-        _ => key.permissions,
+        KeyKind::Operator
+        | KeyKind::Tenant
+        | KeyKind::Organization
+        | KeyKind::AgentPod
+        | KeyKind::AgentInbox
+        | KeyKind::Pod => None,
     };
-    match is_unverified {
-        true => Some(own.unwrap_or(Permissions::ALL).intersect(UNVERIFIED)),
-        false => own,
-    }
+    [key.permissions, most, is_unverified.then_some(UNVERIFIED)]
+        .into_iter()
+        .flatten()
+        .reduce(Permissions::intersect)
 }
 
 /// Whoever changed the key meanwhile goes first; its next use is noted instead.

@@ -1,7 +1,7 @@
 //! What a key is made for, and whose key it then is.
 
 use super::KeyRecord;
-use crate::{KeyKind, Permission, Permissions, keys};
+use crate::{KeyKind, Permission, Permissions, Reach, keys};
 use postroom_store::Key;
 use postroom_types::{InboxId, KeyId, OrganizationId, PodId};
 
@@ -115,6 +115,16 @@ impl Principal {
     pub fn allows(&self, permission: Permission) -> bool {
         self.permissions
             .is_none_or(|permissions| permissions.contains(permission))
+    }
+
+    /// The inboxes within its scope; of an operator's, who sees into none, that of its own organization.
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        Reach {
+            organization: self.organization,
+            pod: self.pod,
+            inbox: self.inbox,
+        }
     }
 
     /// Whether it is not the operator's, who has no business in anybody's mail.

@@ -68,10 +68,7 @@ impl Identity {
             if let Some((_, found)) = &held.target {
                 return match found.rules.iter().find(|found| found.id == rule.id) {
                     Some(made) => made.open(inbox, &found.target),
-                    None => Err(found
-                        .rules
-                        .first()
-                        .map_or(IdentityError::NoSuchRule, |rule| IdentityError::RuleExists(rule.id))),
+                    None => Err(in_the_way(found, wish.direction)),
                 };
             }
             let (old, mut record) = held.inbox;
@@ -186,6 +183,13 @@ impl Identity {
             false => Err(IdentityError::NoSuchRule),
         }
     }
+}
+
+/// The rule about the same that a new one for a direction meets; if it meets none, one at all.
+fn in_the_way(target: &StoredTarget, direction: RuleDirection) -> IdentityError {
+    let meets = target.rules.iter().find(|rule| rule.direction.meets(direction));
+    let other = meets.or(target.rules.first());
+    other.map_or(IdentityError::NoSuchRule, |rule| IdentityError::RuleExists(rule.id))
 }
 
 /// Makes the change; `true` if `rest` is a new rule about what is not changed.

@@ -19,6 +19,17 @@ pub enum Namespace {
     Mail,
 }
 
+impl Namespace {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identities => "identities",
+            Self::Mail => "mail",
+        }
+    }
+}
+
 /// The identity of an inbox, as the inbox's row names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHandle {
@@ -55,7 +66,7 @@ pub(crate) const fn kept_back(inbox: &InboxRecord) -> AddressRow {
 
 impl Identity {
     /// The identity of an organization that has a handle. One of another is as if it was not there, and costs as much.
-    pub(super) async fn identity_named(
+    pub(crate) async fn identity_named(
         &self,
         own: OrganizationId,
         handle: &Handle,

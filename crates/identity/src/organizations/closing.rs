@@ -38,6 +38,7 @@ impl Identity {
             organization.restorable = true;
             let mut builder = CommitBuilder::new();
             builder.replace(keys::organization(id), old, encode(&organization));
+            builder.wake(keys::changed_keys(id));
             sent = true;
             if self.commit_change(builder).await? {
                 tracing::info!(organization = %id, "organization deleted");

@@ -2,27 +2,42 @@
 
 use super::{IDENTITIES_A_READ, Visibility, first_identities};
 use crate::record::InboxRecord;
-use crate::{AgentIdentity, Identity, IdentityError, keys};
+use crate::{AgentIdentity, Handle, Identity, IdentityError, keys};
 use postroom_store::{Key, StoreError, scan_prefix};
-use postroom_types::{IdentityId, OrganizationId};
+use postroom_types::{GrantId, IdentityId, InboxId, OrganizationId};
+
+/// An id that no identity has: those are made of the time.
+const NOBODY: IdentityId = IdentityId::from_bytes([0; 16]);
 
 impl Identity {
-    /// Whether an identity may be found by another one; by itself always.
+    /// The identity of an organization with this handle, and its inbox, if the identity of another inbox may find it, or it
+    /// is that inbox's own. One that may not be found costs as many reads as one that is nowhere.
     ///
     /// # Errors
-    /// [`IdentityError::NoSuchIdentity`] if there is no such target in the organization.
-    pub async fn may_see(
+    /// [`IdentityError::NoSuchIdentity`] for both.
+    pub async fn identity_found_by(
         &self,
         organization: OrganizationId,
-        viewer: IdentityId,
-        target: IdentityId,
-    ) -> Result<bool, IdentityError> {
-        let (_, stored) = self.stored_identity(organization, target).await?;
-        Ok(match stored.visibility {
-            _ if viewer == target => true,
-            Visibility::Everybody { .. } => true,
-            Visibility::Granted { set } => self.store.get(&keys::grant(target, set, viewer)).await?.is_some(),
-        })
+        handle: &Handle,
+        viewer: InboxId,
+    ) -> Result<(AgentIdentity, InboxRecord), IdentityError> {
+        let id = self.identity_named(organization, handle).await?.unwrap_or(NOBODY);
+        let target = self.stored_identity(organization, id).await;
+        let own = self.kept_inbox(viewer).await?;
+        let own = own.and_then(|inbox| inbox.agent).map_or(NOBODY, |agent| agent.id);
+        let set = match target.as_ref().map(|(_, target)| &target.visibility) {
+            Ok(Visibility::Granted { set }) => *set,
+            // The same row is looked for as if there was a set.
+            Ok(Visibility::Everybody { .. }) | Err(_) => GrantId::from_bytes([0; 16]),
+        };
+        let is_granted = self.store.get(&keys::grant(id, set, own)).await?.is_some();
+        let (_, target) = target?;
+        let is_for_all = matches!(target.visibility, Visibility::Everybody { .. }) && own != NOBODY;
+        if target.inbox == viewer || is_granted || is_for_all {
+            self.identity_by_id(organization, id).await
+        } else {
+            Err(IdentityError::NoSuchIdentity)
+        }
     }
 
     /// The identities that one may find, itself among them, oldest first, each with its inbox. Reads the row of every

@@ -1,9 +1,10 @@
 //! Identities: made whole or not at all, named once over all organizations and usernames, renamed, deleted.
 
 use crate::setup::{address, check, create, identity, made, on, tenant, wanted};
+use crate::visibility::finds;
 use postroom_identity::{
     AgentIdentity, CreateIdentity, CreateOutcome, DomainChoice, Handle, Identity, IdentityChange, IdentityError,
-    InboxChange, InboxRecord, KeyWish, Namespace, PageOf, Resolution,
+    InboxChange, InboxRecord, KeyScope, KeyWish, Namespace, PageOf, Resolution,
 };
 use postroom_store::MemoryStore;
 use postroom_types::{Domain, OrganizationId};
@@ -284,7 +285,7 @@ async fn deleting_ends_all_of_it_whoever_deletes() {
     for way in ["identity", "inbox"] {
         let (scout, inbox) = identity.create_identity(&elsewhere(a, "scout", None)).await.unwrap();
         let key = identity
-            .create_agent_key(a, inbox.id, &KeyWish::default())
+            .create_wished_key(&KeyScope::Inbox(a, inbox.id), &KeyWish::default())
             .await
             .unwrap();
         identity.rotate_signing_key(inbox.id).await.unwrap();
@@ -432,10 +433,11 @@ async fn every_change_works_on_a_hostile_store() {
         let ranger = agent(&identity, a, "ranger").await;
         let other = agent(&identity, a, "other").await;
         rename(&identity, &ranger, "walker").await.unwrap();
+        let (ranger, _) = identity.identity_by_id(a, ranger.id).await.unwrap();
         identity.grant_access(a, ranger.id, Some(other.id)).await.unwrap();
         identity.grant_access(a, ranger.id, None).await.unwrap();
         identity.revoke_access(a, ranger.id, other.id).await.unwrap();
-        assert!(!identity.may_see(a, other.id, ranger.id).await.unwrap());
+        assert!(!finds(&identity, &other, &ranger).await);
         assert!(identity.first_signing_key(ranger.inbox).await.unwrap().is_some());
         assert!(identity.first_signing_key(ranger.inbox).await.unwrap().is_none());
         identity.delete_identity(a, ranger.id).await.unwrap();

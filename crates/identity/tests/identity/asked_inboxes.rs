@@ -190,10 +190,18 @@ async fn pods_by_client_id() {
         let pod = &pods[0];
         assert!(pods.iter().all(|other| other == pod) && !pod.name.is_empty());
         for name in [pod.id.to_string().as_str(), "customer~1"] {
-            assert_eq!(&identity.pod_by(id, name).await.unwrap(), pod);
+            assert_eq!(&identity.pod_by(id, name, None).await.unwrap(), pod);
         }
         for name in ["customer~2", "", &OrganizationId::new().to_string()] {
-            assert!(matches!(identity.pod_by(id, name).await, Err(IdentityError::NoSuchPod)));
+            assert!(matches!(
+                identity.pod_by(id, name, None).await,
+                Err(IdentityError::NoSuchPod)
+            ));
+        }
+        for (own, is_seen) in [(pod.id, true), (new.default_pod.id, false)] {
+            for name in [pod.id.to_string().as_str(), "customer~1"] {
+                assert_eq!(identity.pod_by(id, name, Some(own)).await.is_ok(), is_seen);
+            }
         }
         let default = identity.delete_pod(id, new.default_pod.id).await;
         assert!(matches!(default, Err(IdentityError::CannotDelete(_))), "{default:?}");

@@ -3,7 +3,7 @@
 use crate::setup::{address, create, identity, tenant};
 use postroom_identity::{
     ContactRule, Direction, EntryScope, FilterMode, Identity, IdentityError, InboxChange, InboxRecord, List, ListType,
-    Listed, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RuleWish,
+    Listed, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RulePlace, RuleWish, RulesFrom,
 };
 use postroom_types::RuleId;
 use std::sync::Arc;
@@ -48,9 +48,9 @@ async fn refused(
 
 async fn all(identity: &Identity, inbox: &InboxRecord, filter: &RuleFilter) -> Vec<RuleId> {
     let rules = identity
-        .contact_rules(inbox.organization, Some(inbox.id), filter, 0, 100)
+        .contact_rules(inbox.organization, Some(inbox.id), filter, RulesFrom::Offset(0), 100)
         .await;
-    rules.unwrap().into_iter().map(|rule| rule.id).collect()
+    rules.unwrap().rules.into_iter().map(|rule| rule.id).collect()
 }
 
 #[tokio::test]
@@ -236,26 +236,36 @@ async fn one_rule_about_one_thing() {
         assert_eq!(all(&identity, &inbox, &filter).await, expected, "{filter:?}");
     }
     let second = identity
-        .contact_rules(inbox.organization, None, &RuleFilter::default(), 1, 1)
+        .contact_rules(
+            inbox.organization,
+            None,
+            &RuleFilter::default(),
+            RulesFrom::Offset(1),
+            1,
+        )
         .await
         .unwrap();
-    assert_eq!(second, std::slice::from_ref(&address));
+    assert_eq!(second.rules, std::slice::from_ref(&address));
     let of_identities = RuleFilter {
         of_identities: true,
         ..RuleFilter::default()
     };
     assert!(all(&identity, &inbox, &of_identities).await.is_empty());
     for limit in 1..=3 {
-        let (mut ids, mut after) = (Vec::new(), None);
-        loop {
-            let page = identity.rule_page(inbox.organization, after, limit).await.unwrap();
-            ids.extend(page.rules.iter().map(|rule| rule.id));
-            after = page.next;
-            if after.is_none() {
-                break;
+        for whose in [None, Some(inbox.id)] {
+            let (mut ids, mut from) = (Vec::new(), RulesFrom::Offset(0));
+            loop {
+                let filter = RuleFilter::default();
+                let page = identity.contact_rules(inbox.organization, whose, &filter, from, limit);
+                let page = page.await.unwrap();
+                assert!(page.rules.len() <= limit);
+                ids.extend(page.rules.iter().map(|rule| rule.id));
+                let Some(next) = page.next else { break };
+                assert_eq!(RulePlace::from_octets(&next.octets()), Some(next));
+                from = RulesFrom::Behind(next);
             }
+            assert_eq!(ids, [rule.id, address.id], "{limit}");
         }
-        assert_eq!(ids, [rule.id, address.id], "{limit}");
     }
     identity.remove_contact_rule(inbox.id, rule.id).await.unwrap();
     let again = identity.remove_contact_rule(inbox.id, rule.id).await;
@@ -275,10 +285,16 @@ async fn one_rule_about_one_thing() {
     assert!(matches!(gone, Err(IdentityError::NoSuchInbox)), "{gone:?}");
     identity.purge_deleted(Duration::ZERO).await.unwrap();
     let left = identity
-        .contact_rules(inbox.organization, None, &RuleFilter::default(), 0, 10)
+        .contact_rules(
+            inbox.organization,
+            None,
+            &RuleFilter::default(),
+            RulesFrom::Offset(0),
+            10,
+        )
         .await
         .unwrap();
-    assert!(left.is_empty(), "{left:?}");
+    assert!(left.rules.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -79,7 +79,10 @@ async fn keys_of_agents_are_listed_with_the_organizations_own() {
         description: Some("x".repeat(1000)),
         ..KeyWish::default()
     };
-    let made = identity.create_agent_key(a, inbox, &wish).await.unwrap();
+    let made = identity
+        .create_wished_key(&KeyScope::Inbox(a, inbox), &wish)
+        .await
+        .unwrap();
     assert!(made.secret.expose().starts_with("ak_"));
     assert!(made.secret.expose().ends_with(&made.record.last4) && made.record.last4.len() == 4);
     assert_eq!(made.record.description, wish.description);
@@ -113,6 +116,6 @@ async fn keys_of_agents_are_listed_with_the_organizations_own() {
         description: Some("x".repeat(1001)),
         ..KeyWish::default()
     };
-    let refused = identity.create_agent_key(a, inbox, &too_long).await;
+    let refused = identity.create_wished_key(&KeyScope::Inbox(a, inbox), &too_long).await;
     assert!(matches!(refused, Err(IdentityError::Invalid(_))), "{refused:?}");
 }

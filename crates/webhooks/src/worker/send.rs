@@ -1,6 +1,6 @@
 //! What goes out: new events as they come, and those that are due again.
 
-use super::{Done, MAX_UNSAVED, PIECE, Slot, WINDOW, Worker};
+use super::{ASK_AFTER, Done, MAX_UNSAVED, PIECE, Slot, WINDOW, Worker};
 use crate::WebhookError;
 use crate::endpoint::{Outcome, Posted};
 use crate::keys;
@@ -10,6 +10,14 @@ use postroom_feed::{Cursor, FeedError};
 use postroom_store::{Key, scan_prefix};
 use postroom_types::Lsn;
 use std::sync::Arc;
+
+/// Whether an event is there that is to be tried again.
+enum Kept {
+    There(Arc<Placed>),
+    /// With its organization, which may come back.
+    Hidden,
+    Gone,
+}
 
 impl Worker {
     /// Sends what is new, as far as there is room; whether all of it is under way.
@@ -91,17 +99,25 @@ impl Worker {
                 return Ok(());
             }
             let attempts = rows::read_retry(&value)?;
-            if let Some(placed) = self.event(event).await? {
-                self.again_sending += 1;
-                self.retrying.insert(key.clone(), false);
-                self.send(placed, Some((key, attempts)));
-            } else if self.outcomes >= MAX_UNSAVED {
+            match self.event(event).await? {
+                Kept::There(placed) => {
+                    self.again_sending += 1;
+                    self.retrying.insert(key.clone(), false);
+                    self.send(placed, Some((key, attempts)));
+                }
+                // Its organization was deleted since it was asked about: what is due stays so.
+                Kept::Hidden => {
+                    let again = i64::try_from(ASK_AFTER.as_millis()).unwrap_or(i64::MAX);
+                    self.next_due = Some(self.webhooks.now().saturating_add(again));
+                    return Ok(());
+                }
                 // One commit cannot hold them all: this one comes after what there is by now.
-                return Ok(());
-            } else {
-                self.retrying.insert(key.clone(), true);
-                self.unsaved.delete(key);
-                self.count_unsaved();
+                Kept::Gone if self.outcomes >= MAX_UNSAVED => return Ok(()),
+                Kept::Gone => {
+                    self.retrying.insert(key.clone(), true);
+                    self.unsaved.delete(key);
+                    self.count_unsaved();
+                }
             }
         }
         // All of them are under way.
@@ -109,8 +125,8 @@ impl Worker {
         Ok(())
     }
 
-    /// An event by its cursor, if it is still kept.
-    async fn event(&self, at: Cursor) -> Result<Option<Arc<Placed>>, WebhookError> {
+    /// An event by its cursor.
+    async fn event(&self, at: Cursor) -> Result<Kept, WebhookError> {
         let before = match at.index.checked_sub(1) {
             Some(index) => Cursor { index, ..at },
             None => Cursor {
@@ -119,12 +135,15 @@ impl Worker {
             },
         };
         match self.hub.page(before, 1).await {
-            Ok(page) => Ok(page
-                .events
-                .into_iter()
-                .next()
-                .filter(|placed| placed.event.cursor == at)),
-            Err(FeedError::Gone { .. }) => Ok(None),
+            Ok(page) => {
+                let (is_hidden, first) = (page.hidden, page.events.into_iter().next());
+                Ok(match first.filter(|placed| placed.event.cursor == at) {
+                    Some(placed) => Kept::There(placed),
+                    None if is_hidden => Kept::Hidden,
+                    None => Kept::Gone,
+                })
+            }
+            Err(FeedError::Gone { .. }) => Ok(Kept::Gone),
             Err(FeedError::Store(error)) => Err(error.into()),
         }
     }

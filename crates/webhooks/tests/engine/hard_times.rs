@@ -3,15 +3,10 @@
 use crate::dialects::{deliveries, fail, logged, scope, subscription};
 use crate::receiver::{Reaction, Receiver};
 use crate::setup::Setup;
-use bytes::Bytes;
 use postroom_feed::Cursor;
 use postroom_identity::OrganizationChange;
-use postroom_store::{
-    BoxFuture, Commit, CommitBuilder, Key, MemoryStore, Outcome, Page, SharedStore, Store, StoreError, Topic, Value,
-};
-use postroom_types::{BlobId, Lsn};
+use postroom_store::{BoxFuture, Commit, CommitBuilder, Front, MemoryStore, Outcome, SharedStore, Store, StoreError};
 use postroom_webhooks::{DeliveryQuery, Dialect, WebhookChange};
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,27 +14,9 @@ use std::time::Duration;
 /// A store without room for bodies.
 struct NoBodies(SharedStore);
 
-impl Store for NoBodies {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Value>, StoreError>> {
-        self.0.get(key)
-    }
-
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Value>>, StoreError>> {
-        self.0.get_many(keys)
-    }
-
-    fn range<'a>(
-        &'a self,
-        low: &'a [u8],
-        high: &'a [u8],
-        reverse: bool,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.0.range(low, high, reverse, limit)
-    }
-
-    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.0.blob(id, range)
+impl Front for NoBodies {
+    fn behind(&self) -> &dyn Store {
+        &*self.0
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Outcome, StoreError>> {
@@ -48,14 +25,6 @@ impl Store for NoBodies {
         } else {
             Box::pin(async { Ok(Outcome::Full) })
         }
-    }
-
-    fn stable_lsn(&self) -> Lsn {
-        self.0.stable_lsn()
-    }
-
-    fn watch(&self, topic: Topic) -> tokio::sync::watch::Receiver<Lsn> {
-        self.0.watch(topic)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks against a local endpoint that fails in many ways.
 
+mod closing;
 mod dialects;
 mod fairness;
 mod hard_times;

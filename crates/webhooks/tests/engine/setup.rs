@@ -24,6 +24,8 @@ pub(crate) struct Numbers {
     /// What hides the messages now.
     pub(crate) hidden: Mutex<Hidden>,
     pub(crate) rendered: AtomicUsize,
+    /// Deleted before the next event is told, of which nothing is found then.
+    pub(crate) victim: Mutex<Option<(Arc<Identity>, OrganizationId)>>,
 }
 
 impl Render for Numbers {
@@ -43,7 +45,11 @@ impl Render for Numbers {
             What::Rejected { reason, .. } => Some(format!("{{\"number\":{reason}}}").into()),
             _ => EventType::told(dialect, &placed.event).map(|event_type| event_type.as_str().into()),
         };
-        Box::pin(async move { Ok(body.map(|body| Told { body, hidden })) })
+        let is_closing = self.victim.lock().expect("no panic").is_some();
+        Box::pin(async move {
+            crate::closing::delete(&self.victim).await;
+            Ok(body.filter(|_| !is_closing).map(|body| Told { body, hidden }))
+        })
     }
 }
 

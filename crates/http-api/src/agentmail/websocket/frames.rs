@@ -1,6 +1,7 @@
 //! What goes over the WebSocket, events apart.
 
 use crate::agentmail::failure::Failure;
+use crate::agentmail::wire::parse;
 use crate::subscriber::Wanted;
 use postroom_feed::Cursor;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(super) struct Subscribe {
 
 impl Subscribe {
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let frame: Self = serde_json::from_str(text).map_err(|error| Failure::invalid(error.to_string()))?;
+        let frame: Self = parse(text.as_bytes())?;
         match frame.r#type.as_str() {
             "subscribe" => Ok(frame),
             other => Err(Failure::field("type", format!("{other:?} is not a type of frame"))),

@@ -20,8 +20,8 @@ pub(super) const NAMED: [(&str, Of); 11] = [
     ("PostroomDeleted", deleted),
 ];
 
-/// What is said when something is refused. The name of a taken address, and where events begin that are still kept, come
-/// with it.
+/// What is said when something is refused. The name of a taken address, what is in the way of a handle, and where events
+/// begin that are still kept, come with it.
 fn error() -> Value {
     with_required(
         &[
@@ -29,6 +29,7 @@ fn error() -> Value {
             ("code", text()),
             ("oldest", text()),
             ("newest", text()),
+            ("blockingNamespace", one_of(&["identities", "mail"])),
         ],
         &["error", "code"],
     )
@@ -242,6 +243,27 @@ fn inbox() -> Value {
         ("dailyNewRecipients", nullable(number())),
         ("sendPaused", flag()),
         ("receivePaused", flag()),
+        ("identity", nullable(id())),
+        ("handle", nullable(text())),
+    ])
+}
+
+pub(super) fn wanted_identity() -> Value {
+    body(&[("handle", text()), ("description", nullable(text()))], &["handle"])
+}
+
+pub(super) fn identity() -> Value {
+    object(&[
+        ("id", id()),
+        ("handle", text()),
+        ("description", nullable(text())),
+        ("displayName", nullable(text())),
+        ("organization", id()),
+        ("inbox", id()),
+        ("address", text()),
+        ("createdAt", time()),
+        ("updatedAt", time()),
+        ("existed", flag()),
     ])
 }
 

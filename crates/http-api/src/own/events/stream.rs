@@ -1,7 +1,7 @@
 //! Events as they happen (server-sent events, WHATWG HTML §9.2).
 //!
 //! What always holds: what is not read holds up the stream, and nothing piles up; a stream whose key is revoked ends
-//! within a minute.
+//! at once, one whose key expires within a minute.
 
 use super::Listener;
 use crate::agentmail::failure::Failure;
@@ -41,6 +41,11 @@ pub(super) fn answer(listener: Listener, key: String) -> Response {
 
 async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Result<()> {
     let mut news = listener.hub.news();
+    // Watched from before the key is looked at for the first time, so that no change of it falls between.
+    let mut keys = listener.state.identity().watch_keys(listener.hub.organization());
+    if !still_opens(&mut listener, key).await {
+        return Ok(());
+    }
     let mut tick = interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stopping = listener.state.stopping().clone();
@@ -60,8 +65,9 @@ async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Res
         }
         if told.more {
             // Catching up may take long, and what was read before a key was revoked is the last that it shows.
-            if checked.elapsed() >= TICK {
+            if checked.elapsed() >= TICK || keys.has_changed().unwrap_or(false) {
                 checked = Instant::now();
+                keys.mark_unchanged();
                 if !still_opens(&mut listener, key).await {
                     return Ok(());
                 }
@@ -73,6 +79,11 @@ async fn run(mut listener: Listener, key: &Secret<String>, to: &Pipe) -> io::Res
         }
         tokio::select! {
             changed = news.changed() => changed.map_err(io::Error::other)?,
+            Ok(()) = keys.changed() => {
+                if !still_opens(&mut listener, key).await {
+                    return Ok(());
+                }
+            }
             _ = tick.tick() => {
                 checked = Instant::now();
                 if !still_opens(&mut listener, key).await {

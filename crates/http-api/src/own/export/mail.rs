@@ -6,8 +6,8 @@
 use super::{Archive, Made, names};
 use crate::model::time;
 use postroom_identity::InboxRecord;
-use postroom_mailstore::{Content, MailError, MailboxInfo, MessageState, Meta, Origin, SharedMailbox};
-use postroom_types::{BlobSpan, Flag, InboxId, InternalDate, Piece, Uid};
+use postroom_mailstore::{BlobReader, Content, MailError, MailboxInfo, MessageState, Meta, Origin, SharedMailbox};
+use postroom_types::{Flag, InboxId, InternalDate, Uid};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -96,41 +96,33 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes one message; `false` if its body is gone.
+    /// Writes one message; `false` if its body is gone, or its beginning does not read.
     async fn message(&mut self, content: &Content, state: Option<&MessageState>) -> Made<bool> {
         let mailstore = Arc::clone(self.state.mailstore());
-        let pieces = content.pieces(0..u64::MAX);
-        if let Some(Piece::Stored(span)) = pieces.last() {
-            let first = BlobSpan {
-                octets: span.octets.min(1),
-                ..*span
-            };
-            if mailstore.read_blob(first).await?.is_none() {
+        let mut reader = BlobReader::at(content.blob, 0);
+        let mut next = async || mailstore.read_on(&mut reader, CHUNK_OCTETS).await;
+        let mut bytes = match next().await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(false),
+            Err(error) if error.is_damage() => {
+                tracing::error!(%error, "a message that is damaged is not exported");
                 return Ok(false);
             }
-        }
+            Err(error) => return Err(error.into()),
+        };
         let date = state.map_or(0, |state| state.internal_date.seconds);
         self.out.begin(SENDER, date)?;
-        for piece in pieces {
-            match piece {
-                Piece::Inline(bytes) => self.out.write(&bytes)?,
-                Piece::Stored(mut span) => {
-                    while span.octets > 0 {
-                        let next = BlobSpan {
-                            octets: span.octets.min(CHUNK_OCTETS),
-                            ..span
-                        };
-                        let bytes = mailstore.read_blob(next).await?.unwrap_or_default();
-                        if bytes.is_empty() {
-                            return Err("a body was removed while it was read".into());
-                        }
-                        self.out.write(&bytes)?;
-                        let octets = bytes.len() as u64;
-                        span.offset += octets;
-                        span.octets -= octets.min(span.octets);
-                        self.send(super::PIECE_OCTETS).await?;
-                    }
-                }
+        self.out.write(&content.prefix)?;
+        let mut left = content.body_octets;
+        while left > 0 {
+            if bytes.is_empty() {
+                return Err("a body was removed while it was read".into());
+            }
+            self.out.write(&bytes)?;
+            left = left.saturating_sub(bytes.len() as u64);
+            self.send(super::PIECE_OCTETS).await?;
+            if left > 0 {
+                bytes = next().await?.unwrap_or_default();
             }
         }
         self.out.end()?;

@@ -3,8 +3,8 @@
 use super::views::{claim_record, inbox_record, webhook_record};
 use super::{Archive, Made};
 use crate::model::time;
-use postroom_drafts::{Scope as DraftScope, SendStatus, Wanted};
-use postroom_identity::{EntryScope, InboxRecord, List, ListType, PageOf, Standing};
+use postroom_drafts::{Group, Scope as DraftScope, SendStatus, Wanted};
+use postroom_identity::{EntryScope, InboxRecord, List, ListType, PageOf, RuleFilter, RulesFrom, Standing};
 use postroom_types::{InboxId, OrganizationId};
 use postroom_webhooks::{Dialect, Scope as WebhookScope};
 use serde_json::{Value, json};
@@ -180,9 +180,10 @@ impl Archive {
 
     async fn rules(&mut self) -> Made<()> {
         self.begin("rules.jsonl")?;
-        let mut after = None;
+        let mut from = RulesFrom::Offset(0);
         loop {
-            let page = self.state.identity().rule_page(self.id(), after, PAGE).await?;
+            let (identity, filter) = (self.state.identity(), RuleFilter::default());
+            let page = identity.contact_rules(self.id(), None, &filter, from, PAGE).await?;
             for rule in page.rules {
                 let record = json!({
                     "id": rule.id.to_string(),
@@ -198,7 +199,7 @@ impl Archive {
                 self.line(&record).await?;
             }
             match page.next {
-                Some(next) => after = Some(next),
+                Some(next) => from = RulesFrom::Behind(next),
                 None => return Ok(()),
             }
         }
@@ -255,10 +256,12 @@ impl Archive {
             before: None,
             ascending: true,
             after: None,
+            group: Group::default(),
             limit: PAGE,
         };
         loop {
             let page = self.state.drafts().list(&wanted).await?;
+            let goes_on = page.goes_on();
             for draft in page.drafts {
                 let record = json!({
                     "id": draft.id.to_string(),
@@ -279,8 +282,8 @@ impl Archive {
                 });
                 self.line(&record).await?;
             }
-            match page.next {
-                Some(next) => wanted.after = Some(next),
+            match goes_on {
+                Some((group, after)) => (wanted.group, wanted.after) = (group, after),
                 None => return Ok(()),
             }
         }
