@@ -9,9 +9,6 @@ pub enum ArchiveError {
     /// What is in it is encrypted.
     #[error("the archive is encrypted: make one without a password")]
     Encrypted,
-    /// An entry has a name that leads out of the archive.
-    #[error("the archive has an entry whose name leads out of it")]
-    UnsafeName,
     /// The archive has more entries than are read.
     #[error("the archive has more than {0} entries")]
     TooManyEntries(usize),

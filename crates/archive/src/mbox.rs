@@ -4,10 +4,12 @@
 //! What always holds: what is written comes back octet by octet, whatever its line ends; only a message that does not end
 //! with a line end comes back with one.
 
+mod from_line;
 mod read;
 mod write;
 
-pub use read::{FromLine, MboxEntry, MboxReader};
+pub use from_line::FromLine;
+pub use read::{MboxEntry, MboxReader};
 pub use write::MboxWriter;
 
 /// What begins the line above each message.

@@ -8,6 +8,8 @@ use zip::ZipArchive;
 
 mod directory;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -35,10 +37,17 @@ pub struct Bounds {
 /// What is next in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A message, as it stands there.
-    Message(Vec<u8>),
+    /// A message.
+    Message {
+        /// As it stands there.
+        content: Vec<u8>,
+        /// When it came, as the line above it in an mbox says; seconds since 1970 UTC.
+        came_at: Option<i64>,
+    },
     /// A message that is larger than wanted.
     TooLarge,
+    /// A file of an archive whose name leads out of it; it is not read.
+    Unsafe,
 }
 
 /// Reads the messages of a file in their order, until `take` breaks off. The same file gives the same messages in the same
@@ -72,7 +81,10 @@ fn read_mbox(
             return Err(ArchiveError::TooManyMessages(bounds.messages));
         }
         let entry = match entry {
-            MboxEntry::Message { content, .. } => Entry::Message(content),
+            MboxEntry::Message { from, content } => Entry::Message {
+                content,
+                came_at: from.time(),
+            },
             MboxEntry::TooLarge => Entry::TooLarge,
         };
         if take(entry).is_break() {
@@ -93,10 +105,14 @@ fn read_eml(
     if content.len() as u64 > most {
         return Ok(take(Entry::TooLarge));
     }
+    // Some editors put it before any text in UTF-8; no field name has it.
+    if content.starts_with(BYTE_ORDER_MARK) {
+        content.drain(..BYTE_ORDER_MARK.len());
+    }
     if !begins_with_a_field(&content) {
         return Err(ArchiveError::Format("eml"));
     }
-    Ok(take(Entry::Message(content)))
+    Ok(take(Entry::Message { content, came_at: None }))
 }
 
 /// A message begins with a field (RFC 5322 §2.2): printable octets, then a colon.
@@ -124,17 +140,17 @@ fn read_zip(
         if entry.encrypted() {
             return Err(ArchiveError::Encrypted);
         }
-        if leads_out(entry.name()) {
-            return Err(ArchiveError::UnsafeName);
-        }
-        wanted.extend(
-            format_of(entry.name())
-                .filter(|_| entry.is_file())
-                .map(|format| (index, format)),
-        );
+        let format = format_of(entry.name()).filter(|_| entry.is_file());
+        wanted.extend(format.map(|format| (index, format, leads_out(entry.name()))));
     }
     let (mut left, mut messages) = (bounds.unpacked_octets, 0);
-    for (index, format) in wanted {
+    for (index, format, is_unsafe) in wanted {
+        if is_unsafe {
+            match take(Entry::Unsafe) {
+                ControlFlow::Break(()) => return Ok(()),
+                ControlFlow::Continue(()) => continue,
+            }
+        }
         // What an entry says of its size is not to be trusted: what comes out of it counts.
         let mut entry = Counted {
             inner: archive.by_index(index)?,
@@ -159,7 +175,7 @@ fn read_zip(
 }
 
 /// Whether a name, used as a path on any system, would lead out of the archive. It is not used so; but who makes such names
-/// means no good.
+/// means no good. It keeps no other from being read.
 fn leads_out(name: &str) -> bool {
     let is_absolute = name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':');
     is_absolute || name.contains('\0') || name.split(['/', '\\']).any(|part| part == "..")

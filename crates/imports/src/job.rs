@@ -148,6 +148,10 @@ pub struct Job {
     /// How often it was begun since it last came further, or was left in good order.
     #[serde(default)]
     pub(crate) attempts: u32,
+    /// Whether the ids of its messages begin with their dates; those of jobs made before that was so began with when the
+    /// job began.
+    #[serde(default)]
+    pub(crate) is_dated: bool,
 }
 
 impl Job {
@@ -166,10 +170,17 @@ impl Job {
         }
     }
 
-    /// The id of the message at this place of the file: the same each time. Later places sort after earlier ones, since
-    /// it begins with when the job began and the place, as a UUID of version 7 does with its time.
-    pub(crate) fn message_id(&self, place: u64) -> EmailId {
-        let began = u64::try_from(self.started_at.unwrap_or(self.created_at)).unwrap_or(0);
+    /// When the first message was looked at, in milliseconds since 1970: the same whenever the job is gone on with. No
+    /// message is from later.
+    pub(crate) fn began_at(&self) -> i64 {
+        self.started_at.unwrap_or(self.created_at)
+    }
+
+    /// The id of the message at this place of the file, which came at this time in milliseconds since 1970: the same each
+    /// time. It begins with that time and the place, as a UUID of version 7 does with its time, so that messages sort by
+    /// their times, and those of one time by their places.
+    pub(crate) fn message_id(&self, place: u64, came_at: i64) -> EmailId {
+        let came_at = u64::try_from(came_at).unwrap_or(0);
         let place_bits = place & 0xFFFF_FFFF;
         let hash: [u8; 32] = Sha256::new()
             .chain_update(self.id.as_bytes())
@@ -177,7 +188,7 @@ impl Job {
             .finalize()
             .into();
         let mut bytes = [0; 16];
-        bytes[..6].copy_from_slice(&began.to_be_bytes()[2..]);
+        bytes[..6].copy_from_slice(&came_at.to_be_bytes()[2..]);
         // 12 bits of the place, 14 more behind the variant, then 6 and the hash.
         bytes[6] = 0x70 | (place_bits >> 28) as u8;
         bytes[7] = (place_bits >> 20) as u8;
@@ -188,11 +199,19 @@ impl Job {
         EmailId::from_bytes(bytes)
     }
 
-    /// Whether a message came by this job: its id says at which place of the file, and what it then has to be.
+    /// The id that the message at this place has if it was stored before ids began with dates; `None` of a job that is
+    /// younger than that.
+    pub(crate) fn earlier_id(&self, place: u64) -> Option<EmailId> {
+        (!self.is_dated).then(|| self.message_id(place, self.began_at()))
+    }
+
+    /// Whether a message came by this job: its id says when it came and at which place of the file, and what it then has to be.
     pub(crate) fn made(&self, message: EmailId) -> bool {
-        let bits = |index: usize, mask: u8| u64::from(message.as_bytes()[index] & mask);
+        let bytes = message.as_bytes();
+        let bits = |index: usize, mask: u8| u64::from(bytes[index] & mask);
         let place = bits(6, 0x0F) << 28 | bits(7, 0xFF) << 20 | bits(8, 0x3F) << 14 | bits(9, 0xFF) << 6;
-        self.message_id(place | bits(10, 0xFF) >> 2) == message
+        let came_at = bytes[..6].iter().fold(0, |time, octet| time << 8 | i64::from(*octet));
+        self.message_id(place | bits(10, 0xFF) >> 2, came_at) == message
     }
 }
 
@@ -240,6 +259,7 @@ mod tests {
             expires_at: 0,
             open: None,
             attempts: 0,
+            is_dated: true,
         };
         let one = job(JobId::new());
         let other = job(JobId::new());
@@ -254,14 +274,24 @@ mod tests {
             (1 << 20) + 1,
             u64::from(u32::MAX),
         ];
-        let ids: Vec<EmailId> = places.iter().map(|place| one.message_id(*place)).collect();
+        const AT: i64 = 1_500_000_000_000;
+        let ids: Vec<EmailId> = places.iter().map(|place| one.message_id(*place, AT)).collect();
         assert!(
             ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]),
             "{ids:?}"
         );
         assert!(ids.iter().all(|id| one.made(*id) && !other.made(*id)) && !one.made(EmailId::new()));
-        assert_eq!(ids[3], one.message_id(64));
-        assert_ne!(ids[3], other.message_id(64));
+        assert_eq!(ids[3], one.message_id(64, AT));
+        assert_ne!(ids[3], other.message_id(64, AT));
+        assert!(one.message_id(64, AT - 1) < ids[0] && one.message_id(0, AT + 1) > ids[8]);
+        // As ids were made before they began with dates.
+        let old = Job {
+            is_dated: false,
+            ..one.clone()
+        };
+        let earlier = old.earlier_id(64).unwrap();
+        assert_eq!(earlier, one.message_id(64, 1_700_000_000_000));
+        assert!(old.made(earlier) && one.earlier_id(64).is_none());
         let text = ids[0].to_string();
         assert_eq!((&text[14..15], &text[19..20]), ("7", "8"));
         assert_eq!(Job::read(&one.write()).unwrap(), one);

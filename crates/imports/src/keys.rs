@@ -6,6 +6,7 @@
 //! | `ji` inbox job | a format byte: the jobs of an inbox, in the order they were made |
 //! | `jq` job | a format byte: the jobs that wait, or are worked on |
 //! | `jo` organization inbox place | a format byte, then the job: one that has not ended; an inbox has so many places |
+//! | `jd` | a format byte: inboxes with mail whose ids do not begin with its dates were made known |
 //! | `jx` when job | a format byte: when to look whether the job is to be given up or forgotten, milliseconds since 1970 |
 
 use crate::JobId;
@@ -14,6 +15,8 @@ use postroom_types::{InboxId, OrganizationId};
 
 /// The value of a row whose key says it all.
 pub(crate) const MARK: &[u8] = &[1];
+pub(crate) const JOBS: &[u8; 2] = b"jj";
+pub(crate) const NOTED: &[u8; 2] = b"jd";
 pub(crate) const QUEUED: &[u8; 2] = b"jq";
 pub(crate) const EXPIRES: &[u8; 2] = b"jx";
 
@@ -24,7 +27,7 @@ fn key(kind: &[u8; 2], parts: &[&[u8]]) -> Key {
 }
 
 pub(crate) fn job(id: JobId) -> Key {
-    key(b"jj", &[id.as_bytes()])
+    key(JOBS, &[id.as_bytes()])
 }
 
 pub(crate) fn jobs(inbox: InboxId) -> Key {

@@ -14,6 +14,7 @@ mod keys;
 mod manage;
 mod reading;
 mod sweep;
+mod undated;
 mod work;
 
 pub use error::ImportError;

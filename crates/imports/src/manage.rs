@@ -70,6 +70,7 @@ impl Imports {
             expires_at: now + PENDING_MS,
             open: None,
             attempts: 0,
+            is_dated: true,
         };
         for place in 0..self.options.jobs_an_inbox {
             let open = keys::open(organization, inbox, place);

@@ -6,7 +6,7 @@ use crate::{ImportError, Imports, keys, now_ms};
 use bytes::Bytes;
 use postroom_archive::{Bounds, Entry};
 use postroom_identity::{IdentityError, InboxRecord};
-use postroom_intake::{Brought, IntakeError};
+use postroom_intake::{Brought, IntakeError, ToBring};
 use postroom_mailstore::MailError;
 use postroom_store::scan_prefix;
 use std::time::Duration;
@@ -44,10 +44,18 @@ impl Imports {
     /// Works through the jobs until `shutdown`. To be called once.
     pub async fn run(&self, shutdown: CancellationToken) {
         self.sweep_files().await;
+        let mut is_noted = false;
         while !shutdown.is_cancelled() {
+            if !is_noted {
+                match self.note_undated().await {
+                    Ok(()) => is_noted = true,
+                    Err(error) => tracing::warn!(%error, "inboxes with imported mail are not made known yet"),
+                }
+            }
             let pause = match self.turn(&shutdown).await {
                 Ok(true) => continue,
-                Ok(false) => LOOK_EVERY,
+                Ok(false) if is_noted => LOOK_EVERY,
+                Ok(false) => AFTER_TROUBLE,
                 Err(error) => {
                     tracing::warn!(%error, "imports have to wait");
                     AFTER_TROUBLE
@@ -198,22 +206,35 @@ impl Imports {
 
     /// Takes in one message. `Some`: the job goes no further.
     async fn take(&self, job: &mut Job, inbox: &InboxRecord, entry: Entry) -> Result<Option<Stop>, ImportError> {
-        let content = match entry {
+        let (content, came_at) = match entry {
             Entry::TooLarge => {
                 job.processed += 1;
                 job.failed += 1;
                 return Ok(None);
             }
-            Entry::Message(content) if content.contains(&0) || content.is_empty() => {
+            Entry::Message { content, .. } if content.contains(&0) || content.is_empty() => {
                 job.processed += 1;
                 job.unsafe_messages += 1;
                 return Ok(None);
             }
-            Entry::Message(content) => Bytes::from(with_crlf(content)),
+            Entry::Unsafe => {
+                job.processed += 1;
+                job.unsafe_messages += 1;
+                return Ok(None);
+            }
+            Entry::Message { content, came_at } => (Bytes::from(with_crlf(content)), came_at),
         };
-        let id = job.message_id(job.processed);
         let own: Vec<&str> = job.original_addresses.iter().flatten().map(String::as_str).collect();
-        match self.intake.bring(inbox, id, content, &own, job.mark_as_read).await {
+        let letter = ToBring {
+            content,
+            came_at,
+            latest: job.began_at().div_euclid(1000),
+            also: &own,
+            is_read: job.mark_as_read,
+            earlier_id: job.earlier_id(job.processed),
+        };
+        let id_at = |came_at| job.message_id(job.processed, came_at);
+        match self.intake.bring(inbox, letter, id_at).await {
             Ok(Brought::Stored) => job.imported += 1,
             Ok(Brought::Duplicate) => job.duplicates += 1,
             Err(IntakeError::Mail(MailError::OverQuota(_))) => {

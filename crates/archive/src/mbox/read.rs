@@ -1,12 +1,8 @@
 //! Reading: also what others wrote, with any line ends, and whether or not they marked lines.
 
-use super::FROM;
+use super::{FROM, FromLine};
 use crate::ArchiveError;
 use std::io::BufRead;
-
-/// What stands behind `From ` above a message; not decoded, since everybody writes it differently.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FromLine(pub Vec<u8>);
 
 /// What is next in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,8 +25,9 @@ fn all(file: &[u8], format: Format) -> Result<Vec<String>, ArchiveError> {
     let mut found = Vec::new();
     read_messages(Cursor::new(file), format, BOUNDS, |entry| {
         found.push(match entry {
-            Entry::Message(content) => String::from_utf8_lossy(&content).into_owned(),
+            Entry::Message { content, .. } => String::from_utf8_lossy(&content).into_owned(),
             Entry::TooLarge => "too large".into(),
+            Entry::Unsafe => "unsafe".into(),
         });
         ControlFlow::Continue(())
     })?;
@@ -38,6 +39,8 @@ fn messages_of_each_format() {
     let mbox = b"From a 1970 00:00\nA: b\n\nc\n\nFrom a 1970 00:00\nD: e\n\n";
     assert_eq!(all(mbox, Format::Mbox).unwrap(), ["A: b\n\nc\n", "D: e\n"]);
     assert_eq!(all(b"A: b\r\n\r\nc", Format::Eml).unwrap(), ["A: b\r\n\r\nc"]);
+    assert_eq!(all(b"\xEF\xBB\xBFA: b\n\nc", Format::Eml).unwrap(), ["A: b\n\nc"]);
+    assert!(all(b"\xEF\xBB\xBF", Format::Eml).is_err() && all(b"\xEF\xBBA: b\n\n", Format::Eml).is_err());
     assert_eq!(
         all(&[b"A:".as_slice(), &[b'x'; 2000]].concat(), Format::Eml).unwrap(),
         ["too large"]
@@ -80,28 +83,41 @@ fn archives_that_are_refused() {
         Err(ArchiveError::Format("mbox"))
     ));
     assert!(matches!(all(b"\n\nno", Format::Eml), Err(ArchiveError::Format("eml"))));
-    for name in [
-        "../up.eml",
-        "/etc/up.eml",
-        "a/../../up.eml",
-        "a\\..\\up.eml",
-        "C:up.eml",
-    ] {
-        // The writer mends such names, so the octets are put in afterwards.
-        let plain = "x".repeat(name.len());
-        let file = zipped(&[(plain.as_str(), b"A: b\n\n")]);
-        let file = replaced(&file, plain.as_bytes(), name.as_bytes());
-        assert!(
-            matches!(all(&file, Format::Zip), Err(ArchiveError::UnsafeName)),
-            "{name}"
-        );
-    }
     let entries: Vec<String> = (0..11).map(|number| format!("{number}.eml")).collect();
     let entries: Vec<(&str, &[u8])> = entries.iter().map(|name| (name.as_str(), &b"A: b\n\n"[..])).collect();
     assert!(matches!(
         all(&zipped(&entries), Format::Zip),
         Err(ArchiveError::TooManyEntries(10))
     ));
+}
+
+#[test]
+fn names_that_lead_out_keep_no_other_from_being_read() {
+    for name in [
+        "../up.eml",
+        "/etc/up.eml",
+        "a/../../up.eml",
+        "a\\..\\up.eml",
+        "C:up.eml",
+        "../up.mbox",
+    ] {
+        // The writer mends such names, so the octets are put in afterwards.
+        let plain = "x".repeat(name.len());
+        let file = zipped(&[
+            ("1.eml", b"A: 1\n\n"),
+            (plain.as_str(), b"A: b\n\n"),
+            ("2.eml", b"A: 2\n\n"),
+        ]);
+        let file = replaced(&file, plain.as_bytes(), name.as_bytes());
+        assert_eq!(
+            all(&file, Format::Zip).unwrap(),
+            ["A: 1\n\n", "unsafe", "A: 2\n\n"],
+            "{name}"
+        );
+    }
+    // What is no mail is passed over, whatever it is called.
+    let file = replaced(&zipped(&[("xxxx.txt", b"x")]), b"xxxx.txt", b"../x.txt");
+    assert_eq!(all(&file, Format::Zip).unwrap(), Vec::<String>::new());
 }
 
 #[test]
