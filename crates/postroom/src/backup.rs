@@ -6,16 +6,18 @@
 use crate::Outcome;
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::progress::Bar;
-use postroom_store_sled::{BackedUp, Beside, Options, Restored, SledStore, backup, restore};
+use postroom_store_sled::{BackedUp, Beside, Damaged, Options, Restored, SledStore, backup, restore};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Files of the data folder that go along, if they are there.
 const FILES: [&str; 3] = ["dev.json", "operator-key", crate::format::FILE];
 /// A folder whose files go along.
 const CERTIFICATES: &str = "certs";
 
-/// Backs up the data of a server that may be running.
-pub(crate) async fn run(args: &BackupArgs) -> Outcome<()> {
+/// Backs up the data of a server that may be running: 0 if all of it is in the backup, 1 if something is not, or there is
+/// none.
+pub(crate) async fn run(args: &BackupArgs) -> Outcome<ExitCode> {
     let data = args.data.folder()?;
     crate::format::check(&data)?;
     let beside = beside(&data)?;
@@ -28,17 +30,32 @@ pub(crate) async fn run(args: &BackupArgs) -> Outcome<()> {
         octets,
         copied_octets,
         removed_files,
+        damaged,
     } = tokio::task::spawn_blocking(work).await??;
     match args.json {
         true => println!(
             "{}",
             serde_json::json!({
                 "lsn": lsn.0, "files": files, "octets": octets, "copied_octets": copied_octets, "removed_files": removed_files,
+                "damaged": names(&damaged),
             })
         ),
         false => println!("backup of {files} files, {octets} octets; {copied_octets} octets were copied now"),
     }
-    Ok(())
+    if damaged.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell(&damaged, "are damaged and not in the backup; all else is");
+    Ok(ExitCode::from(1))
+}
+
+fn names(damaged: &[Damaged]) -> Vec<String> {
+    damaged.iter().map(Damaged::to_string).collect()
+}
+
+fn tell(damaged: &[Damaged], what: &str) {
+    damaged.iter().for_each(|damaged| eprintln!("{damaged}"));
+    eprintln!("postroom: {} bodies {what}", damaged.len());
 }
 
 fn beside(data: &Path) -> Outcome<Vec<Beside>> {
@@ -65,7 +82,12 @@ pub(crate) async fn run_restore(args: &RestoreArgs) -> Outcome<()> {
     let (from, to) = (args.folder.clone(), args.data.clone());
     let mut bar = Bar::new();
     let work = move || restore(&from, &to, |progress| bar.show("restoring", progress));
-    let Restored { lsn, files, octets } = tokio::task::spawn_blocking(work).await??;
+    let Restored {
+        lsn,
+        files,
+        octets,
+        damaged,
+    } = tokio::task::spawn_blocking(work).await??;
     crate::format::check(&args.data)?;
     let folder = args.data.join("store");
     let options = Options {
@@ -80,9 +102,15 @@ pub(crate) async fn run_restore(args: &RestoreArgs) -> Outcome<()> {
     match args.json {
         true => println!(
             "{}",
-            serde_json::json!({ "lsn": lsn.0, "files": files, "octets": octets })
+            serde_json::json!({ "lsn": lsn.0, "files": files, "octets": octets, "damaged": names(&damaged) })
         ),
         false => println!("restored {files} files, {octets} octets, into {}", args.data.display()),
+    }
+    if !damaged.is_empty() {
+        tell(
+            &damaged,
+            "were damaged when the backup was made and are missing; all else is there",
+        );
     }
     Ok(())
 }

@@ -172,6 +172,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_imported_or_a_command_is_given() {
+        let parsed = |words: &[&str]| {
+            let words = ["postroom", "import"].iter().chain(words);
+            let super::Command::Client(client::Client::Import(import)) = Cli::try_parse_from(words).ok()?.command
+            else {
+                return None;
+            };
+            Some((import.new.is_some(), import.verb.is_some()))
+        };
+        assert_eq!(parsed(&["a.mbox", "--inbox", "a@b"]), Some((true, false)));
+        assert_eq!(parsed(&["--identity", "a", "--unread", "./ls"]), Some((true, false)));
+        assert_eq!(parsed(&["--key", "tk_x", "ls", "--inbox", "a@b"]), Some((false, true)));
+        assert_eq!(
+            parsed(&["show", "ID", "--identity", "a", "--json"]),
+            Some((false, true))
+        );
+        for wrong in [
+            &[][..],
+            &["a.mbox"],
+            &["--inbox", "a@b"],
+            &["ls"],
+            &["a", "--inbox", "a@b", "--identity", "c"],
+        ] {
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn a_wait_ends_within_a_year() {
         let command = ["postroom", "message", "wait", "a@b", "--timeout"];
         let parsed = |timeout| Cli::try_parse_from(command.into_iter().chain([timeout])).is_ok();

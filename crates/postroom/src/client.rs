@@ -12,6 +12,8 @@ mod draft;
 mod events;
 mod failure;
 mod history;
+mod identity;
+mod import;
 mod inbox;
 mod letter;
 mod message;
@@ -25,6 +27,7 @@ mod stream;
 mod stub;
 mod table;
 mod thread;
+mod upload;
 mod wait;
 mod width;
 
@@ -55,6 +58,8 @@ async fn done(client: &Client) -> Result<()> {
         Client::Pod(group) => account::pod(&api(&group.api)?, &group.verb).await,
         Client::Key(group) => account::key(&api(&group.api)?, &group.verb).await,
         Client::Inbox(group) => inbox::inbox(&api(&group.api)?, &group.verb).await,
+        Client::Identity(group) => identity::identity(&api(&group.api)?, &group.verb).await,
+        Client::Import(group) => import::import(group).await,
         Client::Message(group) => message::message(&api(&group.api)?, &group.verb).await,
         Client::Thread(group) => thread::thread(&api(&group.api)?, &group.verb).await,
         Client::Draft(group) => draft::draft(&api(&group.api)?, &group.verb).await,

@@ -119,6 +119,12 @@ pub(crate) struct Limits {
     /// Of one inbox in a day; 0 is without limit.
     pub(crate) daily_new_recipients: u32,
     pub(crate) automated_turns: u32,
+    /// Of one file that is imported.
+    pub(crate) import_octets: u64,
+    /// Of what comes out of one that is an archive.
+    pub(crate) import_unpacked_octets: u64,
+    /// Of all files of an organization that wait to be imported.
+    pub(crate) import_waiting_octets: u64,
 }
 
 /// Logging.
@@ -276,6 +282,9 @@ impl Limits {
             daily_messages: 0,
             daily_new_recipients: 0,
             automated_turns: 8,
+            import_octets: 2 << 30,
+            import_unpacked_octets: 8 << 30,
+            import_waiting_octets: 8 << 30,
         }
     }
 }
@@ -351,6 +360,9 @@ impl Limits {
             daily_messages: reader.take("limits.daily_messages", 1000, "1000", number_u32),
             daily_new_recipients: reader.take("limits.daily_new_recipients", 200, "200", number_u32),
             automated_turns: reader.take("limits.automated_turns", 8, "8", number_u32),
+            import_octets: reader.take("limits.import_file", 2 << 30, "\"2 GiB\"", octets),
+            import_unpacked_octets: reader.take("limits.import_unpacked", 8 << 30, "\"8 GiB\"", octets),
+            import_waiting_octets: reader.take("limits.import_waiting", 8 << 30, "\"8 GiB\"", octets),
         }
     }
 }

@@ -128,7 +128,12 @@ impl Core {
                 store.clone(),
                 Arc::clone(&identity),
                 Arc::clone(&intake),
-                postroom_imports::Options::new(config.data_dir.join("imports")),
+                postroom_imports::Options {
+                    max_file_octets: limits.import_octets,
+                    max_unpacked_octets: limits.import_unpacked_octets,
+                    waiting_octets: limits.import_waiting_octets,
+                    ..postroom_imports::Options::new(config.data_dir.join("imports"))
+                },
             )),
             queue,
             drafts: Arc::new(Drafts::new(

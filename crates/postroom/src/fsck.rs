@@ -58,9 +58,17 @@ async fn look(args: &FsckArgs) -> Outcome<Report> {
         SledStore::discard_index(&folder).map_err(in_use)?;
     }
     if let Some(store) = report.open(&folder).await? {
-        report.store(&store).await?;
-        report.mail(&store).await?;
-        store.close().await?;
+        let checked = report.all(&store).await;
+        let closed = store.close().await;
+        match (checked, closed) {
+            (Ok(()), Ok(())) => {}
+            // A store that fails over what was just found is no news.
+            (Err(error), _) if !report.problems.is_empty() => {
+                report.problems.push(format!("{error}; not checked further"));
+            }
+            (Err(error), _) => return Err(error),
+            (Ok(()), closed) => closed?,
+        }
     }
     report.ok = report.problems.is_empty();
     Ok(report)
@@ -95,7 +103,13 @@ impl Report {
         let mut bar = Bar::new();
         let open = move || SledStore::open(&folder, options, |progress| bar.show("replaying the journal", progress));
         match tokio::task::spawn_blocking(open).await? {
-            Ok(store) => Ok(Some(store)),
+            Ok(store) => {
+                if let Some(why) = store.renewed() {
+                    let note = format!("index: it was unusable and was made anew from the journal: {why}");
+                    self.notes.push(note);
+                }
+                Ok(Some(store))
+            }
             Err(error @ (OpenError::Corrupt { .. } | OpenError::Index(_))) => {
                 let problem = format!("the store does not open: {error}; nothing above it was checked");
                 self.problems.push(problem);
@@ -103,6 +117,11 @@ impl Report {
             }
             Err(error) => Err(in_use(error)),
         }
+    }
+
+    async fn all(&mut self, store: &Arc<SledStore>) -> Outcome<()> {
+        self.store(store).await?;
+        self.mail(store).await
     }
 
     async fn store(&mut self, store: &SledStore) -> Outcome<()> {

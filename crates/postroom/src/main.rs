@@ -48,7 +48,7 @@ async fn run(command: Command) -> Outcome<ExitCode> {
     match command {
         Command::Fsck(args) => return Ok(fsck::run(&args).await),
         Command::Client(client) => return Ok(client::run(&client).await),
-        Command::Backup(args) => backup::run(&args).await,
+        Command::Backup(args) => return backup::run(&args).await,
         Command::Restore(args) => backup::run_restore(&args).await,
         Command::Dev(args) => dev::run(&args).await,
         Command::Serve { config } => serve::run(&config.file).await,

@@ -41,11 +41,16 @@ impl Bar {
         self.tell(what, done, total, &format!("{done} of {total}"));
     }
 
+    /// So many, of nobody knows how many.
+    pub(crate) fn so_far(&mut self, what: &str, done: u64) {
+        self.tell(what, done, 0, &format!("{done} so far"));
+    }
+
     fn tell(&mut self, what: &str, done: u64, total: u64, text: &str) {
         let pause = if self.is_terminal { ON_TERMINAL } else { IN_LOG };
         let is_due = match self.shown {
             None => self.begun.elapsed() > PATIENCE,
-            Some(shown) => shown.elapsed() > pause || (self.is_terminal && done >= total),
+            Some(shown) => shown.elapsed() > pause || (self.is_terminal && total > 0 && done >= total),
         };
         if !is_due {
             return;
@@ -54,15 +59,18 @@ impl Bar {
         let mut output = std::io::stderr().lock();
         // Who cannot be told is not told.
         let _ = match self.is_terminal {
-            true => {
-                let cells = (done.min(total) * 30).checked_div(total).unwrap_or_default() as usize;
-                write!(
-                    output,
-                    "\r\x1b[K{what} [{}{}] {text}",
-                    "#".repeat(cells),
-                    " ".repeat(30 - cells)
-                )
-            }
+            true => match (done.min(total) * 30).checked_div(total) {
+                None => write!(output, "\r\x1b[K{what} {text}"),
+                Some(cells) => {
+                    let cells = cells as usize;
+                    write!(
+                        output,
+                        "\r\x1b[K{what} [{}{}] {text}",
+                        "#".repeat(cells),
+                        " ".repeat(30 - cells)
+                    )
+                }
+            },
             false => writeln!(output, "{what}: {text}"),
         };
     }

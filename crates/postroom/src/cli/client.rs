@@ -6,6 +6,8 @@
 mod account;
 mod domain;
 mod draft;
+mod identity;
+mod import;
 mod inbox;
 mod mail;
 mod rules;
@@ -14,12 +16,16 @@ mod shared;
 pub(crate) use account::{AgentVerb, KeyVerb, Limits, OrgVerb, PodVerb};
 pub(crate) use domain::{DomainVerb, Format, QueueVerb, Which};
 pub(crate) use draft::{DraftVerb, Drafted};
+pub(crate) use identity::{AgentKeyVerb, ChangedIdentity, IdentityVerb, NewIdentity, RuleVerb, SignatureChange};
+pub(crate) use import::{Import, ImportVerb, IntoInbox, NewImport, OneImport};
 pub(crate) use inbox::{AliasVerb, InboxVerb, NewInbox, Switch};
 pub(crate) use mail::{MessageVerb, One, Target, ThreadVerb, Wait};
 pub(crate) use rules::{EventsVerb, Heard, ListVerb, Listed, MetricsVerb, Points, WebhookVerb};
 pub(crate) use shared::{ApiArgs, Content, Copies, Filter, Labels, Paging, Recipients, Time, Within};
 
 use clap::{Args, Subcommand};
+use identity::IDENTITY_EXAMPLES;
+use import::IMPORT_EXAMPLES;
 
 /// What the exit codes of these commands mean.
 pub(crate) const EXIT_CODES: &str = "\
@@ -54,6 +60,12 @@ pub(crate) enum Client {
     /// Inboxes
     #[command(after_help = EXIT_CODES)]
     Inbox(Group<InboxVerb>),
+    /// Agents with a handle, each over one inbox: who they are, who finds them, whom they hear from. With a tenant key
+    #[command(after_help = format!("{IDENTITY_EXAMPLES}\n\n{EXIT_CODES}"))]
+    Identity(Group<IdentityVerb>),
+    /// Bring mail along in a file: mbox, eml, or a zip archive of them. With a tenant key, or the key of the inbox
+    #[command(after_help = format!("{IMPORT_EXAMPLES}\n\n{EXIT_CODES}"))]
+    Import(Box<Import>),
     /// Messages of an inbox, coming and going
     #[command(after_help = EXIT_CODES)]
     Message(Group<MessageVerb>),

@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// Longest silence of a server; a request that waits answers within 55 seconds.
-const SILENCE: Duration = Duration::from_secs(75);
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const SILENCE: Duration = Duration::from_secs(75);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
 
 /// A server and a key.
 pub(super) struct Api {
@@ -54,6 +54,17 @@ impl Api {
     /// Whether the key is one that provisions inboxes, with their passwords.
     pub(super) fn provisions(&self) -> bool {
         self.key.starts_with("tk_") || self.key.starts_with("wk_")
+    }
+
+    /// For what the Inkbox API alone has: it takes keys of whole organizations, and of agents for what is their own.
+    pub(super) fn for_agents(&self) -> Result<()> {
+        if ["sa_", "wk_", "am_"].iter().any(|other| self.key.starts_with(other)) {
+            return Err(Failure::new(
+                Exit::Key,
+                "this takes the key of an organization (tk_), or of an agent (ak_) for what is its own",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the key is of the AgentMail API, in which an inbox is called by its address alone.
@@ -99,13 +110,16 @@ impl Api {
         self.json(self.request(Method::GET, &place.path()?)).await
     }
 
-    /// What is fetched without a key, from this server if it is one of its own links: it may be known to others by
-    /// another name than to us.
+    /// What is fetched without a key, from this server if it is one of its own links.
     pub(super) async fn link(&self, url: &str) -> Result<Response> {
-        let own = url
-            .find("/postroom/v1/download/")
-            .map(|at| format!("{}{}", self.url, &url[at..]));
-        self.answered(self.http.get(own.as_deref().unwrap_or(url))).await
+        self.answered(self.http.get(self.own_link(url, "/postroom/v1/download/")))
+            .await
+    }
+
+    /// A link, to this server if it is one of its own: it may be known to others by another name than to us.
+    pub(super) fn own_link(&self, url: &str, path: &str) -> String {
+        let own = url.find(path).map(|at| format!("{}{}", self.url, &url[at..]));
+        own.unwrap_or_else(|| url.to_owned())
     }
 
     /// The part of what the key sees that is meant.

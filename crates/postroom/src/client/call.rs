@@ -8,7 +8,7 @@ use super::show::{self, Shown};
 use super::table::Table;
 use crate::cli::client::{Filter, Paging, Time};
 use reqwest::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Most items the API gives at once.
 const PAGE: u64 = 100;
@@ -20,10 +20,27 @@ pub(super) struct Call<'a> {
     query: Vec<(&'static str, String)>,
     body: Option<Value>,
     idempotency_key: Option<&'a str>,
-    /// Which part of the list that the answer has under a name.
-    paging: Option<(&'a Paging, &'static str)>,
+    /// Which part of a list in the answer.
+    paging: Option<(&'a Paging, Pages)>,
+    /// What the answer is called if it is a list and nothing else.
+    named: Option<&'static str>,
     shown: Shown,
 }
+
+/// How a list is told page by page: what its rows, the way to the next page, and the parameter for it are called.
+#[derive(Clone, Copy, Debug)]
+struct Pages {
+    rows: &'static str,
+    next: &'static str,
+    token: &'static str,
+}
+
+/// Where an answer tells that there is more, and the option that leads there.
+const TOKENS: [(&str, &str); 3] = [
+    ("next_page_token", "--page"),
+    ("next_cursor", "--page"),
+    ("next", "--after"),
+];
 
 impl<'a> Call<'a> {
     fn new(method: Method, place: Place, body: Option<Value>) -> Self {
@@ -34,6 +51,7 @@ impl<'a> Call<'a> {
             body,
             idempotency_key: None,
             paging: None,
+            named: None,
             shown: Shown::Fields,
         }
     }
@@ -59,11 +77,37 @@ impl<'a> Call<'a> {
         Self::get(place).paged(paging, table.rows).shown(Shown::Table(table))
     }
 
+    /// The same of the Inkbox API.
+    pub(super) fn cursor_list(place: Place, paging: &'a Paging, table: &'static Table) -> Self {
+        let pages = Pages {
+            rows: table.rows,
+            next: "next_cursor",
+            token: "cursor",
+        };
+        Self {
+            paging: Some((paging, pages)),
+            ..Self::get(place).shown(Shown::Table(table))
+        }
+    }
+
     /// With a list in the answer whose pages are put together.
     pub(super) fn paged(self, paging: &'a Paging, rows: &'static str) -> Self {
+        let pages = Pages {
+            rows,
+            next: "next_page_token",
+            token: "page_token",
+        };
         Self {
-            paging: Some((paging, rows)),
+            paging: Some((paging, pages)),
             ..self
+        }
+    }
+
+    /// A list that the server tells without a name.
+    pub(super) fn bare_list(place: Place, table: &'static Table) -> Self {
+        Self {
+            named: Some(table.rows),
+            ..Self::get(place).shown(Shown::Table(table))
         }
     }
 
@@ -135,24 +179,28 @@ impl<'a> Call<'a> {
     /// The answer.
     pub(super) async fn answer(&self, api: &Api) -> Result<Value> {
         match self.paging {
-            Some((paging, rows)) => self.pages(api, paging, rows).await,
-            None => self.send(api, &[]).await,
+            Some((paging, pages)) => self.pages(api, paging, pages).await,
+            None => Ok(match (self.send(api, &[]).await?, self.named) {
+                (list @ Value::Array(_), Some(name)) => json!({ name: list }),
+                (answer, _) => answer,
+            }),
         }
     }
 
     /// As many pages as were asked for, as if they were one.
-    async fn pages(&self, api: &Api, paging: &Paging, name: &str) -> Result<Value> {
+    async fn pages(&self, api: &Api, paging: &Paging, pages: Pages) -> Result<Value> {
+        let name = pages.rows;
         let mut left = if paging.all { u64::MAX } else { paging.limit };
         let (mut token, mut rows) = (paging.token.clone(), Vec::new());
         loop {
             let mut further = vec![("limit", left.min(PAGE).to_string())];
-            further.extend(token.iter().map(|token| ("page_token", token.clone())));
+            further.extend(token.iter().map(|token| (pages.token, token.clone())));
             let mut answer = self.send(api, &further).await?;
             let page = answer[name].as_array_mut().map(std::mem::take);
             let page = page.ok_or_else(|| Failure::failed(format!("the answer has no {name}")))?;
             left = left.saturating_sub(page.len() as u64);
             rows.extend(page);
-            let next = answer["next_page_token"].as_str().map(str::to_owned);
+            let next = answer[pages.next].as_str().map(str::to_owned);
             // One that leads nowhere else would lead there for ever.
             if left == 0 || next.is_none() || next == token {
                 if let Some(count) = answer.get_mut("count") {
@@ -169,7 +217,7 @@ impl<'a> Call<'a> {
     pub(super) async fn run(&self, api: &Api) -> Result<()> {
         let answer = self.answer(api).await?;
         show::print(api, &answer, &self.shown)?;
-        for (field, option) in [("next_page_token", "--page"), ("next", "--after")] {
+        for (field, option) in TOKENS {
             if let (false, Some(next)) = (api.json, answer[field].as_str()) {
                 eprintln!("postroom: there is more: {option} {next}");
             }
@@ -204,8 +252,35 @@ pub(super) fn pairs(texts: &[String], separator: char) -> Result<Map<String, Val
 
 #[cfg(test)]
 mod tests {
+    use super::super::stub::{Stub, whole};
+    use super::super::table::{IDENTITIES, IMPORTS};
     use super::*;
-    use serde_json::json;
+
+    #[tokio::test]
+    async fn lists_of_the_inkbox_api() {
+        let first = r#"{"items":[{"id":"1"}],"has_more":true,"next_cursor":"c"}"#;
+        let last = r#"{"items":[{"id":"2"}],"has_more":false,"next_cursor":null}"#;
+        let stub = Stub::new(vec![
+            ("get /api/v1/x?limit=100", 200, whole(first)),
+            ("get /api/v1/x?limit=100&cursor=c", 200, whole(last)),
+            ("get /api/v1/y", 200, whole(r#"[{"id":"3"}]"#)),
+        ])
+        .await;
+        let paging = Paging {
+            limit: 50,
+            all: true,
+            token: None,
+        };
+        let all = Call::cursor_list(Place::inkbox(&["x"]), &paging, &IMPORTS);
+        let all = all.answer(&stub.api).await.ok();
+        let expected = json!({ "items": [{ "id": "1" }, { "id": "2" }], "has_more": false, "next_cursor": null });
+        assert_eq!(all, Some(expected));
+        let bare = Call::bare_list(Place::inkbox(&["y"]), &IDENTITIES)
+            .answer(&stub.api)
+            .await
+            .ok();
+        assert_eq!(bare, Some(json!({ "identities": [{ "id": "3" }] })));
+    }
 
     #[test]
     fn what_is_not_given_is_left_out() {

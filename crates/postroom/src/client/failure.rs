@@ -33,13 +33,23 @@ pub(super) struct Failure {
 }
 
 /// What a 403 says when it is for the key; any other is a refusal of what was asked for.
-const ABOUT_THE_KEY: [&str; 5] = [
+const ABOUT_THE_KEY: [&str; 6] = [
     "",
+    "admin_key_required",
     "forbidden",
     "missing_permission",
     "permission_escalation",
     "unrestricted_key_required",
 ];
+
+/// Who has a name that was asked for.
+fn in_the_way_of_a_handle(namespace: &str) -> Option<&'static str> {
+    match namespace {
+        "identities" => Some("An identity has it or had it, or it is kept back."),
+        "mail" => Some("An inbox has it, or had it, as its address."),
+        _ => None,
+    }
+}
 
 impl Failure {
     pub(super) fn new(exit: Exit, text: impl Into<String>) -> Self {
@@ -70,10 +80,15 @@ impl Failure {
         self.passing
     }
 
-    /// What the server answered, in either form that our errors have.
+    /// What the server answered, in any form that our errors have.
     pub(super) fn answered(status: StatusCode, body: &Value) -> Self {
+        // In the Inkbox API they are below `detail`, and `error` is the code.
+        let (body, code_name) = match &body["detail"] {
+            detail @ Value::Object(_) => (detail, "error"),
+            _ => (body, "code"),
+        };
         let text = |name: &str| body[name].as_str().unwrap_or_default();
-        let code = text("code").to_lowercase();
+        let code = text(code_name).to_lowercase();
         let message = ["message", "error"].map(text).into_iter().find(|text| !text.is_empty());
         let mut told = format!("{} [{}", message.unwrap_or("no reason given"), status.as_u16());
         if !code.is_empty() {
@@ -84,6 +99,8 @@ impl Failure {
         let mut further: Vec<&str> = errors.iter().filter_map(|error| error["message"].as_str()).collect();
         further.retain(|further| Some(*further) != message);
         further.extend(body["fix"].as_str());
+        let in_the_way = ["blocking_namespace", "blockingNamespace"].map(text);
+        further.extend(in_the_way.into_iter().find_map(in_the_way_of_a_handle));
         let lines = std::iter::once(told.as_str()).chain(further).map(one_line);
         let exit = match status {
             StatusCode::UNAUTHORIZED => Exit::Key,
@@ -183,6 +200,20 @@ mod tests {
             json!({ "error": "no\u{1b}[31m", "code": "NOT_FOUND" }),
             Exit::NotFound,
             "no [31m [404 not_found]",
+        );
+        let detail = json!({ "error": "admin_key_required", "message": "no" });
+        check(
+            403,
+            json!({ "detail": detail }),
+            Exit::Key,
+            "no [403 admin_key_required]",
+        );
+        let detail = json!({ "error": "agent_handle_unavailable", "message": "no", "blocking_namespace": "mail" });
+        check(
+            409,
+            json!({ "detail": detail }),
+            Exit::Failed,
+            "no [409 agent_handle_unavailable]\n  An inbox has it, or had it, as its address.",
         );
         check(502, Value::Null, Exit::Failed, "no reason given [502]");
         let errors =

@@ -25,6 +25,11 @@ impl Place {
         Self(vec!["postroom".to_owned(), "v1".to_owned()]).then(segments)
     }
 
+    /// A place of the Inkbox API.
+    pub(super) fn inkbox(segments: &[&str]) -> Self {
+        Self(vec!["api".to_owned(), "v1".to_owned()]).then(segments)
+    }
+
     /// A place below it.
     pub(super) fn then(mut self, segments: &[&str]) -> Self {
         self.0.extend(segments.iter().map(|segment| (*segment).to_owned()));
@@ -77,6 +82,7 @@ mod tests {
             assert_eq!(path.as_deref(), expected, "{name:?}");
         }
         assert_eq!(Place::own(&["a"]).path().ok().as_deref(), Some("/postroom/v1/a"));
+        assert_eq!(Place::inkbox(&["a"]).path().ok().as_deref(), Some("/api/v1/a"));
         assert_eq!(Place::v1(&["a"]).path().ok().as_deref(), Some("/v1/a"));
     }
 }

@@ -10,13 +10,24 @@ use std::io::Write;
 /// Columns of a cell; who wants all of it asks for JSON.
 const CELL: usize = 60;
 /// What is told in full: ids and addresses are there to be copied.
-const UNCLIPPED: [&str; 5] = ["url", "value", "name", "entry", "address"];
+const UNCLIPPED: [&str; 8] = [
+    "url",
+    "value",
+    "name",
+    "entry",
+    "address",
+    "agent_handle",
+    "email_address",
+    "match_target",
+];
 
 /// How an answer is shown to people.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shown {
     /// One thing, field by field.
     Fields,
+    /// These of its fields, as far as it has them.
+    Chosen(&'static [&'static str]),
     /// Things below each other.
     Table(&'static Table),
     /// A message, as it would be read.
@@ -37,6 +48,7 @@ pub(super) fn print(api: &Api, answer: &Value, shown: &Shown) -> Result<()> {
             table(items(&answer[shown.rows]), shown.columns)
         }
         (false, _, Shown::Fields | Shown::Table(_)) => fields(answer, 0),
+        (false, _, Shown::Chosen(names)) => chosen(answer, names),
         (false, _, Shown::Message) => message(answer),
         (false, _, Shown::Thread) => thread(answer),
         (false, _, Shown::Series(columns)) => series(answer, columns),
@@ -94,6 +106,13 @@ fn fields(value: &Value, indent: usize) -> String {
         _ => format!("{pad}{key}: {}\n", printable(value)),
     };
     all.iter().map(line).collect()
+}
+
+fn chosen(answer: &Value, names: &[&str]) -> String {
+    let lines = names.iter().filter_map(|name| Some((name, answer.get(name)?)));
+    lines
+        .map(|(name, value)| format!("{name}: {}\n", one_line(&printable(value))))
+        .collect()
 }
 
 /// What is told above the text of a message, if it is there.
@@ -194,6 +213,12 @@ mod tests {
             ),
             "a:\n  b: 1\n  c:\n    d: 2\n\n  b: 3\ne: [4,5]\nf: x\n"
         );
+    }
+
+    #[test]
+    fn some_fields() {
+        let answer = json!({ "b": 1, "a": "x\ny", "c": null, "d": 2 });
+        assert_eq!(chosen(&answer, &["a", "b", "c", "z"]), "a: x y\nb: 1\nc: \n");
     }
 
     #[test]

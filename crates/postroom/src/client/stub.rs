@@ -23,13 +23,25 @@ pub(super) struct Stub {
 impl Stub {
     /// What is not in the table is 404.
     pub(super) async fn new(rows: Vec<Row>) -> Self {
+        Self::with(rows, false).await
+    }
+
+    /// Of those that are for the same, each answers once.
+    pub(super) async fn in_turn(rows: Vec<Row>) -> Self {
+        Self::with(rows, true).await
+    }
+
+    async fn with(mut rows: Vec<Row>, in_turn: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                answer(stream, &rows, &seen).await.expect("a request");
+                let at = answer(stream, &rows, &seen).await.expect("a request");
+                if let Some(at) = at.filter(|_| in_turn) {
+                    rows.remove(at);
+                }
             }
         });
         let args = ApiArgs {
@@ -48,7 +60,8 @@ impl Stub {
     }
 }
 
-async fn answer(stream: TcpStream, rows: &[Row], asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+/// Answers a request; which row it was.
+async fn answer(stream: TcpStream, rows: &[Row], asked: &Mutex<Vec<String>>) -> std::io::Result<Option<usize>> {
     let mut stream = BufReader::new(stream);
     let (mut head, mut line) = (String::new(), String::new());
     while stream.read_line(&mut line).await? > 2 {
@@ -59,10 +72,12 @@ async fn answer(stream: TcpStream, rows: &[Row], asked: &Mutex<Vec<String>>) -> 
     stream.read_exact(&mut vec![0; length]).await?;
     let target = head.split(" http/").next().unwrap_or_default();
     asked.lock().expect("no panic").push(target.to_owned());
-    let (status, rest) = match rows.iter().find(|(row, ..)| *row == target) {
-        Some((_, status, rest)) => (*status, rest.clone()),
+    let at = rows.iter().position(|(row, ..)| *row == target);
+    let (status, rest) = match at {
+        Some(at) => (rows[at].1, rows[at].2.clone()),
         None => (404, whole("{}")),
     };
     let text = format!("HTTP/1.1 {status} x\r\nconnection: close\r\n{rest}");
-    stream.get_mut().write_all(text.as_bytes()).await
+    stream.get_mut().write_all(text.as_bytes()).await?;
+    Ok(at)
 }

@@ -31,6 +31,51 @@ pub(super) const INBOXES: Table = table(
     "inboxes",
     &["inbox_id", "display_name", "status", "pod_id", "created_at"],
 );
+pub(super) const IDENTITIES: Table = table(
+    "identities",
+    &["agent_handle", "email_address", "status", "display_name", "created_at"],
+);
+pub(super) const ACCESS: Table = table("access", &["viewer", "viewer_identity_id", "created_at"]);
+pub(super) const RULES: Table = table(
+    "rules",
+    &["id", "action", "match_type", "match_target", "direction", "status"],
+);
+pub(super) const ALL_RULES: Table = table(
+    "rules",
+    &[
+        "agent_identity_id",
+        "id",
+        "action",
+        "match_type",
+        "match_target",
+        "direction",
+        "status",
+    ],
+);
+pub(super) const AGENT_KEYS: Table = table(
+    "items",
+    &[
+        "id",
+        "display_prefix",
+        "label",
+        "scoped_identity_id",
+        "last_used_at",
+        "created_at",
+    ],
+);
+pub(super) const IMPORTS: Table = table(
+    "items",
+    &[
+        "id",
+        "status",
+        "source_format",
+        "upload_size_bytes",
+        "messages_imported",
+        "messages_skipped_duplicate",
+        "messages_failed",
+        "created_at",
+    ],
+);
 pub(super) const LABEL_EVENTS: Table = table("events", &["event_at", "event_type", "label", "message_id"]);
 pub(super) const MESSAGES: Table = table("messages", &["message_id", "timestamp", "from", "labels", "subject"]);
 pub(super) const ATTACHMENTS: Table = table("attachments", &["attachment_id", "size", "content_type", "filename"]);

@@ -32,14 +32,19 @@ fn syntax_errors_have_lines() {
 
 #[test]
 fn sizes() {
-    let mut reader = Reader::new("hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\n");
-    let config = Config::read(&mut reader);
-    assert_eq!(reader.complaints, []);
-    assert_eq!(
-        (config.limits.message_octets, config.limits.inbox_octets),
-        (2 << 20, 1000)
+    let mut reader = Reader::new(
+        "hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\nimport_file = \"1 GiB\"\nimport_waiting = 0\n",
     );
-    assert_eq!(config.domains, [Domain::parse("example.org").unwrap()]);
+    let Config { limits, domains, .. } = Config::read(&mut reader);
+    assert_eq!(reader.complaints, []);
+    assert_eq!((limits.message_octets, limits.inbox_octets), (2 << 20, 1000));
+    let imports = (
+        limits.import_octets,
+        limits.import_unpacked_octets,
+        limits.import_waiting_octets,
+    );
+    assert_eq!(imports, (1 << 30, 8 << 30, 0));
+    assert_eq!(domains, [Domain::parse("example.org").unwrap()]);
 }
 
 /// `config/postroom.toml` shows every key, commented out, with its default, and nothing else.
