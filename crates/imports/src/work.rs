@@ -244,7 +244,10 @@ impl Imports {
             }
             // Gone meanwhile, or hidden: the next look tells.
             Err(IntakeError::Mail(MailError::NoSuchInbox(_))) => return Ok(Some(Stop::Later)),
-            Err(IntakeError::Mail(error @ (MailError::Full | MailError::Unavailable | MailError::Store(_)))) => {
+            // What is damaged stays so: waiting would hold up all other jobs.
+            Err(IntakeError::Mail(error @ (MailError::Full | MailError::Unavailable | MailError::Store(_))))
+                if !error.is_damage() =>
+            {
                 tracing::warn!(job = %job.id, %error, "an import has to wait");
                 tokio::time::sleep(AFTER_TROUBLE).await;
                 return Ok(Some(Stop::Later));

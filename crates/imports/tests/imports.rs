@@ -1,17 +1,20 @@
 //! Imports from the upload to the inbox, with crashes in between, on a store in memory.
 
+use bytes::Bytes;
 use postroom_archive::ZipStream;
 use postroom_identity::{CreateInbox, CreateOutcome, Identity, InboxRecord, OrganizationChange};
 use postroom_imports::{Format, ImportError, Imports, Job, JobId, JobWish, Options, Status};
 use postroom_intake::{Intake, ToBring};
-use postroom_mailstore::{ListQuery, Mailstore, Origin};
+use postroom_mailstore::{ListQuery, MailboxRef, Mailstore, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_queue::Queue;
-use postroom_store::{CommitBuilder, MemoryStore, SharedStore};
-use postroom_types::{Domain, EmailAddress, EmailId, InboxId};
+use postroom_store::{BoxFuture, CommitBuilder, Front, MemoryStore, SharedStore, Store, StoreError};
+use postroom_types::{BlobId, Domain, EmailAddress, EmailId, InboxId, InternalDate, MessageFlags};
 use sha2::{Digest, Sha256};
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -210,6 +213,72 @@ async fn a_file_comes_in_once_in_its_order() {
     // The same file again adds nothing.
     let again = world.done(&wish(Format::Mbox), &file).await;
     assert_eq!((again.imported, again.duplicates), (0, 72));
+}
+
+#[tokio::test]
+async fn what_came_by_mail_comes_in_once() {
+    let store = Arc::new(Losing {
+        store: MemoryStore::new(),
+        is_lost: AtomicBool::new(false),
+    });
+    let world = world(Arc::clone(&store) as SharedStore, 1 << 30).await;
+    let trace = "Received: from a by b\r\n";
+    let mut letters = Vec::new();
+    for number in 1..=3 {
+        let text = letter(number);
+        let body = text.replace('\n', "\r\n");
+        let message = NewMessage {
+            summary: Arc::new(postroom_message::summarize(format!("{trace}{body}").as_bytes())),
+            body: body.into(),
+            prefix: trace.into(),
+            origin: Origin::Received,
+            received_at: 1_420_070_400_000,
+            verdict: Vec::new(),
+            shared_body: None,
+        };
+        let placing = Placing {
+            inbox: world.scout.id,
+            mailbox: MailboxRef::Inbox,
+            email_id: EmailId::new(),
+            flags: MessageFlags::default(),
+            internal_date: InternalDate::utc(1_420_070_400),
+            thread: ThreadChoice::Find,
+            announce: None,
+        };
+        world.mailstore.deliver(&message, vec![placing]).await.unwrap();
+        letters.push(text);
+    }
+    let counted = |job: Job| (job.status, job.imported, job.duplicates, job.failed);
+    let all = letters.clone().into_iter();
+    let job = world.done(&wish(Format::Mbox), &mbox(all)).await;
+    assert_eq!(counted(job), (Status::Completed, 0, 3, 0));
+    // As an export has them: with the trace fields.
+    let exported = letters.iter().map(|text| format!("Received: from a by b\n{text}"));
+    let job = world.done(&wish(Format::Mbox), &mbox(exported.clone())).await;
+    assert_eq!(counted(job), (Status::Completed, 0, 3, 0));
+    // What cannot be read any more is no reason to wait, and none to do without.
+    store.is_lost.store(true, Ordering::SeqCst);
+    let job = world.done(&wish(Format::Mbox), &mbox(exported)).await;
+    assert_eq!(counted(job), (Status::Completed, 3, 0, 0));
+}
+
+/// Cannot read any body at times.
+struct Losing {
+    store: SharedStore,
+    is_lost: AtomicBool,
+}
+
+impl Front for Losing {
+    fn behind(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    fn blob(&self, id: BlobId, range: Range<u64>) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        if self.is_lost.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Corrupt("lost".into())) });
+        }
+        self.store.blob(id, range)
+    }
 }
 
 /// A letter of a year, or of none.

@@ -111,25 +111,10 @@ impl Intake {
 
     /// Whether the inbox has this message already, under whatever id.
     async fn has_alike(&self, inbox: &InboxRecord, message: &NewMessage) -> Result<bool, MailError> {
-        let Some(message_id) = &message.summary.message_id else {
-            return Ok(false);
-        };
-        for id in self.mailstore.find_message_ids(inbox.id, message_id).await? {
-            let Some(content) = self.mailstore.content(inbox.id, id).await? else {
-                continue;
-            };
-            // What came by mail has trace fields of this server's on top.
-            if content.body_octets == message.body.len() as u64
-                && let Some(body) = self
-                    .mailstore
-                    .read(&content, content.prefix.len() as u64..u64::MAX)
-                    .await?
-                && body == message.body
-            {
-                return Ok(true);
-            }
+        match &message.summary.message_id {
+            Some(id) => self.mailstore.has_content(inbox.id, id, &message.body).await,
+            None => Ok(false),
         }
-        Ok(false)
     }
 }
 

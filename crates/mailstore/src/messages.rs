@@ -7,6 +7,7 @@ use crate::rows::{FlagsRow, IndexRow, MessageRow};
 use crate::{FlagMode, MailError, Mailstore, MessageRecord, keys};
 use postroom_store::{CommitBuilder, Value, prefix_end, scan, scan_prefix};
 use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ThreadId, Uid};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 impl Mailstore {
@@ -100,6 +101,33 @@ impl Mailstore {
         }
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// Whether the inbox has a message of these octets, or of these below what this server put before them, among those with
+    /// this Message-ID (without angle brackets). One whose body is damaged is told by its hash alone.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn has_content(&self, inbox: InboxId, message_id: &str, octets: &[u8]) -> Result<bool, MailError> {
+        let hash: [u8; 32] = Sha256::digest(octets).into();
+        for id in self.find_message_ids(inbox, message_id).await? {
+            let Some(value) = self.store.get(&keys::message(inbox, id)).await? else {
+                continue;
+            };
+            let row = MessageRow::read(&value)?;
+            if row.body_hash == hash {
+                return Ok(true);
+            }
+            if row.size_octets() != octets.len() as u64 {
+                continue;
+            }
+            match self.read(&row.content(), 0..u64::MAX).await {
+                Ok(whole) if whole.as_deref() == Some(octets) => return Ok(true),
+                Err(error) if !error.is_damage() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(false)
     }
 
     /// Changes flags of all placements of a message in one commit. `false` if there is no such message.

@@ -105,3 +105,21 @@ async fn those_that_are_gone_are_left_out() {
     let uids: Vec<Uid> = located.iter().map(|located| located.uid).collect();
     assert_eq!(uids, [uid(1), uid(3)]);
 }
+
+#[tokio::test]
+async fn what_is_there_is_known_by_its_octets() {
+    let f = Fixture::new().await;
+    for octets in [100, 70_000] {
+        let sample = message(&format!("Message-ID: <{octets}@x>\r\n\r\n{}", "x".repeat(octets)));
+        f.deliver(&sample).await;
+        let id = format!("{octets}@x");
+        let has = async |octets: &[u8]| f.mail.has_content(f.inbox, &id, octets).await.unwrap();
+        assert!(has(&sample.body).await, "as it was sent");
+        assert!(has(&whole(&sample)).await, "as an export has it");
+        assert!(!has(&sample.body[1..]).await);
+        let other = whole(&sample).iter().map(|octet| octet ^ 1).collect::<Vec<u8>>();
+        assert!(!has(&other).await, "of the same length");
+        let unknown = f.mail.has_content(f.inbox, "other@x", &sample.body).await.unwrap();
+        assert!(!unknown);
+    }
+}
