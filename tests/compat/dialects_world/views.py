@@ -58,9 +58,7 @@ def by_agentmail(agent):
 def by_myagentmail(agent):
     ask = api.Connection(agent.server, agent.key).ask
     found = pages(ask, agent.v1 + "/messages?limit=100", "messages", lambda page, have: f"&offset={have}" if have < page["pagination"]["total"] else None)
-    status, drafts = ask("GET", agent.v1 + "/drafts?limit=100")
-    equal(status, 200, "drafts")
-    drafts = drafts["drafts"] if isinstance(drafts, dict) else drafts
+    drafts = pages(ask, agent.v1 + "/drafts?limit=100", "drafts", lambda page, _: f"&cursor={urllib.parse.quote(page['nextCursor'])}" if page["nextCursor"] else None)
     return {one["messageIdHeader"]: (one["isRead"], one["isStarred"]) for one in found}, sorted(one.get("subject") or "" for one in drafts)
 
 
