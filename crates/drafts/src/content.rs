@@ -7,15 +7,21 @@ use bytes::Bytes;
 use postroom_identity::InboxRecord;
 use postroom_mailstore::{NewMessage, Origin, ThreadChoice};
 use postroom_message::{attachments, compose, forward_attachments, html_text, leaf, plain_text, summarize};
-use postroom_types::{EmailId, Summary};
+use postroom_types::{EmailId, PartBody, Summary};
 use std::sync::Arc;
 
-/// The text and the HTML of a message, as whoever wrote them gave them.
+/// The text and the HTML of a message, as whoever wrote them gave them: line ends are LF, and the one at the end of a
+/// message that is nothing but a text is the message's.
 #[must_use]
 pub fn texts(content: &[u8], summary: &Summary) -> (Option<String>, Option<String>) {
-    let as_given = |text: String| text_as_given(&text);
-    let plain = plain_text(content, &summary.root).map(as_given);
-    (plain, html_text(content, &summary.root).map(as_given))
+    let root = &summary.root;
+    let is_last = matches!(root.body, PartBody::Leaf) && !root.encoding.eq_ignore_ascii_case(b"base64");
+    let as_given = |text: String| {
+        let without_end = text.strip_suffix("\r\n").filter(|_| is_last);
+        without_end.unwrap_or(&text).replace("\r\n", "\n")
+    };
+    let plain = plain_text(content, root).map(as_given);
+    (plain, html_text(content, root).map(as_given))
 }
 
 /// Whether there is a text in HTML.
@@ -28,12 +34,6 @@ pub fn has_html(summary: &Summary) -> bool {
             && part.media_type.eq_ignore_ascii_case(b"text")
             && part.subtype.eq_ignore_ascii_case(b"html")
     })
-}
-
-/// Without what writing a message puts into a text: CRLF line ends, and one at the end.
-#[must_use]
-pub fn text_as_given(text: &str) -> String {
-    text.strip_suffix("\r\n").unwrap_or(text).replace("\r\n", "\n")
 }
 
 /// The message of a draft, ready to be changed. Files whose places are in `without` are left out.

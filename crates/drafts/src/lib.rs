@@ -32,7 +32,7 @@ mod version;
 mod write;
 
 pub use answering::{Audience, audience};
-pub use content::{has_html, in_reply_to, text_as_given, texts};
+pub use content::{has_html, in_reply_to, texts};
 pub use error::DraftError;
 pub use id::DraftId;
 pub use labels::label_keywords;

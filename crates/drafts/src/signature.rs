@@ -21,8 +21,8 @@ impl Letter {
     }
 }
 
-/// A message as it was saved, with a signature below its text. What is signed or encrypted is left as it is; nothing else
-/// of the message changes.
+/// A message as it was saved, with a signature below its text. What is signed or encrypted, and text that is for programs
+/// to read, is left as it is; nothing else of the message changes.
 pub(crate) fn below_saved(content: &Bytes, summary: &Summary, signature: &Signature) -> Bytes {
     if !signature.enabled {
         return content.clone();

@@ -23,7 +23,8 @@ struct Reading {
     /// The parameter's name, and what has been read since: of the value, of a name, or of a parameter's value.
     name: Option<Vec<u8>>,
     text: Option<Vec<u8>>,
-    /// Where in `text` a word begins that only white space separates from what is before it.
+    /// Where in `text` a word begins that only white space, or the end of a quoted string, separates from what is before
+    /// it.
     word: Option<usize>,
 }
 
@@ -31,18 +32,18 @@ impl MimeValue {
     pub(crate) fn parse(raw: &[u8]) -> Self {
         let value = unfold(raw);
         let mut reading = Reading::default();
-        let mut after_atom = false;
+        let mut after_word = false;
         for token in tokens(&value, b";=") {
-            let is_atom = matches!(token, Token::Atom(_));
+            let is_word = matches!(token, Token::Atom(_) | Token::Quoted(_));
             match token {
                 Token::Special(b';') => reading.end_param(),
                 Token::Special(sign) => reading.equals(sign),
-                Token::Atom(piece) if reading.after_value => reading.push(&piece, after_atom),
+                Token::Atom(piece) if reading.after_value => reading.push(&piece, after_word),
                 Token::Atom(piece) => reading.push_value(&piece),
                 Token::Quoted(piece) => reading.push(&piece, false),
                 Token::Comment(_) => {}
             }
-            after_atom = is_atom;
+            after_word = is_word;
         }
         reading.end_param();
         reading.done.join_continuations();
@@ -233,6 +234,18 @@ mod tests {
             "multipart/mixed; charset=utf-8, boundary=\"b c\"",
             "multipart/mixed",
             &["charset=utf-8", "boundary=b c"],
+        );
+        for between in [" ", "", ", ", "\r\n\t"] {
+            expect(
+                &format!("multipart/mixed; charset=\"utf-8\"{between}boundary=\"b c\"; x=y"),
+                "multipart/mixed",
+                &["charset=utf-8", "boundary=b c", "x=y"],
+            );
+        }
+        expect(
+            "attachment; filename=\"my\" file.txt",
+            "attachment",
+            &["filename=myfile.txt"],
         );
         expect("attachment filename=a.txt", "attachment", &["filename=a.txt"]);
         expect(

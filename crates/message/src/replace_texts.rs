@@ -3,12 +3,13 @@
 use crate::encode::{add_base64_lines, add_quoted_printable};
 use crate::header::fields;
 use crate::seven_bit::{is_better_in_base64, is_sealed};
-use crate::text::{html_part, plain_part};
+use crate::text::first_text;
 use postroom_types::{Part, PartBody};
 use std::ops::Range;
 
-/// A message whose text and HTML, those that [`plain_text`](crate::plain_text) and [`html_text`](crate::html_text) find, are
-/// these instead; `None` leaves one as it is, and what the message has not is not made. `root` is that of `content`.
+/// A message whose text and HTML, the first `text/plain` and the first `text/html` that are no attachments, are these
+/// instead; `None` leaves one as it is, and what the message has not is not made. Text of another kind, which
+/// [`plain_text`](crate::plain_text) finds too, is for programs to read and stays. `root` is that of `content`.
 ///
 /// `None` if something in the message is signed or encrypted: that would not hold any more.
 #[must_use]
@@ -16,7 +17,7 @@ pub fn replace_texts(content: &[u8], root: &Part, plain: Option<&str>, html: Opt
     if has_sealed(root) {
         return None;
     }
-    let texts = [(plain_part(root), plain), (html_part(root), html)].into_iter();
+    let texts = [(first_text(root, "plain"), plain), (first_text(root, "html"), html)].into_iter();
     // Within a multipart that is one text nothing has a header that could say how it is encoded.
     let has_header = |(part, _): &(&Part, &str)| part.header_offset < part.body_offset || std::ptr::eq(*part, root);
     let mut changed: Vec<(&Part, &str)> = texts
@@ -43,8 +44,12 @@ pub fn replace_texts(content: &[u8], root: &Part, plain: Option<&str>, html: Opt
             part,
             (encoding, std::ptr::eq(part, root)),
         );
-        let is_last = body.end >= content.len();
-        add_body(&mut out, text.as_bytes(), encoding == "base64", is_last);
+        let then = match content.get(body.end..)?.first() {
+            None => Then::Nothing,
+            Some(b'\r' | b'\n') => Then::LineEnd,
+            Some(_) => Then::Delimiter,
+        };
+        add_body(&mut out, text.as_bytes(), encoding == "base64", then);
         from = body.end;
     }
     out.extend_from_slice(content.get(from..)?);
@@ -113,18 +118,34 @@ fn content_type(part: &Part) -> Vec<u8> {
     field
 }
 
-/// `is_last`: the message ends here, so the last line ends too; elsewhere the line end belongs to the delimiter.
-fn add_body(out: &mut Vec<u8>, text: &[u8], in_base64: bool, is_last: bool) {
+/// What comes after a body.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The message is over: the last line ends too.
+    Nothing,
+    /// The line end that belongs to the delimiter (RFC 2046 §5.1.1).
+    LineEnd,
+    /// The delimiter, whose line end was that of the header, as nothing was between them; it gets one.
+    Delimiter,
+}
+
+fn add_body(out: &mut Vec<u8>, text: &[u8], in_base64: bool, then: Then) {
     let start = out.len();
     match in_base64 {
         true => add_base64_lines(out, text),
         false => add_quoted_printable(out, text),
     }
     let has_end = out[start..].ends_with(b"\r\n");
-    if is_last && !has_end {
-        out.extend_from_slice(b"\r\n");
-    } else if !is_last && in_base64 && has_end {
+    if in_base64 && has_end {
         out.truncate(out.len() - 2);
+    }
+    let ends = match then {
+        Then::Nothing => in_base64 || !has_end,
+        Then::LineEnd => false,
+        Then::Delimiter => true,
+    };
+    if ends {
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -179,6 +200,12 @@ mod tests {
     }
 
     #[test]
+    fn what_programs_read_stays() {
+        let reply = "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+        assert_eq!(replaced(reply, Some("new"), Some("new")).as_deref(), Some(reply));
+    }
+
+    #[test]
     fn what_is_sealed_stays() {
         for sealed in [
             "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b--\r\n",
@@ -192,9 +219,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_in_is_found(plain in "[a-z é\n=-]{0,200}", html in "[a-z<>ж\n]{0,200}", end in "(\r\n)?") {
+        fn what_is_put_in_is_found(
+            plain in "[a-z é\n=-]{0,200}", html in "[a-z<>ж\n]{0,200}",
+            old in "(old\r\n)?(\r\n)?", end in "(\r\n)?",
+        ) {
             let content = format!(
-                "Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\nold\r\n--i\r\nContent-Type: text/html\r\n\r\nold\r\n--i--{end}"
+                "Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\n{old}--i\r\nContent-Type: text/html\r\n\r\n{old}--i--{end}"
             );
             let root = summarize(content.as_bytes()).root;
             let made = replace_texts(content.as_bytes(), &root, Some(&plain), Some(&html)).expect("nothing is sealed");

@@ -81,7 +81,8 @@ fn is_attachment(part: &Part) -> bool {
     disposed || filename(part).is_some() || !is_type(part, "text", "*")
 }
 
-fn first_text<'a>(root: &'a Part, subtype: &str) -> Option<&'a Part> {
+/// The first text of this kind that is not an attachment.
+pub(crate) fn first_text<'a>(root: &'a Part, subtype: &str) -> Option<&'a Part> {
     all_leaves(root)
         .into_iter()
         .find(|part| is_type(part, "text", subtype) && !is_attachment(part))

@@ -151,28 +151,63 @@ async fn many_signatures_do_not_hide_the_author() {
 /// A sender whose own name servers say nothing does not keep the author's policy from being asked for.
 #[tokio::test]
 async fn silence_of_the_sender_is_none_of_the_author() {
+    use MechanismResult::{Fail, TempError};
     let texts = [
         ("_dmarc.bank.com", "v=DMARC1; p=reject"),
         ("_dmarc.football.example.com", "v=DMARC1; p=reject"),
         ("football.example.com", "v=spf1 include:silent.attacker.com -all"),
     ];
-    let signed = |from: &str| {
+    let junk = "DKIM-Signature: v=1; a=rsa-sha256; d=bank.com; s=x; r=y; h=from; bh=AAAA; b=AAAA\n";
+    let signed = |from: &str, before: &str, after: &str| {
         let example = String::from_utf8(EXAMPLE.to_vec()).unwrap();
         let silent = example.replace("d=football.example.com", "d=silent.attacker.com");
-        silent.replace("joe@football.example.com", from).into_bytes()
+        let silent = silent.replace("From: ", &format!("{after}From: "));
+        format!("{before}{}", silent.replace("joe@football.example.com", from)).into_bytes()
     };
-    let verdict_of = |from: &'static str, mail_from: &'static str| {
-        let content = signed(from);
+    let verdict_of = |from: &'static str, mail_from: &'static str, (before, after): (&str, &str)| {
+        let content = signed(from, before, after);
         async move { verdict(&texts, "192.0.2.1", mail_from, content).await }
     };
-    let (forged, own) = tokio::join!(
-        verdict_of("ceo@bank.com", "x@silent.attacker.com"),
-        verdict_of("joe@football.example.com", "joe@football.example.com"),
+    let (forged, before, after, own) = tokio::join!(
+        verdict_of("ceo@bank.com", "x@silent.attacker.com", ("", "")),
+        verdict_of("ceo@bank.com", "x@silent.attacker.com", (junk, "")),
+        verdict_of("ceo@bank.com", "x@silent.attacker.com", ("", junk)),
+        verdict_of("joe@football.example.com", "joe@football.example.com", ("", "")),
     );
-    assert_eq!(forged.spf.result, MechanismResult::TempError);
-    assert_eq!(forged.disposition(), Disposition::Reject, "{forged:?}");
+    for forged in [&forged, &before, &after] {
+        assert_eq!(forged.spf.result, MechanismResult::TempError);
+        assert_eq!(forged.disposition(), Disposition::Reject, "{forged:?}");
+    }
+    // Only who is silent is waited for.
+    let results = |verdict: &Verdict| verdict.dkim.iter().map(|dkim| dkim.result).collect::<Vec<_>>();
+    assert_eq!(results(&before), [Fail, TempError, TempError]);
+    assert_eq!(results(&after), [TempError, TempError, Fail]);
     // What could have been the author's is no failure.
     assert_eq!(own.dmarc.result, MechanismResult::TempError, "{own:?}");
+}
+
+/// The key is asked for once, whichever reading of the body matches, and who cannot be asked has not failed.
+#[tokio::test]
+async fn a_key_that_does_not_come_is_no_failure_of_a_body_with_a_blank_tail() {
+    let example = String::from_utf8(EXAMPLE.to_vec()).unwrap();
+    let content = example.replace("s=brisbane", "s=silent") + " \r\n\t\r\n";
+    let verdict = verdict(
+        &keys_and(&[("_dmarc.football.example.com", "v=DMARC1; p=reject")]),
+        "192.0.2.1",
+        "x@elsewhere.example",
+        content.replace("s=test", "s=silenter").into_bytes(),
+    )
+    .await;
+    assert_eq!(
+        verdict.dkim.iter().map(|dkim| dkim.result).collect::<Vec<_>>(),
+        [MechanismResult::TempError; 2],
+        "{verdict:?}"
+    );
+    assert_eq!(
+        (verdict.dmarc.result, verdict.disposition()),
+        (MechanismResult::TempError, Disposition::Deliver),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ fn zone(scanner: &mut Scanner<'_>) -> Parsed<i32> {
     }
     // Four digits.
     let zone = digits(scanner, 4..=4)? as i32;
-    if zone / 100 > 23 || zone % 100 > 59 {
+    if zone % 100 > 59 {
         return Err(BAD_DATE);
     }
     let minutes = zone / 100 * 60 + zone % 100;
@@ -177,15 +177,13 @@ mod tests {
         // No zones that are in use: the moment counts.
         check("\"1-Jan-1970 00:20:00 +0020\"", Some((0, 0)));
         check("\"1-Jan-1970 20:00:00 +2000\"", Some((0, 0)));
-        check("\"1-Jan-1970 00:00:00 -2359\"", Some((86_340, 0)));
+        check("\"1-Jan-1970 00:00:00 -9959\"", Some((359_940, 0)));
         for bad in [
             "\"17-Jul-1996 24:44:25 -0700\"",
             "\"17-Jul-1996 02:44:25\"",
             "\"17-Jul-1996 02:44:25 0700\"",
             "\"17-Jul-1996 02:44:25 -0760\"",
             "\"17-Jul-1996 02:44:25 -700\"",
-            "\"17-Jul-1996 02:44:25 +2500\"",
-            "\"17-Jul-1996 02:44:25 -2400\"",
             "17-Jul-1996 02:44:25 -0700",
         ] {
             check(bad, None);

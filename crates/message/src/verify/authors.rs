@@ -24,7 +24,7 @@ pub(super) fn authors(content: &[u8], read: &[String]) -> Authors {
     let shown = shown_domains(content);
     let read = folded(
         read.iter()
-            .filter_map(|address| Some(address.rsplit_once('@')?.1.trim().to_owned())),
+            .filter_map(|address| Some(without_root(address.rsplit_once('@')?.1.trim()))),
     );
     let differ = shown.len() != read.len() || !shown.iter().all(|domain| read.contains(domain));
     let mut domains = shown;
@@ -41,7 +41,12 @@ fn shown_domains(content: &[u8]) -> Vec<String> {
     let entries = fields(content)
         .filter(|field| field.is("From"))
         .flat_map(|field| parse_address_list(field.value));
-    folded(entries.filter_map(|entry| Some(String::from_utf8_lossy(&entry.host?).into_owned())))
+    folded(entries.filter_map(|entry| Some(without_root(&String::from_utf8_lossy(&entry.host?)))))
+}
+
+/// The dot of the root, which some write at the end, makes no other domain.
+fn without_root(domain: &str) -> String {
+    domain.strip_suffix('.').unwrap_or(domain).to_owned()
 }
 
 /// Each once, in lower case.
@@ -81,6 +86,8 @@ mod tests {
         for (value, domains) in [
             ("a@b.c", &["b.c"][..]),
             ("A@B.C", &["b.c"]),
+            ("a@b.c.", &["b.c"]),
+            ("Ann <a@b.c.>, d@b.c", &["b.c"]),
             ("Ann Bee <a@b.c>", &["b.c"]),
             ("\"Bee, Ann\" <a@b.c>", &["b.c"]),
             ("\"x@y.z\" <a@b.c>", &["b.c"]),
@@ -114,6 +121,7 @@ mod tests {
             "ceo@bank.com@attacker.com",
             "\"ceo@bank.com\" (x)",
             "a@bank..com",
+            "a@bank.com..",
             "Ann ceo@bank.com",
         ] {
             let authors = of(&format!("From: {value}"));
@@ -164,11 +172,11 @@ mod tests {
             let message = AuthenticatedMessage::parse(content.as_bytes()).expect("there are fields");
             let asked = authors(content.as_bytes(), message.froms());
             let (envelope, _) = structure::parse(content.as_bytes());
-            let hosts = envelope.from.into_iter().flatten().filter_map(|entry| entry.host).filter(|host| !host.is_empty());
-            for host in hosts {
-                let host = String::from_utf8(host).expect("made of ASCII").to_lowercase();
+            let hosts = envelope.from.into_iter().flatten().filter_map(|entry| entry.host);
+            let hosts = hosts.map(|host| without_root(str::from_utf8(&host).expect("made of ASCII")).to_lowercase());
+            for host in hosts.filter(|host| !host.is_empty()) {
                 prop_assert!(asked.domains.contains(&host) || asked.domains.len() == MAX_DOMAINS, "{} {:?}", host, asked);
-                let read = message.froms().iter().any(|address| address.rsplit_once('@').is_some_and(|(_, domain)| domain.trim() == host));
+                let read = message.froms().iter().any(|address| address.rsplit_once('@').is_some_and(|(_, domain)| without_root(domain.trim()) == host));
                 prop_assert!(asked.doubtful || read, "{} {:?}", host, message.froms());
             }
         }
