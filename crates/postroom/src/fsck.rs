@@ -24,6 +24,8 @@ struct Report {
     ok: bool,
     inboxes: u64,
     problems: Vec<String>,
+    /// What could not be looked at, and why.
+    unread: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -32,10 +34,10 @@ pub(crate) async fn run(args: &FsckArgs) -> ExitCode {
     match look(args).await {
         Ok(report) => {
             print(&report, args.json);
-            if report.ok {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(1)
+            match (report.ok, report.problems.is_empty()) {
+                (true, _) => ExitCode::SUCCESS,
+                (false, false) => ExitCode::from(1),
+                (false, true) => ExitCode::from(2),
             }
         }
         Err(error) => {
@@ -67,10 +69,11 @@ async fn look(args: &FsckArgs) -> Outcome<Report> {
                 report.problems.push(format!("{error}; not checked further"));
             }
             (Err(error), _) => return Err(error),
-            (Ok(()), closed) => closed?,
+            (Ok(()), Err(error)) if report.problems.is_empty() => return Err(error.into()),
+            (Ok(()), Err(error)) => report.notes.push(format!("the store did not close: {error}")),
         }
     }
-    report.ok = report.problems.is_empty();
+    report.ok = report.problems.is_empty() && report.unread.is_empty();
     Ok(report)
 }
 
@@ -132,6 +135,7 @@ impl Report {
                 .push("`postroom fsck --rebuild-index` makes the index anew from the journal".into());
         }
         self.problems.extend(checked.faults);
+        self.unread.extend(checked.unread);
         self.notes.extend(checked.notes);
         Ok(())
     }
@@ -225,6 +229,7 @@ fn print(report: &Report, json: bool) {
         return;
     }
     report.problems.iter().for_each(|problem| println!("{problem}"));
+    report.unread.iter().for_each(|what| println!("not checked: {what}"));
     report.notes.iter().for_each(|note| println!("note: {note}"));
     println!("{} inboxes checked, {} problems", report.inboxes, report.problems.len());
 }

@@ -175,17 +175,16 @@ impl SledStore {
             .acquire_owned()
             .await
             .map_err(|_| self.shared.unavailable())?;
-        let (index, bodies) = (self.index()?, Arc::clone(&self.bodies));
+        let (index, bodies, shared) = (self.index()?, Arc::clone(&self.bodies), Arc::clone(&self.shared));
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            catch_quietly(|| read(&index, &bodies))
+            catch_quietly(|| read(&index, &bodies)).unwrap_or_else(|why| {
+                shared.distrust_index(&why);
+                Err(shared.unavailable())
+            })
         });
         match task.await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(why)) => {
-                self.distrust_index(&why);
-                Err(self.shared.unavailable())
-            }
+            Ok(answer) => answer,
             Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into())),
         }
     }

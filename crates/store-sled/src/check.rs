@@ -9,7 +9,6 @@ pub use journal::check_journal;
 
 use crate::error::OpenError;
 use crate::files::Folder;
-use crate::quiet::catch_quietly;
 use crate::{Progress, SledStore, boot};
 use postroom_store::StoreError;
 use std::fmt;
@@ -24,6 +23,8 @@ const TOLD: usize = 50;
 pub struct Checked {
     /// What is wrong, as sentences.
     pub faults: Vec<String>,
+    /// What could not be looked at, and why, as sentences; whether it is right is not known.
+    pub unread: Vec<String>,
     /// What is worth knowing and not wrong.
     pub notes: Vec<String>,
 }
@@ -33,17 +34,17 @@ impl Checked {
         self.faults.push(fault.to_string());
     }
 
+    fn unread(&mut self, what: impl fmt::Display) {
+        self.unread.push(what.to_string());
+    }
+
     fn note(&mut self, note: impl fmt::Display) {
         self.notes.push(note.to_string());
     }
 
     /// Adds faults of one kind.
     fn add(&mut self, kind: Kind) {
-        let Kind { what, told, count } = kind;
-        self.faults.extend(told);
-        if count > TOLD {
-            self.faults.push(format!("{what}: {count} in all"));
-        }
+        self.faults.extend(kind.sentences());
     }
 }
 
@@ -61,6 +62,12 @@ impl Kind {
             told: Vec::new(),
             count: 0,
         }
+    }
+
+    fn sentences(self) -> impl Iterator<Item = String> {
+        let Self { what, told, count } = self;
+        let all = (count > TOLD).then(|| format!("{what}: {count} in all"));
+        told.into_iter().chain(all)
     }
 
     fn add(&mut self, fault: impl FnOnce() -> String) {
@@ -90,23 +97,18 @@ impl SledStore {
             index: self.index()?,
             bodies: Arc::clone(&self.bodies),
         };
+        let shared = Arc::clone(&self.shared);
         let task = tokio::task::spawn_blocking(move || {
             let mut checked = Checked::default();
-            let ran = catch_quietly(|| check.run(&mut checked, progress));
-            (checked, ran)
-        });
-        let ended = |_| StoreError::Unavailable("the check ended early".into());
-        let (mut checked, ran) = task.await.map_err(ended)?;
-        match ran {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => checked.fault(format!("index: not checked to its end: {error}")),
-            Err(why) => {
+            if let Err(why) = check.run(&mut checked, progress) {
                 checked.fault(format!("index: it does not read: {why}"));
                 checked.note("the index is made anew by the next start");
-                self.distrust_index(&why);
+                shared.distrust_index(&why);
             }
-        }
-        Ok(checked)
+            checked
+        });
+        let ended = |_| StoreError::Unavailable("the check ended early".into());
+        task.await.map_err(ended)
     }
 
     /// Puts the index of a store that is not open out of the way, so that the next opening builds it anew from snapshot

@@ -19,6 +19,7 @@ use crate::files::{Folder, free_octets, sync_tree};
 use crate::identity::{CleanMark, write_clean_mark};
 use crate::index::{Entry, Index};
 use crate::journal::Journal;
+use crate::quiet::catch_quietly;
 use crate::state::SharedState;
 use group::{Group, Member};
 use postroom_store::{Commit, Outcome, StoreError};
@@ -74,10 +75,23 @@ pub(crate) struct Committer {
 impl Committer {
     /// Works until the store is closed, dropped or failed.
     pub(crate) fn run(mut self) {
+        // What panics here is sled, over a page that it reads for a commit.
+        let worked = catch_quietly(|| self.work());
+        if let Err(why) = &worked {
+            self.shared.distrust_index(why);
+        }
+        self.refuse_the_rest(None);
+        if let Ok(Some(reply)) = worked {
+            self.close(reply);
+        }
+    }
+
+    /// Does what is asked for; who asked to close, if that is why it ended.
+    fn work(&mut self) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         let mut held = None;
         while let Some(request) = held.take().or_else(|| self.queue.blocking_recv()) {
             let done = match request {
-                Request::Close(reply) => return self.close(reply),
+                Request::Close(reply) => return Some(reply),
                 Request::Upkeep(chores, reply) => self.do_chores(chores, reply),
                 Request::Commit(order) => {
                     let mut orders = vec![*order];
@@ -91,6 +105,7 @@ impl Committer {
             }
         }
         self.refuse_the_rest(held);
+        None
     }
 
     /// Takes what else is queued, up to the bounds of a group; returns what did not fit.
@@ -182,20 +197,23 @@ impl Committer {
             entry.file = place.file;
             entry.bodies_at += place.offset;
         }
-        self.index.apply(entries).map_err(|error| error.to_string())?;
+        if let Err(error) = self.index.apply(entries) {
+            let why = error.to_string();
+            self.shared.distrust_index(&why);
+            return Err(why);
+        }
         self.shared.set_stable(last);
         Ok(())
     }
 
-    fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>) {
-        self.queue.close();
-        self.refuse_the_rest(None);
+    fn close(self, reply: oneshot::Sender<Result<(), StoreError>>) {
         let Self {
             folder,
             store,
             journal,
             index,
             next,
+            shared,
             ..
         } = self;
         let (file, octets) = journal.end();
@@ -205,7 +223,7 @@ impl Committer {
             octets,
             lsn: Lsn(next.0 - 1),
         };
-        let closed = close_index(index, &folder).and_then(|()| {
+        let closed = close_index(index, &shared, &folder).and_then(|()| {
             write_clean_mark(&folder, &mark).map_err(|error| StoreError::Unavailable(error.to_string().into()))
         });
         let _ = reply.send(closed);
@@ -233,8 +251,9 @@ fn has_room(commit: &Commit, free: u64, min_free: u64) -> bool {
     free >= floor || (commit.puts.is_empty() && commit.blobs.is_empty())
 }
 
-/// sled's `flush` starts writing but does not wait for the disk, so its files are synced here once it let them go.
-fn close_index(mut index: Arc<Index>, folder: &Folder) -> Result<(), StoreError> {
+/// sled's `flush` starts writing but does not wait for the disk, so its files are synced here once it let them go. What has
+/// failed is not written any more.
+fn close_index(mut index: Arc<Index>, shared: &SharedState, folder: &Folder) -> Result<(), StoreError> {
     let begin = Instant::now();
     let index = loop {
         match Arc::try_unwrap(index) {
@@ -242,12 +261,22 @@ fn close_index(mut index: Arc<Index>, folder: &Folder) -> Result<(), StoreError>
             Err(_) if begin.elapsed() > READERS_PATIENCE => {
                 return Err(StoreError::Unavailable("somebody still reads".into()));
             }
-            Err(shared) => index = shared,
+            Err(held) => index = held,
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    index.flush()?;
-    drop(index);
+    if shared.has_failed() {
+        return Err(shared.unavailable());
+    }
+    let flushed = catch_quietly(|| index.flush());
+    let closed = index.close();
+    match flushed.and_then(|flushed| closed.map(|()| flushed)) {
+        Ok(flushed) => flushed?,
+        Err(why) => {
+            shared.distrust_index(&why);
+            return Err(shared.unavailable());
+        }
+    }
     sync_tree(&folder.index()).map_err(|error| StoreError::Unavailable(error.to_string().into()))
 }
 

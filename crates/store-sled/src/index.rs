@@ -6,6 +6,7 @@
 //! - sled is named here, in `index/` and in `error.rs` alone; another engine can be built from the journal instead.
 //! - All calls may block, but for [`Index::recall`]; none of the others is made on the async executor.
 
+mod engine;
 mod location;
 mod upkeep;
 mod walk;
@@ -17,6 +18,7 @@ use crate::error::index_error;
 use crate::hot::Hot;
 use crate::quiet::catch_quietly;
 use crate::record::{Op, Place};
+use engine::Engine;
 use location::{decode_location, encode_location};
 use postroom_store::{Key, Page, StoreError, Value};
 use postroom_types::{BlobId, Lsn};
@@ -60,7 +62,7 @@ pub(crate) struct Entry {
 /// The index of one store.
 #[derive(Debug)]
 pub(crate) struct Index {
-    db: sled::Db,
+    db: Engine,
     hot: Hot,
 }
 
@@ -86,15 +88,17 @@ impl Index {
             }
         };
         // sled panics on some damage that it finds while it recovers, or reads.
-        catch_quietly(|| {
-            let db = open().map_err(|error| error.to_string())?;
-            name_it(&db, store)?;
-            Ok(Self {
-                db,
-                hot: Hot::new(hot_octets),
-            })
+        let panicked = |why| format!("sled panicked: {why}");
+        let db = Engine::new(
+            catch_quietly(open)
+                .map_err(panicked)?
+                .map_err(|error| error.to_string())?,
+        );
+        catch_quietly(|| name_it(&db, store)).map_err(panicked)??;
+        Ok(Self {
+            db,
+            hot: Hot::new(hot_octets),
         })
-        .unwrap_or_else(|why| Err(format!("sled panicked: {why}")))
     }
 
     /// The last lsn applied.
@@ -275,6 +279,11 @@ impl Index {
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(index_error)?;
         Ok(())
+    }
+
+    /// Closes it; a panic's message, if sled does over it.
+    pub(crate) fn close(mut self) -> Result<(), String> {
+        self.db.close()
     }
 }
 

@@ -16,10 +16,14 @@ use crate::blobs::Bodies;
 use crate::committer::Request;
 use crate::files::Folder;
 use crate::index::Index;
+use crate::quiet::catch_quietly;
+use crate::state::SharedState;
 use postroom_store::StoreError;
+use postroom_types::BlobId;
 use round::Round;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// What one round of upkeep did.
@@ -41,19 +45,24 @@ pub(crate) struct Keeper {
     folder: Folder,
     store: [u8; 16],
     options: Options,
+    shared: Arc<SharedState>,
     stop: AtomicBool,
     /// Held for the length of a round.
     round: Mutex<()>,
+    /// Bodies that were found damaged; no round reads them again.
+    damaged: Mutex<HashSet<BlobId>>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: Folder, store: [u8; 16], options: Options) -> Self {
+    pub(crate) fn new(folder: Folder, store: [u8; 16], options: Options, shared: Arc<SharedState>) -> Self {
         Self {
             folder,
             store,
             options,
+            shared,
             stop: AtomicBool::new(false),
             round: Mutex::default(),
+            damaged: Mutex::default(),
         }
     }
 
@@ -67,7 +76,7 @@ impl Keeper {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// Does one round. Blocks.
+    /// Does one round. Blocks. An index that panics fails the store.
     pub(crate) fn tidy(
         &self,
         index: &Index,
@@ -75,19 +84,19 @@ impl Keeper {
         queue: &mpsc::Sender<Request>,
     ) -> Result<Tidied, StoreError> {
         let _round = self.round.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.has_failed() {
+            return Err(self.shared.unavailable());
+        }
         let round = Round {
             keeper: self,
             index,
             bodies,
             queue,
         };
-        // In this order: what is forgotten makes files sparse, and a snapshot covers them.
-        let tidied = Tidied {
-            forgotten: round.forget_dead()?,
-            snapshot: round.snapshot_if_due()?,
-            moved: round.empty_sparse_files()?,
-            removed_files: round.remove_files()?,
-        };
+        let tidied = catch_quietly(|| round.run()).unwrap_or_else(|why| {
+            self.shared.distrust_index(&why);
+            Err(self.shared.unavailable())
+        })?;
         if tidied != Tidied::default() {
             tracing::info!(?tidied, "store upkeep");
         }

@@ -46,14 +46,13 @@ pub use state::Statistics;
 
 use blobs::Bodies;
 use committer::{Committer, Request};
-use files::{DISTRUSTED, Folder, replace_file};
+use files::Folder;
 use index::Index;
 use keeper::{Keeper, Rounds};
 use postroom_store::StoreError;
 use postroom_types::Lsn;
 use state::SharedState;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -102,7 +101,7 @@ impl SledStore {
         } = boot::boot(&folder, &options, &mut progress)?;
 
         let index = Arc::new(index);
-        let shared = Arc::new(SharedState::new(Lsn(next.0 - 1)));
+        let shared = Arc::new(SharedState::new(folder.clone(), Lsn(next.0 - 1)));
         let (sender, queue) = mpsc::channel(QUEUE_COMMITS);
         let committer = Committer {
             folder: folder.clone(),
@@ -114,16 +113,11 @@ impl SledStore {
             shared: Arc::clone(&shared),
             queue,
         };
-        let state = Arc::clone(&shared);
-        let run = move || {
-            if catch_unwind(AssertUnwindSafe(|| committer.run())).is_err() {
-                state.fail("the committer panicked");
-            }
-        };
-        let thread = std::thread::Builder::new().name("committer".into()).spawn(run);
+        let thread = std::thread::Builder::new().name("committer".into());
+        let thread = thread.spawn(move || committer.run());
         let thread = thread.map_err(error::at(folder.path()))?;
         let bodies = Arc::new(Bodies::new(folder.journal(), folder.bodies(), options.open_files));
-        let keeper = Arc::new(Keeper::new(folder.clone(), store, options.clone()));
+        let keeper = Arc::new(Keeper::new(folder.clone(), store, options.clone(), Arc::clone(&shared)));
         let parts = keeper::Parts {
             keeper: Arc::clone(&keeper),
             index: Arc::clone(&index),
@@ -197,14 +191,6 @@ impl SledStore {
         let round = tokio::task::spawn_blocking(move || keeper.tidy(&index, &bodies, &queue));
         let ended = |_| Err(StoreError::Unavailable("the round of upkeep ended early".into()));
         round.await.unwrap_or_else(ended)
-    }
-
-    /// The index panicked: the store ends, and the next start makes another one.
-    fn distrust_index(&self, why: &str) {
-        if let Err(error) = replace_file(self.folder.path(), DISTRUSTED, why) {
-            tracing::error!(%error, "cannot note that the index is not to be trusted");
-        }
-        self.shared.fail(&format!("the index panicked: {why}"));
     }
 
     fn index(&self) -> Result<Arc<Index>, StoreError> {

@@ -1,5 +1,6 @@
 //! What the committer and all callers share.
 
+use crate::files::{DISTRUSTED, Folder, replace_file};
 use postroom_store::{StoreError, Topics};
 use postroom_types::Lsn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ pub struct Statistics {
 /// Shared between the committer and all callers.
 #[derive(Debug)]
 pub(crate) struct SharedState {
+    folder: Folder,
     pub(crate) topics: Topics,
     stable: AtomicU64,
     failed: watch::Sender<bool>,
@@ -30,8 +32,9 @@ pub(crate) struct SharedState {
 }
 
 impl SharedState {
-    pub(crate) fn new(stable: Lsn) -> Self {
+    pub(crate) fn new(folder: Folder, stable: Lsn) -> Self {
         Self {
+            folder,
             topics: Topics::default(),
             stable: AtomicU64::new(stable.0),
             failed: watch::Sender::new(false),
@@ -56,6 +59,15 @@ impl SharedState {
             tracing::error!(why, "the store has failed");
         }
         self.failed.send_replace(true);
+    }
+
+    /// Ends the store over its index: noted first, so that the next start makes another one and does not meet the same
+    /// again. Blocks.
+    pub(crate) fn distrust_index(&self, why: &str) {
+        if let Err(error) = replace_file(self.folder.path(), DISTRUSTED, why) {
+            tracing::error!(%error, "cannot note that the index is not to be trusted");
+        }
+        self.fail(&format!("the index failed: {why}"));
     }
 
     pub(crate) fn failed(&self) -> watch::Receiver<bool> {

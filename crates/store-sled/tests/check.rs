@@ -165,6 +165,32 @@ async fn damage_to_the_journal_to_a_snapshot_and_to_a_body_is_told() {
     assert!(faults.len() == 1 && faults[0].contains("are missing"), "{faults:?}");
 }
 
+#[tokio::test]
+async fn what_cannot_be_compared_is_no_fault_and_bodies_are_read() {
+    let folder = Folder::new();
+    let store = filled(
+        &folder,
+        Options {
+            snapshot_octets: u64::MAX,
+            ..eager()
+        },
+    )
+    .await;
+    flip(&folder.files("bodies")[0], 77);
+    // A file that does not read.
+    let first = &folder.journal()[0];
+    fs::remove_file(first).expect("removed");
+    fs::create_dir(first).expect("a folder");
+    let Checked { faults, unread, .. } = all(&store).await;
+    assert!(faults.len() == 1 && faults[0].contains("CRC"), "{faults:?}");
+    assert!(unread[0].starts_with("index: not compared"), "{unread:?}");
+    assert!(
+        unread[1..].iter().all(|body| body.starts_with("body not read")),
+        "{unread:?}"
+    );
+    assert!(!*store.failed().borrow());
+}
+
 /// The files of a store with what is in them, but for the lock.
 fn contents(folder: &Folder) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();

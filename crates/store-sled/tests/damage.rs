@@ -2,10 +2,11 @@
 
 mod support;
 
-use postroom_store::{BlobReader, Store, StoreError};
+use postroom_store::{BlobReader, CommitBuilder, Outcome, Store, StoreError};
 use postroom_store_sled::{Damaged, SledStore, backup, restore};
 use postroom_types::BlobId;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use support::rows::{body, done, put, row, rows};
@@ -173,6 +174,16 @@ async fn upkeep_goes_on() {
     assert!(tidied.moved > 0 && tidied.removed_files > 0, "{tidied:?}");
     let faults = store.check(|_, _| ()).await.expect("a check").faults;
     assert!(faults.len() == 1 && faults[0].contains("CRC"), "{faults:?}");
+    // What was found damaged is not read again while the store is open.
+    while store.tidy().await.expect("tidied").moved > 0 {}
+    let sparse = folder.journal()[0].clone();
+    let mut bytes = fs::read(&sparse).expect("read");
+    let at = bytes.windows(100).position(|window| window == &body(0)[..100]);
+    bytes[at.expect("it is there") + 100] ^= 1;
+    fs::write(&sparse, bytes).expect("written");
+    assert_eq!(store.tidy().await.expect("tidied").moved, 0);
+    drop(store);
+    assert_eq!(folder.open_with(eager()).tidy().await.expect("tidied").moved, 1);
 }
 
 #[tokio::test]
@@ -210,4 +221,31 @@ async fn an_index_that_is_damaged_is_made_anew_and_told() {
         let _ = store.close().await;
     }
     assert!(renewed > 0, "none was of no use");
+}
+
+#[tokio::test]
+async fn an_index_that_fails_under_a_commit_is_made_anew() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for n in 0..200 {
+        put(&store, n).await;
+    }
+    store.close().await.expect("closed");
+    drop(store);
+    let store = folder.open();
+    let path = folder.path().join("index/db");
+    let octets = fs::metadata(&path).expect("a file").len() as usize;
+    let file = fs::OpenOptions::new().write(true).open(&path).expect("opens");
+    file.write_all_at(&vec![0x55; octets], 0).expect("written");
+    let mut commit = CommitBuilder::new();
+    commit.put(b"more".to_vec(), vec![1]);
+    let outcome = store.commit(commit.build()).await;
+    assert!(matches!(outcome, Ok(Outcome::Unknown)), "{outcome:?}");
+    assert!(*store.failed().borrow(), "it has not failed");
+    assert!(store.close().await.is_err(), "it is closed as if it were whole");
+    drop(store);
+    let store = folder.open();
+    assert!(store.renewed().is_some(), "the next start would meet it again");
+    assert_eq!(rows(&store).await.len(), 200);
+    assert_eq!(store.get(b"more").await.expect("answers"), Some(vec![1]));
 }

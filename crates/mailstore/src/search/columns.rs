@@ -66,6 +66,8 @@ pub(super) struct Columns {
     pub(super) lines: Vec<Line>,
     pub(super) texts: Texts,
     references: Vec<u64>,
+    /// The highest UID that was looked at.
+    looked: Option<Uid>,
 }
 
 /// A line whose texts are not numbered yet, so that they can be made without holding the columns.
@@ -220,9 +222,14 @@ impl Columns {
         &self.references[line.references as usize..][..usize::from(line.reference_count)]
     }
 
-    /// The highest UID of which there is a line.
+    /// Notes that all messages up to this one were looked at; one that is damaged has no line, and is not read again.
+    pub(super) fn looked(&mut self, uid: Uid) {
+        self.looked = self.looked.max(Some(uid));
+    }
+
+    /// The highest UID of which there is a line, or that was looked at.
     pub(super) fn last(&self) -> Option<Uid> {
-        self.lines.last().map(|line| line.uid)
+        self.lines.last().map(|line| line.uid).max(self.looked)
     }
 
     /// About how much memory it takes.
@@ -267,5 +274,9 @@ mod tests {
             assert_eq!(references[1], found.message_id, "quoting makes no difference");
         }
         assert!(columns.find(Uid::new(2).unwrap(), &mut hint).is_none());
+        for (uid, last) in [(5, 7), (9, 9), (8, 9)] {
+            columns.looked(Uid::new(uid).unwrap());
+            assert_eq!(columns.last(), Uid::new(last), "{uid} has no line");
+        }
     }
 }

@@ -90,7 +90,9 @@ impl Mailstore {
                 self.add_page(columns, std::mem::take(&mut page)).await?;
             }
         }
-        self.add_page(columns, page).await
+        self.add_page(columns, page).await?;
+        let of = Arc::clone(columns);
+        elsewhere(move || of.write().looked(last)).await
     }
 
     async fn add_page(&self, columns: &Arc<MailboxColumns>, page: Vec<(Uid, Value)>) -> Result<(), MailError> {
@@ -157,7 +159,7 @@ fn line_of(
     Ok(summary.map(|summary| columns.maker.make(uid, row.email_id, row.thread_id, &summary)))
 }
 
-/// The last line there is; and whether there are so many lines of messages that are gone, or texts of them, that it is
+/// The last message looked at; and whether there are so many lines of messages that are gone, or texts of them, that it is
 /// better to begin anew.
 async fn size_of(columns: &Arc<MailboxColumns>, shared: &SharedMailbox) -> Result<(Option<Uid>, bool), MailError> {
     let there = shared.with_rows(|rows, _| rows.len());

@@ -59,18 +59,16 @@ impl Start<'_> {
     /// The index there is, with the whole journal. [`OpenError::Index`] if it is of no use.
     fn usable(&mut self, clean: Option<&CleanMark>) -> Result<Whole, OpenError> {
         let index = self.open_at(&self.folder.index()).map_err(OpenError::Index)?;
-        // sled may panic over any page that it reads, and over closing what it panicked over.
+        // sled may panic over any page that it reads.
         let read = catch_quietly(|| {
             let end = self.complete(&index, clean)?;
             Ok((end, remove_orphans(&self.folder.bodies(), &index)?))
         });
-        let why = match read {
-            Ok(Ok((end, orphans))) => return Ok(Whole { index, end, orphans }),
-            Ok(Err(error)) => error,
-            Err(why) => OpenError::Index(format!("sled panicked: {why}")),
-        };
-        let _ = catch_quietly(|| drop(index));
-        Err(why)
+        match read {
+            Ok(Ok((end, orphans))) => Ok(Whole { index, end, orphans }),
+            Ok(Err(error)) => Err(error),
+            Err(why) => Err(OpenError::Index(format!("sled panicked: {why}"))),
+        }
     }
 
     /// Brings an index up to the journal's end.

@@ -6,7 +6,8 @@ use crate::boot::build_apart;
 use crate::files::{Folder, free_octets, remove_if_there};
 use crate::identity::hex;
 use crate::index::{BlobRow, Index, RawRow};
-use crate::{Options, Progress};
+use crate::quiet::catch_quietly;
+use crate::{OpenError, Options, Progress};
 use postroom_store::StoreError;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -24,28 +25,59 @@ pub(super) struct Check {
 }
 
 impl Check {
+    /// Does all of it; what the one does not find, the other may. `Err` is the message of a panic over the index.
     pub(super) fn run(
         &self,
         checked: &mut Checked,
         mut progress: impl FnMut(&'static str, Progress),
-    ) -> Result<(), StoreError> {
-        self.compare(checked, &mut |told| progress("building an index to compare with", told))?;
-        self.read_bodies(checked, &mut |told| progress("reading bodies", told))
+    ) -> Result<(), String> {
+        let built = self.build(&mut |told| progress("building an index to compare with", told));
+        let compared = match &built {
+            Ok(built) => catch_quietly(|| self.compare(built, checked)),
+            Err(Unbuilt::Fault(why)) => {
+                checked.fault(format!("nothing to compare the index with: {why}"));
+                Ok(Ok(()))
+            }
+            Err(Unbuilt::Unread(why)) => {
+                checked.unread(format!("index: not compared with the journal: {why}"));
+                Ok(Ok(()))
+            }
+        };
+        drop(built);
+        if let Err(error) = remove_if_there(&self.folder.index_compared()) {
+            checked.note(format!("{}: {error}", self.folder.index_compared().display()));
+        }
+        let read = catch_quietly(|| self.read_bodies(checked, &mut |told| progress("reading bodies", told)));
+        for ended in [&compared, &read] {
+            if let Ok(Err(error)) = ended {
+                checked.fault(format!("index: not read to its end: {error}"));
+            }
+        }
+        compared.and(read).map(|_| ())
     }
 
-    /// Builds another index and compares the two, row by row.
-    fn compare(&self, checked: &mut Checked, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+    /// Builds another index.
+    fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<Index, Unbuilt> {
         let path = self.folder.index_compared();
-        let remove = || remove_if_there(&path).map_err(|error| unavailable(&error));
-        remove()?;
+        remove_if_there(&path).map_err(|error| Unbuilt::Unread(error.to_string()))?;
         let free = free_octets(self.folder.path()).unwrap_or(u64::MAX);
         if free < self.index.octets().saturating_mul(2) {
-            checked.fault("index: not compared with the journal, since there is no space for another one");
-            return Ok(());
+            return Err(Unbuilt::Unread("there is no space for another one".to_owned()));
         }
-        let built = build_apart(&self.folder, self.store, &self.options, &path, progress);
-        let built = built.map_err(|error| unavailable(&error))?;
-        let mut rows = (Rows::new(&self.index), Rows::new(&built));
+        // sled panics where it cannot write, too.
+        match catch_quietly(|| build_apart(&self.folder, self.store, &self.options, &path, progress)) {
+            Ok(Ok(built)) => Ok(built),
+            Ok(Err(error @ (OpenError::Corrupt { .. } | OpenError::Format { .. }))) => {
+                Err(Unbuilt::Fault(error.to_string()))
+            }
+            Ok(Err(error)) => Err(Unbuilt::Unread(error.to_string())),
+            Err(why) => Err(Unbuilt::Unread(why)),
+        }
+    }
+
+    /// Compares the two, row by row. An error is one of reading the index there is.
+    fn compare(&self, built: &Index, checked: &mut Checked) -> Result<(), StoreError> {
+        let mut rows = (Rows::new(&self.index), Rows::new(built));
         let mut kind = Kind::new("index");
         loop {
             let order = match (rows.0.first()?, rows.1.first()?) {
@@ -70,8 +102,7 @@ impl Check {
             }
         }
         checked.add(kind);
-        drop(built);
-        remove()
+        Ok(())
     }
 
     /// Reads what is alive, against its CRC, and counts what is not.
@@ -84,7 +115,7 @@ impl Check {
             told.total_octets += row.location.octets;
             Ok(())
         })?;
-        let mut kind = Kind::new("body");
+        let (mut kind, mut unread) = (Kind::new("body"), Kind::new("body not read"));
         let (mut dead, mut dead_octets, mut read) = (0_u64, 0, 0_u64);
         self.each_blob(&mut |row| {
             if read.is_multiple_of(1000) {
@@ -96,12 +127,15 @@ impl Check {
                 dead += 1;
                 dead_octets += row.location.octets;
             } else if let Err(error) = self.bodies.read(row.id, &row.location, 0..u64::MAX) {
+                let is_damage = matches!(error, StoreError::Corrupt(_));
+                let kind = if is_damage { &mut kind } else { &mut unread };
                 kind.add(|| format!("{}: {error}", hex(&row.id.0)));
             }
             Ok(())
         })?;
         progress(told);
         checked.add(kind);
+        checked.unread.extend(unread.sentences());
         if dead > 0 {
             checked.note(format!(
                 "{dead} bodies of {dead_octets} octets belong to nobody any more and go with the server's upkeep"
@@ -119,6 +153,14 @@ impl Check {
             rows.into_iter().try_for_each(&mut *visit)?;
         }
     }
+}
+
+/// Why there is nothing to compare with.
+enum Unbuilt {
+    /// Snapshot or journal are not what they should be.
+    Fault(String),
+    /// It could not be done: no space, no more files.
+    Unread(String),
 }
 
 /// The rows of an index in their order, read page by page.
@@ -166,8 +208,4 @@ fn name(key: &[u8]) -> String {
         Some((space, key)) => format!("{} row {}", char::from(*space), key.escape_ascii()),
         None => "a row".to_owned(),
     }
-}
-
-fn unavailable(error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string().into())
 }

@@ -1,6 +1,6 @@
 //! One round of upkeep.
 
-use super::Keeper;
+use super::{Keeper, Tidied};
 use crate::blobs::{Bodies, own_path};
 use crate::committer::{Chore, Request};
 use crate::files::{free_octets, remove_if_there, sync_dir};
@@ -12,6 +12,7 @@ use postroom_types::{BlobId, Lsn};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
@@ -23,6 +24,9 @@ const MOVE_OCTETS: u64 = 4 << 20;
 /// A journal file is emptied when less than this part of it is live.
 const SPARSE: f64 = 0.3;
 
+/// Most damaged bodies that are remembered.
+const DAMAGED: usize = 100_000;
+
 /// What a round works on.
 pub(super) struct Round<'a> {
     pub(super) keeper: &'a Keeper,
@@ -32,8 +36,18 @@ pub(super) struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// All of it, in this order: what is forgotten makes files sparse, and a snapshot covers them.
+    pub(super) fn run(&self) -> Result<Tidied, StoreError> {
+        Ok(Tidied {
+            forgotten: self.forget_dead()?,
+            snapshot: self.snapshot_if_due()?,
+            moved: self.empty_sparse_files()?,
+            removed_files: self.remove_files()?,
+        })
+    }
+
     /// Forgets the bodies that have been dead for the time of grace, and notes those that died since the last round.
-    pub(super) fn forget_dead(&self) -> Result<usize, StoreError> {
+    fn forget_dead(&self) -> Result<usize, StoreError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
@@ -77,7 +91,7 @@ impl Round<'_> {
     }
 
     /// Takes a snapshot if the journal has grown enough since the last one.
-    pub(super) fn snapshot_if_due(&self) -> Result<bool, StoreError> {
+    fn snapshot_if_due(&self) -> Result<bool, StoreError> {
         let folder = self.keeper.folder.snapshots();
         let last = snapshot::list(&folder).map_err(failed)?.last().copied();
         let last_octets = last.map_or(0, |lsn| {
@@ -103,7 +117,7 @@ impl Round<'_> {
     }
 
     /// Moves the bodies out of files that are covered and mostly dead.
-    pub(super) fn empty_sparse_files(&self) -> Result<usize, StoreError> {
+    fn empty_sparse_files(&self) -> Result<usize, StoreError> {
         let live = self.live_octets()?;
         let is_sparse = |file: &CoveredFile| {
             let octets = live.get(&file.first).copied().unwrap_or_default();
@@ -115,16 +129,20 @@ impl Round<'_> {
             .filter(is_sparse)
             .map(|file| file.first)
             .collect();
+        let mut damaged = self.keeper.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut moved, mut octets, mut chores) = (0, 0, Vec::new());
         self.each_blob(&mut |row| {
             let BlobRow { id, location, .. } = row;
-            if !matches!(location.at, At::Journal { file, .. } if sparse.contains(&file)) {
+            if !matches!(location.at, At::Journal { file, .. } if sparse.contains(&file)) || damaged.contains(&id) {
                 return Ok(());
             }
             let bytes = match self.bodies.read(id, &location, 0..u64::MAX) {
                 // It stays where it is, and its file with it.
                 Err(StoreError::Corrupt(error)) => {
                     tracing::error!(%error, "a body cannot be moved");
+                    if damaged.len() < DAMAGED {
+                        damaged.insert(id);
+                    }
                     return Ok(());
                 }
                 read => read?,
@@ -147,7 +165,7 @@ impl Round<'_> {
     }
 
     /// Removes the files that are covered and in which no body can be found.
-    pub(super) fn remove_files(&self) -> Result<usize, StoreError> {
+    fn remove_files(&self) -> Result<usize, StoreError> {
         let covered = self.covered_files()?;
         let live = self.live_octets()?;
         let folder = self.keeper.folder.journal();
