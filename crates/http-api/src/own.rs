@@ -25,7 +25,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use postroom_identity::Permission;
-use postroom_types::InboxId;
+use postroom_mailstore::Listed;
+use postroom_types::{EmailId, InboxId};
 use serde_json::{Value, json};
 
 pub(crate) fn routes() -> Router<State> {
@@ -63,16 +64,23 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Value>, ApiError> {
     Ok(Json(json!({ "status": "ready" })))
 }
 
+/// A message whose labels do not hide it from the caller.
+async fn visible(state: &State, caller: &Caller, inbox: InboxId, message: EmailId) -> Result<Listed, ApiError> {
+    let listed = state.mailstore().list_of(inbox, &[message]).await?.pop();
+    listed
+        .filter(|listed| caller.may_see().shows(&listed.labels))
+        .ok_or(ApiError::NotFound)
+}
+
 /// The message octet by octet, streamed.
 async fn raw(Shared(state): Shared<State>, caller: Caller, path: Segments) -> Result<Response, ApiError> {
     caller.require(Permission::MessageRead)?;
     let inbox: InboxId = path.id("inbox")?;
     caller.readable(&state, inbox).await?;
-    let content = state
-        .mailstore()
-        .content(inbox, path.id("message")?)
+    let content = visible(&state, &caller, inbox, path.id("message")?)
         .await?
-        .ok_or(ApiError::NotFound)?;
+        .record
+        .content;
     let octets = content.octets();
     let body = crate::agentmail::whole(state.mailstore(), content);
     let fields = [

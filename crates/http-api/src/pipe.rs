@@ -41,6 +41,11 @@ impl Pipe {
         }
     }
 
+    /// Whether the client is gone; for who makes long what it sends none of.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Cuts the answer off.
     pub(crate) async fn fail(self, error: io::Error) {
         // A client that is gone needs no telling, and one that takes nothing is cut off with the pipe.

@@ -26,8 +26,8 @@ pub(crate) use verdict::ContactsOver;
 const MAX_RULES: u32 = 5_000;
 /// Rules read together.
 const RULES_A_READ: usize = 128;
-/// Rows looked at in one go, so that a page far behind costs no more than this.
-const ROWS_A_PAGE: usize = 50_000;
+/// Most rules that [`Identity::contact_rules`] looks at in one call, so that a page far behind costs no more than this.
+pub const MAX_RULES_READ: usize = 50_000;
 
 /// A place among the rules of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Identity {
             let is_end = row.is_none();
             seen += usize::from(!is_end);
             waiting.extend(row);
-            if !is_end && waiting.len() < RULES_A_READ && seen < ROWS_A_PAGE {
+            if !is_end && waiting.len() < RULES_A_READ && seen < MAX_RULES_READ {
                 continue;
             }
             let last = waiting.last().map(|(key, _)| RulePlace::of(key)).transpose()?;
@@ -124,7 +124,7 @@ impl Identity {
                 true => found.last().map(|rule| RulePlace(rule.inbox, rule.id)),
                 false => last.filter(|_| !is_end),
             };
-            if is_end || is_over || found.len() == limit || seen >= ROWS_A_PAGE {
+            if is_end || is_over || found.len() == limit || seen >= MAX_RULES_READ {
                 return Ok(RulePage { rules: found, next });
             }
         }

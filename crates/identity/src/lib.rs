@@ -56,8 +56,8 @@ pub use agents::{AgentLimits, HumanSet, SignUp, SignedUp};
 pub use api_keys::{KeyChange, KeyPage, KeyRecord, KeyScope, KeyWish, NewKey, Principal};
 pub use bootstrap::Operator;
 pub use contact_rules::{
-    ContactRule, FilterMode, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RulePage, RulePlace,
-    RuleWish, RulesFrom,
+    ContactRule, FilterMode, MAX_RULES_READ, MatchType, RuleAction, RuleChange, RuleDirection, RuleFilter, RulePage,
+    RulePlace, RuleWish, RulesFrom,
 };
 pub use create::{CreateInbox, CreateOutcome};
 pub use credentials::{Rotate, Rotated};

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 const UPLOADS_AN_ORGANIZATION: usize = 2;
 /// Jobs of an organization whose files are counted; one with more has to wait.
 const COUNTED: usize = 1000;
+/// What an upload has besides its file: the form around it.
+const AROUND_OCTETS: u64 = 64 << 10;
 /// How often it is looked for what is left of the disk, in octets.
 const LOOK_EVERY: u64 = 64 << 20;
 
@@ -59,13 +61,19 @@ impl Imports {
 
     pub(crate) async fn begin_upload(&self, job: &Job, told: u64) -> Result<Upload, ImportError> {
         let organization = self.identity.inbox(job.inbox).await?.organization;
+        // What never fits does not wait until it does.
+        let largest = self.options.max_file_octets.min(self.options.waiting_octets);
+        let least = told.saturating_sub(AROUND_OCTETS);
+        if least > largest {
+            return Err(ImportError::TooLarge(largest));
+        }
         fs::create_dir_all(&self.options.folder).await?;
         let waiting = self.waiting(organization, job.id).await?;
         let (turn, others) = self.turn_of(organization, job.id)?;
         // Each of those under way may become as large as any.
-        let taken = waiting.saturating_add(self.options.max_file_octets.saturating_mul(others));
+        let taken = waiting.saturating_add(largest.saturating_mul(others));
         let most = self.options.waiting_octets.saturating_sub(taken);
-        if most == 0 || told > most {
+        if most == 0 || least > most {
             return Err(ImportError::TooMuch);
         }
         let spare = self.options.spare_octets;
@@ -73,7 +81,7 @@ impl Imports {
         Ok(Upload {
             file: File::create(&turn.part).await.map_err(full)?,
             octets: 0,
-            most: most.min(self.options.max_file_octets),
+            most: most.min(largest),
             spare,
             whole: self.file(job.id),
             turn,

@@ -52,7 +52,12 @@ impl Imports {
                     Err(error) => tracing::warn!(%error, "inboxes with imported mail are not made known yet"),
                 }
             }
-            let pause = match self.turn(&shutdown).await {
+            // Before that no job may expire: what it knows would be lost.
+            let turn = match is_noted {
+                true => self.turn(&shutdown).await,
+                false => Ok(false),
+            };
+            let pause = match turn {
                 Ok(true) => continue,
                 Ok(false) if is_noted => LOOK_EVERY,
                 Ok(false) => AFTER_TROUBLE,

@@ -228,6 +228,9 @@ impl Config {
             domains,
             data_dir,
         };
+        if config.limits.import_waiting_octets < config.limits.import_octets {
+            reader.complain_whole("`limits.import_waiting` must be at least `limits.import_file`");
+        }
         if config.tls.is_none() && !config.listen.https.is_empty() {
             reader.complain_whole("`listen.https` needs `tls.certificate` and `tls.key`");
         }

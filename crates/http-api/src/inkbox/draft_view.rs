@@ -10,7 +10,7 @@ use super::message_view::{AttachmentView, attachment_views, has_attachments};
 use crate::State;
 use crate::model::{addresses, time};
 use crate::myagentmail::texts;
-use postroom_drafts::{Draft, in_reply_to, text_as_given};
+use postroom_drafts::{Draft, in_reply_to};
 use postroom_identity::InboxRecord;
 use serde::Serialize;
 
@@ -86,8 +86,10 @@ impl DraftView {
     /// With its details.
     pub(super) async fn full(state: &State, inbox: &InboxRecord, draft: &Draft) -> Answer<Self> {
         let summary = &draft.summary;
-        let texts = texts::read(state.mailstore(), draft.content(), &summary.root, MAX_TEXT_OCTETS).await?;
-        let given = |text: Option<String>| text.map(|text| text_as_given(&text)).filter(|text| !text.is_empty());
+        let texts = texts::read(state.mailstore(), draft.content(), &summary.root, MAX_TEXT_OCTETS)
+            .await?
+            .into_given();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (plain, html) = (given(texts.plain), given(texts.html));
         let passing = draft.passes_on.map(|(_, passing)| passing);
         let reply_to = addresses(summary.envelope.reply_to.as_ref()).join(", ");

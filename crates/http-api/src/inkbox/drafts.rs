@@ -210,7 +210,7 @@ async fn send(Shared(state): Shared<State>, caller: Caller, path: Segments, requ
 async fn sent_before(state: &State, inbox: &InboxRecord, id: DraftId, generation: Uid) -> Answer<Sent> {
     let message = state.drafts().sent_as(inbox.id, id, generation).await?;
     let message = message.ok_or_else(Failure::not_found)?;
-    let view = by_email_id(state, inbox, message, Detail::Bodies).await?;
+    let view = by_email_id(state, inbox, message, Detail::Beginnings).await?;
     let view = view.ok_or_else(Failure::not_found)?;
     Ok((StatusCode::CREATED, Json(view)))
 }

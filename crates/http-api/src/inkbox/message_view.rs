@@ -6,6 +6,7 @@ use super::names::named;
 use crate::State;
 use crate::agentmail;
 use crate::error::ApiError;
+use crate::large::Turn;
 use crate::model::{address, addresses, time};
 use crate::myagentmail::texts::{self, Texts};
 use crate::outgoing::mailboxes::one_line;
@@ -16,6 +17,7 @@ use postroom_mailstore::{Listed, Origin};
 use postroom_message::{Mailbox, attachments, decode_words};
 use postroom_types::{EmailAddress, EmailId, Envelope, Part};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// What is shown of messages beside what a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +26,12 @@ pub(crate) enum Detail {
     Item,
     /// The texts, the attachments, and what it answers.
     Bodies,
-    /// The same, of each text the beginning: what events tell of.
+    /// The same, of each text the beginning: what events tell of, and who has done something that cannot wait for a turn.
     Beginnings,
 }
 
-/// How much of each text an event has, octets as stored.
-const TEXT_IN_EVENT: u64 = 4 << 20;
+/// How much of each text is a beginning, octets as stored.
+const TEXT_BEGINNING: u64 = 4 << 20;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +91,9 @@ pub(crate) struct DetailView {
     pub(crate) ses_message_id: Option<String>,
     pub(crate) updated_at: String,
     pub(crate) reply_all_recipients: RecipientsView,
+    /// Of long texts, until they are on their way.
+    #[serde(skip)]
+    _turn: Arc<Turn>,
 }
 
 /// A file of a message or of a draft.
@@ -130,15 +135,9 @@ pub(crate) async fn messages(
 ) -> Answer<Vec<MessageView>> {
     let mut views = Vec::with_capacity(listed.len());
     for listed in listed {
-        let text_octets = match detail {
+        let detail = match detail {
             Detail::Item => None,
-            // All of it: no message is larger.
-            Detail::Bodies => Some(state.intake().options().max_message_octets),
-            Detail::Beginnings => Some(TEXT_IN_EVENT),
-        };
-        let detail = match text_octets {
-            None => None,
-            Some(octets) => match details(state, inbox, listed, octets).await? {
+            Detail::Bodies | Detail::Beginnings => match details(state, inbox, listed, detail).await? {
                 None => continue,
                 some => some,
             },
@@ -185,16 +184,23 @@ async fn status(state: &State, listed: &Listed) -> Answer<&'static str> {
     })
 }
 
-async fn details(state: &State, inbox: &InboxRecord, listed: &Listed, text_octets: u64) -> Answer<Option<DetailView>> {
+async fn details(state: &State, inbox: &InboxRecord, listed: &Listed, detail: Detail) -> Answer<Option<DetailView>> {
     let (content, root) = (&listed.record.content, &listed.summary.root);
-    let texts = match texts::read(state.mailstore(), content, root, text_octets).await {
+    let texts = match detail {
+        Detail::Bodies => texts::whole(state, content, root).await,
+        Detail::Item | Detail::Beginnings => {
+            let read = texts::read(state.mailstore(), content, root, TEXT_BEGINNING).await;
+            read.map(Texts::into_given)
+        }
+    };
+    let texts = match texts {
         Ok(texts) => texts,
         Err(ApiError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let changed = state.mailstore().changed_at(inbox.id, &[listed.modseq]).await?;
     let changed_at = changed.into_iter().flatten().next().unwrap_or(0);
-    Ok(Some(DetailView::new(inbox, listed, texts.into_given(), changed_at)))
+    Ok(Some(DetailView::new(inbox, listed, texts, changed_at)))
 }
 
 impl MessageView {
@@ -261,6 +267,7 @@ impl MessageView {
                 ses_message_id: None,
                 updated_at: now,
                 reply_all_recipients: RecipientsView::default(),
+                _turn: Arc::default(),
             }),
         }
     }
@@ -285,6 +292,7 @@ impl DetailView {
                 to: shown(&all.to),
                 cc: shown(&all.cc),
             },
+            _turn: Arc::new(texts.turn),
         }
     }
 }

@@ -127,9 +127,9 @@ async fn run(
     sent(&state, &inbox, &submitted).await
 }
 
-/// The answer to who sent a message.
+/// The answer to who sent a message: it is sent, and nothing may keep them from hearing so.
 pub(super) async fn sent(state: &State, inbox: &InboxRecord, submitted: &Submitted) -> Answer<Sent> {
-    let view = by_email_id(state, inbox, submitted.id, Detail::Bodies).await?;
+    let view = by_email_id(state, inbox, submitted.id, Detail::Beginnings).await?;
     let view = view.unwrap_or_else(|| MessageView::gone(inbox, submitted));
     Ok((StatusCode::CREATED, Json(view)))
 }

@@ -5,7 +5,7 @@ use super::texts;
 use crate::State;
 use crate::error::ApiError;
 use crate::model::{addresses, time};
-use postroom_drafts::{Draft, in_reply_to, text_as_given};
+use postroom_drafts::{Draft, in_reply_to};
 use postroom_types::EmailId;
 use serde::Serialize;
 
@@ -44,9 +44,11 @@ impl DraftView {
     /// [`ApiError::NotFound`]: it was changed or removed meanwhile.
     pub(super) async fn new(state: &State, draft: &Draft, text_octets: u64) -> Result<Self, ApiError> {
         let (summary, envelope) = (&draft.summary, &draft.summary.envelope);
-        let texts = texts::read(state.mailstore(), draft.content(), &summary.root, text_octets).await?;
+        let texts = texts::read(state.mailstore(), draft.content(), &summary.root, text_octets)
+            .await?
+            .into_given();
         // A message always has a text; who gave none sees none.
-        let given = |text: Option<String>| text.map(|text| text_as_given(&text)).filter(|text| !text.is_empty());
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let answered = match in_reply_to(summary) {
             Some(id) => state.mailstore().find_message_id(draft.inbox, id).await?,
             None => None,

@@ -1,6 +1,7 @@
 //! A message as the dialect shows it.
 
 use super::texts::Texts;
+use crate::large::Turn;
 use crate::model::{address, addresses, time};
 use postroom_mailstore::Listed;
 use postroom_message::{Attachment, attachments, decode_words};
@@ -37,6 +38,9 @@ pub(super) struct MessageView {
     created_at: String,
     size_bytes: u64,
     attachments: Vec<AttachmentView>,
+    /// Of long texts, until they are on their way.
+    #[serde(skip)]
+    _turn: Turn,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,6 +53,7 @@ pub(super) struct AttachmentView {
 }
 
 impl MessageView {
+    /// `texts` are as given.
     pub(super) fn new(listed: &Listed, texts: Texts) -> Self {
         let Listed {
             record,
@@ -56,7 +61,6 @@ impl MessageView {
             summary,
             ..
         } = listed;
-        let texts = texts.into_given();
         let envelope = &summary.envelope;
         let author = envelope.from.iter().flatten().find(|entry| entry.host.is_some());
         let from = author.and_then(address);
@@ -88,6 +92,7 @@ impl MessageView {
             received_at,
             size_bytes: record.size_octets(),
             attachments: attachment_views(&summary.root),
+            _turn: texts.turn,
         }
     }
 }

@@ -70,7 +70,7 @@ async fn list(
         limit: limit as usize,
     };
     let window = state.mailstore().window(inbox, &query).await?;
-    let messages = views(state.mailstore(), window.messages, TEXT_IN_LIST).await?;
+    let messages = views(state.mailstore(), window.messages).await?;
     Ok(Json(json!({
         "messages": messages,
         "pagination": { "total": window.total, "limit": limit, "offset": offset },
@@ -132,7 +132,7 @@ async fn thread(Shared(state): Shared<State>, caller: Caller, path: Segments) ->
     if newest.messages.is_empty() {
         return Err(ApiError::NotFound);
     }
-    let messages = views(mailstore, newest.messages, TEXT_IN_LIST).await?;
+    let messages = views(mailstore, newest.messages).await?;
     Ok(Json(
         json!({ "threadId": thread.to_string(), "messageCount": count, "messages": messages }),
     ))
@@ -159,9 +159,8 @@ async fn find(mailstore: &Mailstore, caller: &Caller, inbox: InboxId, id: EmailI
 async fn one(state: &State, caller: &Caller, inbox: InboxId, id: EmailId) -> Result<MessageView, ApiError> {
     let mailstore = state.mailstore();
     let listed = find(mailstore, caller, inbox, id).await?;
-    let most = state.intake().options().max_message_octets;
-    let shown = views(mailstore, vec![listed], most).await?;
-    shown.into_iter().next().ok_or(ApiError::NotFound)
+    let texts = texts::whole(state, &listed.record.content, &listed.summary.root).await?;
+    Ok(MessageView::new(&listed, texts))
 }
 
 /// A message with what is known of it.
@@ -187,17 +186,17 @@ pub(super) async fn found(
     })
 }
 
-/// The messages as they are shown, in their order. One that is gone by now is left out.
-async fn views(mailstore: &Mailstore, listed: Vec<Listed>, text_octets: u64) -> Result<Vec<MessageView>, ApiError> {
+/// The messages as lists show them, in their order. One that is gone by now is left out.
+async fn views(mailstore: &Mailstore, listed: Vec<Listed>) -> Result<Vec<MessageView>, ApiError> {
     let mut shown = Vec::with_capacity(listed.len());
     for listed in listed {
         let (content, root) = (&listed.record.content, &listed.summary.root);
-        let texts = match texts::read(mailstore, content, root, text_octets).await {
+        let texts = match texts::read(mailstore, content, root, TEXT_IN_LIST).await {
             Ok(texts) => texts,
             Err(ApiError::NotFound) => continue,
             Err(error) => return Err(error),
         };
-        shown.push(MessageView::new(&listed, texts));
+        shown.push(MessageView::new(&listed, texts.into_given()));
     }
     Ok(shown)
 }

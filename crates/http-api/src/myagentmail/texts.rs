@@ -1,6 +1,8 @@
 //! The readable texts of a message, read part by part, so that a large attachment is never opened to show three lines.
 
+use crate::State;
 use crate::error::ApiError;
+use crate::large::{self, Turn};
 use bytes::Bytes;
 use postroom_mailstore::{Content, Mailstore};
 use postroom_message::{html_part, html_text, plain_part, plain_text};
@@ -13,6 +15,8 @@ pub(crate) struct Texts {
     pub(crate) html: Option<String>,
     /// Whether the message ends with its text: then the last line end may be that of the message.
     is_last: bool,
+    /// Of long ones; to be kept until they are on their way.
+    pub(crate) turn: Turn,
 }
 
 impl Texts {
@@ -31,27 +35,66 @@ impl Texts {
         Self {
             plain: self.plain.map(as_given),
             html: self.html.map(as_given),
-            is_last,
+            ..self
         }
     }
 }
 
 /// Reads the first plain and the first HTML text, each at most `limit` octets as stored.
 pub(crate) async fn read(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Texts, ApiError> {
+    Ok(fetch_both(mailstore, content, root, limit).await?.decoded())
+}
+
+/// Reads them as [`Texts::into_given`] gives them, however long they are. Those of a long message take a turn, which they
+/// keep, and are decoded beside the executor.
+///
+/// # Errors
+/// [`ApiError::Busy`]: no turn came.
+pub(crate) async fn whole(state: &State, content: &Content, root: &Part) -> Result<Texts, ApiError> {
+    let parts = [plain_part(root), html_part(root)].into_iter().flatten();
+    let octets = parts.map(|part| part.end_offset.saturating_sub(part.body_offset)).sum();
+    let turn = state.turns().take(octets).await?;
+    let stored = fetch_both(state.mailstore(), content, root, u64::MAX).await?;
+    let given = move || {
+        let mut texts = stored.decoded().into_given();
+        texts.turn = turn;
+        Ok(texts)
+    };
+    large::work(octets, given).await
+}
+
+/// The texts as they are stored.
+struct Stored {
+    plain: Option<(Bytes, Part)>,
+    html: Option<(Bytes, Part)>,
+    is_last: bool,
+}
+
+impl Stored {
+    fn decoded(self) -> Texts {
+        Texts {
+            plain: self.plain.and_then(|(bytes, part)| plain_text(&bytes, &part)),
+            html: self.html.and_then(|(bytes, part)| html_text(&bytes, &part)),
+            is_last: self.is_last,
+            turn: None,
+        }
+    }
+}
+
+async fn fetch_both(mailstore: &Mailstore, content: &Content, root: &Part, limit: u64) -> Result<Stored, ApiError> {
     let is_base64 = root.encoding.eq_ignore_ascii_case(b"base64");
-    let mut texts = Texts {
+    let mut stored = Stored {
+        plain: None,
+        html: None,
         is_last: matches!(root.body, PartBody::Leaf) && !is_base64,
-        ..Texts::default()
     };
     if let Some(part) = plain_part(root) {
-        let (bytes, part) = fetch(mailstore, content, part, limit).await?;
-        texts.plain = plain_text(&bytes, &part);
+        stored.plain = Some(fetch(mailstore, content, part, limit).await?);
     }
     if let Some(part) = html_part(root) {
-        let (bytes, part) = fetch(mailstore, content, part, limit).await?;
-        texts.html = html_text(&bytes, &part);
+        stored.html = Some(fetch(mailstore, content, part, limit).await?);
     }
-    Ok(texts)
+    Ok(stored)
 }
 
 /// The stored octets of a part's body, and the part as if it stood alone at the beginning of them.

@@ -61,6 +61,18 @@ async fn events(
     answer.unwrap_or_else(in_own_form)
 }
 
+/// Looks at a key again, for who has begun to watch the organization's keys: a change of it before that would be missed.
+///
+/// # Errors
+/// [`ApiError::Unauthorized`], [`ApiError::MissingPermission`], and those of the store.
+pub(super) async fn still_opens(state: &State, key: &str) -> Result<(), ApiError> {
+    match state.identity().authenticate_key(key).await? {
+        Some(principal) if principal.allows(Permission::MessageRead) => Ok(()),
+        Some(_) => Err(ApiError::MissingPermission(Permission::MessageRead)),
+        None => Err(ApiError::Unauthorized),
+    }
+}
+
 /// Filters are read as the AgentMail dialect does; errors have the form of our own routes.
 pub(super) fn in_own_form(failure: Failure) -> Response {
     let body = json!({ "error": failure.body.message, "code": failure.body.code.to_uppercase() });
@@ -90,7 +102,8 @@ async fn answer(state: State, principal: &Principal, headers: &HeaderMap, asked:
     }
     let until = Instant::now() + Duration::from_secs(wait);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    match listener.page(limit, until).await? {
+    let key = auth::bearer_or_key(headers).unwrap_or_default();
+    match listener.page(limit, until, key).await? {
         Ok(page) => Ok(page),
         Err(oldest) => Ok(gone(&state, oldest)),
     }
@@ -166,9 +179,10 @@ struct Told {
 impl Listener {
     /// A page; without events it waits for some. When a key of the organization changes it waits no more: who asks again
     /// shows what the key opens now.
-    async fn page(&mut self, limit: usize, until: Instant) -> Result<Result<Response, Cursor>, Failure> {
+    async fn page(&mut self, limit: usize, until: Instant, key: &str) -> Result<Result<Response, Cursor>, Failure> {
         let mut news = self.hub.news();
         let mut keys = self.state.identity().watch_keys(self.hub.organization());
+        still_opens(&self.state, key).await?;
         loop {
             let told = match self.next(limit).await? {
                 Ok(told) => told,
@@ -179,8 +193,10 @@ impl Listener {
             }
             let stopping = self.state.stopping();
             let waited = tokio::select! {
-                waited = timeout_at(until, news.changed()) => waited.is_ok_and(|changed| changed.is_ok()),
+                // What comes after the key was revoked is not looked at.
+                biased;
                 _ = keys.changed() => false,
+                waited = timeout_at(until, news.changed()) => waited.is_ok_and(|changed| changed.is_ok()),
                 () = stopping.cancelled() => false,
             };
             if !waited {

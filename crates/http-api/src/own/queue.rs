@@ -131,9 +131,14 @@ async fn told_of(state: &State, caller: &Caller, path: &Segments) -> Answer<Json
             found.record.email_id
         }
     };
+    let listed = state.mailstore().list_of(inbox, &[message]).await?.pop();
     let mut recipients = state.queue().recipients(message).await?;
     recipients.retain(|status| status.sender == Some(inbox));
-    if recipients.is_empty() && state.mailstore().message(inbox, message).await?.is_none() {
+    let is_shown = match listed {
+        Some(listed) => caller.may_see().shows(&listed.labels),
+        None => !recipients.is_empty(),
+    };
+    if !is_shown {
         return Err(Failure::not_found());
     }
     let views = with_attempts(state, &recipients).await?;

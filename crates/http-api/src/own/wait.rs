@@ -2,18 +2,19 @@
 //!
 //! What always holds: a message that came after `since` is found, whether it was there before the request, comes while it
 //! waits, or between the two; the cursor in the answer goes on behind the last message that was looked at. What was
-//! given out to be used once is given to nobody else.
+//! given out to be used once is given to nobody else. When a key of the organization changes it waits no more: who asks
+//! again shows what the key opens now.
 
 mod extraction;
 mod wanted;
 
-use super::events::{gone, in_own_form};
+use super::events::{gone, in_own_form, still_opens};
 use crate::State;
 use crate::agentmail::call::{inbox_in, scope_of_key};
 use crate::agentmail::failure::{Answer, Failure};
 use crate::agentmail::message_view::by_email_id;
 use crate::agentmail::wire::Asked;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::ApiError;
 use crate::request::Segments;
 use axum::extract::State as Shared;
@@ -83,6 +84,7 @@ async fn answer(
     };
     let watch = Watch {
         state,
+        key: auth::bearer_or_key(headers).unwrap_or_default(),
         inbox: &inbox,
         wanted: &wanted,
         until: Instant::now() + Duration::from_secs(seconds),
@@ -107,6 +109,7 @@ async fn named_inbox(state: &State, principal: &Principal, name: &str) -> Answer
 
 struct Watch<'a> {
     state: &'a State,
+    key: &'a str,
     inbox: &'a InboxRecord,
     wanted: &'a Wanted,
     until: Instant,
@@ -118,6 +121,8 @@ impl Watch<'_> {
         let hub = self.state.hubs().of(self.inbox.organization);
         // Before the first look: what comes after it wakes this.
         let mut news = hub.news();
+        let mut keys = self.state.identity().watch_keys(self.inbox.organization);
+        still_opens(self.state, self.key).await?;
         let mut looked_at = 0;
         loop {
             let page = match hub.page(cursor, PAGE).await {
@@ -136,11 +141,15 @@ impl Watch<'_> {
             }
             cursor = page.next;
             let in_time = Instant::now() < self.until;
-            if page.more && (in_time || looked_at < MAX_LOOKED_AT) {
+            let is_catching_up = page.more && (in_time || looked_at < MAX_LOOKED_AT);
+            if is_catching_up && !keys.has_changed().unwrap_or(false) {
                 continue;
             }
             let stopping = self.state.stopping();
             let woken = tokio::select! {
+                // What comes after the key was revoked is not looked at.
+                biased;
+                _ = keys.changed() => false,
                 woken = timeout_at(self.until, news.changed()) => woken.is_ok_and(|changed| changed.is_ok()),
                 () = stopping.cancelled() => false,
             };

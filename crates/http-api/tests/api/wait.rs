@@ -146,6 +146,34 @@ async fn nothing_falls_between() {
 }
 
 #[tokio::test]
+async fn who_waits_with_a_key_that_is_revoked_gets_nothing() {
+    let agents = Agents::new().await;
+    let api = &agents.api;
+    let start = now(&agents).await;
+    for path in [
+        path(&agents, &format!("timeout=20&since={start}&extract=code&consume=true")),
+        format!("/postroom/v1/events?wait=20&after={start}"),
+    ] {
+        let made = api.post("/v0/api-keys", &agents.key, json!({ "name": "short" })).await;
+        let (key, gone) = (
+            made.text("api_key"),
+            format!("/v0/api-keys/{}", made.text("api_key_id")),
+        );
+        let started = Instant::now();
+        let (answer, ()) = tokio::join!(api.get(&path, &key), async {
+            sleep(Duration::from_millis(200)).await;
+            assert!(api.delete(&gone, &agents.key).await.status < 300);
+        });
+        answer.expect(StatusCode::OK);
+        assert!(answer.body["message"].is_null(), "{path}: {}", answer.body);
+        assert!(started.elapsed() < Duration::from_secs(10), "{path}");
+    }
+    code(&agents).await;
+    let query = format!("timeout=0&since={start}&extract=code&consume=true");
+    assert_eq!(found(&agents, &query).await["extraction"]["code"], "482913");
+}
+
+#[tokio::test]
 async fn codes_and_links() {
     let agents = Agents::new().await;
     let start = now(&agents).await;

@@ -5,6 +5,7 @@ use super::call::Call;
 use super::failure::{Exit, Failure};
 use super::place::Place;
 use crate::cli::client::{ApiArgs, Within};
+use reqwest::header::{HeaderMap, LINK};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -99,11 +100,20 @@ impl Api {
 
     /// The JSON of the answer; `null` if it has none.
     pub(super) async fn json(&self, request: RequestBuilder) -> Result<Value> {
-        let bytes = self.answered(request).await?.bytes().await?;
+        Ok(self.json_and_next(request).await?.0)
+    }
+
+    /// The same, and the cursor of the next page if the header names one.
+    pub(super) async fn json_and_next(&self, request: RequestBuilder) -> Result<(Value, Option<String>)> {
+        let response = self.answered(request).await?;
+        let next = next_cursor(response.headers());
+        let bytes = response.bytes().await?;
         if bytes.is_empty() {
-            return Ok(Value::Null);
+            return Ok((Value::Null, next));
         }
-        serde_json::from_slice(&bytes).map_err(|_| Failure::failed(format!("{}: the answer is not JSON", self.url)))
+        let read = serde_json::from_slice(&bytes);
+        let read = read.map_err(|_| Failure::failed(format!("{}: the answer is not JSON", self.url)))?;
+        Ok((read, next))
     }
 
     pub(super) async fn get(&self, place: &Place) -> Result<Value> {
@@ -173,6 +183,15 @@ impl Api {
             cursor = next;
         }
     }
+}
+
+/// The cursor in `Link: <…>; rel="next"` (RFC 8288 §3).
+fn next_cursor(headers: &HeaderMap) -> Option<String> {
+    let link = headers.get(LINK)?.to_str().ok()?;
+    let (target, about) = link.strip_prefix('<')?.split_once('>')?;
+    let (_, query) = target.split_once('?').filter(|_| about.contains("rel=\"next\""))?;
+    let cursor = query.split('&').find_map(|field| field.strip_prefix("cursor="));
+    cursor.map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    async fn send(&self, api: &Api, further: &[(&str, String)]) -> Result<Value> {
+    async fn send(&self, api: &Api, further: &[(&str, String)]) -> Result<(Value, Option<String>)> {
         let mut request = api.request(self.method.clone(), &self.target(further)?);
         if let Some(body) = &self.body {
             request = request.json(body);
@@ -173,7 +173,7 @@ impl<'a> Call<'a> {
         if let Some(key) = self.idempotency_key {
             request = request.header("Idempotency-Key", key);
         }
-        api.json(request).await
+        api.json_and_next(request).await
     }
 
     /// The answer.
@@ -181,8 +181,9 @@ impl<'a> Call<'a> {
         match self.paging {
             Some((paging, pages)) => self.pages(api, paging, pages).await,
             None => Ok(match (self.send(api, &[]).await?, self.named) {
-                (list @ Value::Array(_), Some(name)) => json!({ name: list }),
-                (answer, _) => answer,
+                ((list @ Value::Array(_), None), Some(name)) => json!({ name: list }),
+                ((list @ Value::Array(_), Some(next)), Some(name)) => json!({ name: list, "next_cursor": next }),
+                ((answer, _), _) => answer,
             }),
         }
     }
@@ -195,7 +196,7 @@ impl<'a> Call<'a> {
         loop {
             let mut further = vec![("limit", left.min(PAGE).to_string())];
             further.extend(token.iter().map(|token| (pages.token, token.clone())));
-            let mut answer = self.send(api, &further).await?;
+            let (mut answer, _) = self.send(api, &further).await?;
             let page = answer[name].as_array_mut().map(std::mem::take);
             let page = page.ok_or_else(|| Failure::failed(format!("the answer has no {name}")))?;
             left = left.saturating_sub(page.len() as u64);
@@ -264,6 +265,14 @@ mod tests {
             ("get /api/v1/x?limit=100", 200, whole(first)),
             ("get /api/v1/x?limit=100&cursor=c", 200, whole(last)),
             ("get /api/v1/y", 200, whole(r#"[{"id":"3"}]"#)),
+            (
+                "get /api/v1/z",
+                200,
+                format!(
+                    "link: <?limit=1&cursor=c>; rel=\"next\"\r\n{}",
+                    whole(r#"[{"id":"4"}]"#)
+                ),
+            ),
         ])
         .await;
         let paging = Paging {
@@ -280,6 +289,12 @@ mod tests {
             .await
             .ok();
         assert_eq!(bare, Some(json!({ "identities": [{ "id": "3" }] })));
+        let first = Call::bare_list(Place::inkbox(&["z"]), &IDENTITIES);
+        let first = first.answer(&stub.api).await.ok();
+        assert_eq!(
+            first,
+            Some(json!({ "identities": [{ "id": "4" }], "next_cursor": "c" }))
+        );
     }
 
     #[test]

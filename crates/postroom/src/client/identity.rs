@@ -192,6 +192,7 @@ fn rule(verb: &RuleVerb) -> Call<'static> {
             direction,
             limit,
             offset,
+            page,
         } => {
             let call = match handle {
                 Some(handle) => Call::bare_list(rules(handle), &RULES),
@@ -200,7 +201,8 @@ fn rule(verb: &RuleVerb) -> Call<'static> {
             call.asks("action", action)
                 .asks("direction", direction)
                 .asks("limit", [limit])
-                .asks("offset", [offset])
+                .asks("offset", offset)
+                .asks("cursor", page)
         }
         RuleVerb::Show { handle, id } => Call::get(rules(handle).then(&[id])),
         RuleVerb::Update {

@@ -43,7 +43,13 @@ async fn about(api: &Api, verb: &ImportVerb) -> Result<()> {
         ImportVerb::Ls { into, paging } => Call::cursor_list(of(into).await?, paging, &IMPORTS),
         ImportVerb::Show(import) => Call::get(one(import).await?),
         ImportVerb::Cancel(import) => Call::post(one(import).await?.then(&["cancel"]), json!({})),
-        ImportVerb::Follow(import) => return followed(api, &one(import).await?, &import.id).await,
+        ImportVerb::Follow(import) => {
+            let job = one(import).await?;
+            if api.get(&job).await?["status"] == "pending_upload" {
+                begun(api, &job).await?;
+            }
+            return followed(api, &job, &import.id).await;
+        }
     };
     call.run(api).await
 }
@@ -82,38 +88,58 @@ async fn bring(api: &Api, new: &NewImport) -> Result<()> {
     let made = Call::post(imports.clone(), wish).answer(api).await?;
     let id = told(&made["job"], "id")?;
     let job = imports.then(&[&id]);
-    let sent = async {
-        file.send(api, &made["upload"]).await?;
-        Call::post(job.clone().then(&["start"]), json!({})).answer(api).await
-    };
-    let begun = tokio::select! {
-        sent = sent => sent,
-        stopped = tokio::signal::ctrl_c() => Err(stopped.map_or_else(Failure::from, |()| Failure::failed("stopped"))),
-    };
-    let begun = match begun {
-        Ok(begun) => begun,
-        Err(failure) => {
-            // It would be one of the few that an inbox may have. Who cannot be asked forgets it in time.
-            let _ = Call::post(job.then(&["cancel"]), json!({})).answer(api).await;
-            return Err(failure);
-        }
-    };
+    let sent = or_stopped(file.send(api, &made["upload"]), || Failure::failed("stopped")).await;
+    if let Err(failure) = sent {
+        // It would be one of the few that an inbox may have. Who cannot be asked forgets it in time.
+        let _ = Call::post(job.then(&["cancel"]), json!({})).answer(api).await;
+        return Err(failure);
+    }
+    let stopped = || Failure::failed("stopped");
+    let begun = or_stopped(begun(api, &job), stopped).await;
+    let begun = begun.map_err(|failure| {
+        failure.with_advice(&format!("Its file has arrived; to go on: postroom import follow {id}"))
+    })?;
     match new.detach {
         true => show::print(api, &begun, &Shown::Fields),
         false => followed(api, &job, &id).await,
     }
 }
 
+/// Starts an import whose file has arrived. A start that was not answered may have been one.
+async fn begun(api: &Api, job: &Place) -> Result<Value> {
+    let start = Call::post(job.clone().then(&["start"]), json!({}));
+    let (begun_at, mut pause) = (Instant::now(), PAUSE);
+    loop {
+        let failure = match start.answer(api).await {
+            Err(failure) => failure,
+            begun => return begun,
+        };
+        match api.get(job).await {
+            Ok(told) if told["status"] != "pending_upload" => return Ok(told),
+            _ if failure.is_passing() && begun_at.elapsed() < PATIENCE => {}
+            _ => return Err(failure),
+        }
+        sleep(pause).await;
+        pause = MAX_PAUSE.min(pause * 2);
+    }
+}
+
+/// What comes of it, unless the user stops it before.
+async fn or_stopped<T>(done: impl Future<Output = Result<T>>, stopped: impl FnOnce() -> Failure) -> Result<T> {
+    tokio::select! {
+        done = done => done,
+        signal = tokio::signal::ctrl_c() => Err(signal.map_or_else(Failure::from, |()| stopped())),
+    }
+}
+
 /// Follows an import to its end, tells what came of it, and fails if that is not all of it.
 async fn followed(api: &Api, job: &Place, id: &str) -> Result<()> {
-    let ended = tokio::select! {
-        ended = ended(api, job) => ended?,
-        stopped = tokio::signal::ctrl_c() => {
-            stopped?;
-            let text = format!("it goes on without you; to see it again: postroom import follow {id}");
-            return Err(Failure::failed(text));
-        }
+    let stopped = || {
+        Failure::failed(format!(
+            "it goes on without you; to see it again: postroom import follow {id}"
+        ))
     };
+    let ended = or_stopped(ended(api, job), stopped).await?;
     show::print(api, &ended, &Shown::Fields)?;
     verdict(&ended)
 }
@@ -200,6 +226,21 @@ mod tests {
         let ended = ended(&stub.api, &Place::inkbox(&["j"])).await.ok();
         assert_eq!(ended.map(|ended| ended["messages_processed"].clone()), Some(json!(2)));
         assert_eq!(stub.asked().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_start_without_an_answer_may_have_been_one() {
+        let (start, job) = ("post /api/v1/j/start", "get /api/v1/j");
+        let stub = Stub::in_turn(vec![
+            (start, 503, whole("{}")),
+            (job, 200, whole(r#"{"status":"pending_upload"}"#)),
+            (start, 503, whole("{}")),
+            (job, 200, whole(r#"{"status":"queued"}"#)),
+        ])
+        .await;
+        let begun = begun(&stub.api, &Place::inkbox(&["j"])).await.ok();
+        assert_eq!(begun, Some(json!({ "status": "queued" })));
+        assert_eq!(stub.asked(), [start, job, start, job]);
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ fn syntax_errors_have_lines() {
 #[test]
 fn sizes() {
     let mut reader = Reader::new(
-        "hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\nimport_file = \"1 GiB\"\nimport_waiting = 0\n",
+        "hostname = \"mx.example.org\"\n[limits]\nmessage = \"2 MiB\"\ninbox = 1_000\nimport_file = \"1 GiB\"\nimport_waiting = \"1 GiB\"\n",
     );
     let Config { limits, domains, .. } = Config::read(&mut reader);
     assert_eq!(reader.complaints, []);
@@ -43,8 +43,17 @@ fn sizes() {
         limits.import_unpacked_octets,
         limits.import_waiting_octets,
     );
-    assert_eq!(imports, (1 << 30, 8 << 30, 0));
+    assert_eq!(imports, (1 << 30, 8 << 30, 1 << 30));
     assert_eq!(domains, [Domain::parse("example.org").unwrap()]);
+}
+
+#[test]
+fn what_waits_has_room_for_the_largest_file() {
+    let found = complaints("hostname = \"a.example\"\n[limits]\nimport_file = \"9 GiB\"\n");
+    assert!(
+        found.len() == 1 && found[0].1.contains("`limits.import_waiting`"),
+        "{found:?}"
+    );
 }
 
 /// `config/postroom.toml` shows every key, commented out, with its default, and nothing else.

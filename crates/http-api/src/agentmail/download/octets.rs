@@ -45,6 +45,9 @@ async fn copy(
     while let Some((from, bytes)) = octets.next().await? {
         let place = |offset: u64| offset.saturating_sub(from).min(bytes.len() as u64) as usize;
         let wanted = &bytes[place(range.start)..place(range.end).max(place(range.start))];
+        if to.is_closed() {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
         if wanted.is_empty() {
             continue;
         }

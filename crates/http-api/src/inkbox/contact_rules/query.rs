@@ -11,13 +11,16 @@ use crate::inkbox::wire::Asked;
 use axum::Json;
 use axum::http::HeaderName;
 use axum::http::header::LINK;
-use postroom_identity::{MatchType, RuleAction, RuleDirection, RuleFilter, RulePage, RulePlace, RulesFrom};
+use postroom_identity::{
+    MAX_RULES_READ, MatchType, RuleAction, RuleDirection, RuleFilter, RulePage, RulePlace, RulesFrom,
+};
 use postroom_types::InboxId;
 
 /// Most rules of one answer, and what it has if not asked otherwise: the vendor's client reads one answer alone.
 const MAX_LIMIT: u64 = 1000;
-/// Where an answer may begin that does not go on where another one ended; all before it is read.
-const MAX_OFFSET: u64 = 50_000;
+/// Where an answer may begin that does not go on where another one ended; all before it is read, and with all of the
+/// answer that is no more than one call reads.
+const MAX_OFFSET: u64 = MAX_RULES_READ as u64 - MAX_LIMIT;
 
 fn word<T>(asked: &Asked, name: &str, named: impl Fn(&str) -> Option<T>) -> Answer<Option<T>> {
     let Some(text) = asked.text(name)? else {

@@ -69,7 +69,7 @@ pub(crate) enum IdentityVerb {
         #[arg(long, conflicts_with = "viewer")]
         everybody: bool,
     },
-    /// Let another identity find it no longer; if all may, all others there are still do, one by one
+    /// Let another identity find it no longer; if all may, all others that are active still do, one by one
     Revoke {
         /// Its handle
         handle: String,
@@ -199,8 +199,11 @@ pub(crate) enum RuleVerb {
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: u64,
         /// Leave out so many at the beginning
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        offset: u64,
+        #[arg(long, value_name = "N", conflicts_with = "page")]
+        offset: Option<u64>,
+        /// Go on where a page ended
+        #[arg(long, value_name = "TOKEN")]
+        page: Option<String>,
     },
     /// Show one
     Show {

@@ -81,7 +81,7 @@ pub(crate) enum ImportVerb {
     },
     /// Show how far one is
     Show(OneImport),
-    /// Follow one to its end
+    /// Follow one to its end; one whose file has arrived is started if that was not done
     Follow(OneImport),
     /// Give one up; what it brought stays
     Cancel(OneImport),
