@@ -16,7 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use values::{addresses, count, duration, host_name, http_url, number_u32, path, port, span, word};
+use values::{addresses, count, duration, host_name, http_url, number_u32, octets_or_auto, path, port, span, word};
 
 pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
@@ -83,7 +83,8 @@ pub(crate) struct Dns {
 /// The embedded store.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    pub(crate) cache_octets: u64,
+    /// `None`: as much as suits the machine.
+    pub(crate) cache_octets: Option<u64>,
     pub(crate) min_free_octets: u64,
     pub(crate) journal_file_octets: u64,
     pub(crate) snapshot_octets: u64,
@@ -249,7 +250,7 @@ impl Store {
     fn read(reader: &mut Reader<'_>) -> Self {
         let hour = Duration::from_secs(3600);
         Self {
-            cache_octets: reader.take("store.cache", 64 << 20, "\"64 MiB\"", octets),
+            cache_octets: reader.take("store.cache", None, "\"auto\"", octets_or_auto),
             min_free_octets: reader.take("store.min_free", 512 << 20, "\"512 MiB\"", octets),
             journal_file_octets: reader.take("store.journal_file", 256 << 20, "\"256 MiB\"", octets),
             snapshot_octets: reader.take("store.snapshot", 256 << 20, "\"256 MiB\"", octets),

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::certificates::write_private;
 use crate::config::{Config, Limits};
+use crate::memory;
 use postroom_delivery::HickoryNetwork;
 use postroom_drafts::Drafts;
 use postroom_feed::Feed;
@@ -188,7 +189,7 @@ async fn open_store(config: &Config) -> Outcome<Arc<SledStore>> {
     crate::format::check(&config.data_dir)?;
     let store = &config.store;
     let options = postroom_store_sled::Options {
-        cache_octets: store.cache_octets,
+        cache_octets: store.cache_octets.unwrap_or_else(memory::for_index),
         min_free_octets: store.min_free_octets,
         roll_octets: store.journal_file_octets,
         snapshot_octets: store.snapshot_octets,

@@ -13,6 +13,7 @@ mod dev;
 mod format;
 mod fsck;
 mod log;
+mod memory;
 mod progress;
 mod serve;
 mod server;

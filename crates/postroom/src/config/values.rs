@@ -1,6 +1,6 @@
 //! Values of more than one kind of key, each with what is said when it is wrong.
 
-use super::reader::{list, number, text, wrong};
+use super::reader::{list, number, octets, text, wrong};
 use postroom_types::Domain;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -62,6 +62,14 @@ pub(super) fn any_count(value: &DeValue<'_>) -> Result<usize, String> {
 
 pub(super) fn number_u32(value: &DeValue<'_>) -> Result<u32, String> {
     u32::try_from(number(value)?).map_err(|_| "out of range".to_owned())
+}
+
+/// A size, or `None` for the word `"auto"`.
+pub(super) fn octets_or_auto(value: &DeValue<'_>) -> Result<Option<u64>, String> {
+    match value.as_str() {
+        Some("auto") => Ok(None),
+        _ => octets(value).map(Some),
+    }
 }
 
 /// A time such as `"4 h"`.
