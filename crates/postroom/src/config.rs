@@ -16,7 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use values::{addresses, count, duration, host_name, http_url, number_u32, octets_or_auto, path, port, span, word};
+use values::{addresses, cache, count, duration, host_name, http_url, number_u32, path, port, span, word};
 
 pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
@@ -250,7 +250,7 @@ impl Store {
     fn read(reader: &mut Reader<'_>) -> Self {
         let hour = Duration::from_secs(3600);
         Self {
-            cache_octets: reader.take("store.cache", None, "\"auto\"", octets_or_auto),
+            cache_octets: reader.take("store.cache", None, "\"auto\"", cache),
             min_free_octets: reader.take("store.min_free", 512 << 20, "\"512 MiB\"", octets),
             journal_file_octets: reader.take("store.journal_file", 256 << 20, "\"256 MiB\"", octets),
             snapshot_octets: reader.take("store.snapshot", 256 << 20, "\"256 MiB\"", octets),

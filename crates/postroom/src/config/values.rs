@@ -64,11 +64,14 @@ pub(super) fn number_u32(value: &DeValue<'_>) -> Result<u32, String> {
     u32::try_from(number(value)?).map_err(|_| "out of range".to_owned())
 }
 
-/// A size, or `None` for the word `"auto"`.
-pub(super) fn octets_or_auto(value: &DeValue<'_>) -> Result<Option<u64>, String> {
-    match value.as_str() {
-        Some("auto") => Ok(None),
-        _ => octets(value).map(Some),
+/// Memory that cannot do its work with next to nothing, in octets; `None` for the word `"auto"`.
+pub(super) fn cache(value: &DeValue<'_>) -> Result<Option<u64>, String> {
+    if value.as_str() == Some("auto") {
+        return Ok(None);
+    }
+    match octets(value)? {
+        octets if octets < 1 << 20 => Err("must be at least 1 MiB".to_owned()),
+        octets => Ok(Some(octets)),
     }
 }
 
@@ -134,6 +137,20 @@ pub(super) fn word<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<
 mod tests {
     use super::*;
     use std::borrow::Cow;
+
+    #[test]
+    fn caches() {
+        for (text, expected) in [
+            ("auto", Some(None)),
+            ("96 MiB", Some(Some(96 << 20))),
+            ("1024 KiB", Some(Some(1 << 20))),
+            ("1023 KiB", None),
+            ("0", None),
+            ("automatic", None),
+        ] {
+            assert_eq!(cache(&DeValue::String(Cow::Borrowed(text))).ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn times() {
