@@ -338,6 +338,13 @@ def full_disk(server, traffic, folder):
     restored(folder, server, traffic, then)
 
 
+def report(output):
+    """The line of `fsck --json`; there are others about progress where it takes long."""
+    lines = [line for line in output.splitlines() if line.startswith(b"{")]
+    equal(len(lines), 1, f"reports in {output!r}")
+    return json.loads(lines[0])
+
+
 def rebuilt(server):
     """fsck tells a damaged body and ends with 1; it makes the index anew when asked."""
     server.stop()
@@ -348,13 +355,13 @@ def rebuilt(server):
         file.seek(0)
         file.write(bytes([octet[0] ^ 1]))
     output = command([binary(), "fsck", "--config", server.config, "--json"], expect=1)
-    told = json.loads(output.splitlines()[0])
+    told = report(output)
     check(not told["ok"] and any("CRC" in problem for problem in told["problems"]), f"fsck on a damaged body: {told}")
     with open(victim, "r+b") as file:
         file.write(octet)
     refused(["fsck", "--data", server.folder], "holds no store", 2)
     output = command([binary(), "fsck", "--data", server.data, "--rebuild-index", "--json"])
-    check(json.loads(output.splitlines()[-1])["ok"], f"fsck --rebuild-index: {output[-500:]}")
+    check(report(output)["ok"], f"fsck --rebuild-index: {output[-500:]}")
     server.start()
 
 
