@@ -5,10 +5,10 @@
 
 mod ahead;
 
-use crate::error::{OpenError, Step, Trouble, at};
+use crate::error::{Step, Trouble};
 use crate::files::sync_dir;
 use crate::identity::hex;
-use crate::index::{At, Index, Location};
+use crate::index::{At, Location};
 use crate::journal::file_path;
 use crate::replay::read_full_at;
 use bytes::Bytes;
@@ -75,7 +75,7 @@ impl Drop for OwnBody {
         if let Some(path) = &self.path
             && let Err(error) = fs::remove_file(path)
         {
-            // The next start removes it.
+            // A later start removes it.
             tracing::debug!(path = %path.display(), %error, "a body without a commit stays");
         }
     }
@@ -86,26 +86,8 @@ pub(crate) fn own_path(folder: &Path, id: BlobId, number: u64) -> PathBuf {
     folder.join(format!("{}-{number:016x}", hex(&id.0)))
 }
 
-/// Removes the files that no commit names; how many.
-pub(crate) fn remove_orphans(folder: &Path, index: &Index) -> Result<usize, OpenError> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder).map_err(at(folder))? {
-        let path = entry.map_err(at(folder))?.path();
-        let Some((id, number)) = path.file_name().and_then(|name| parse_name(name.to_str()?)) else {
-            continue;
-        };
-        let location = index
-            .location(id)
-            .map_err(|error| OpenError::Index(error.to_string()))?;
-        if location.is_none_or(|location| location.at != At::Own(number)) {
-            fs::remove_file(&path).map_err(at(&path))?;
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-fn parse_name(name: &str) -> Option<(BlobId, u64)> {
+/// The body and the number that such a file is named by.
+pub(crate) fn parse_name(name: &str) -> Option<(BlobId, u64)> {
     let (id, number) = name
         .split_once('-')
         .filter(|(id, number)| id.len() == 32 && number.len() == 16)?;

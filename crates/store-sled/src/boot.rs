@@ -5,6 +5,7 @@
 //! - On return the index shows the whole journal, and all of the journal is on disk.
 
 mod formats;
+mod orphans;
 mod start;
 
 use crate::Options;

@@ -5,7 +5,6 @@ use crate::committer::{Order, Request};
 use crate::error::Trouble;
 use crate::files::free_octets;
 use crate::index::{Index, Location};
-use crate::quiet::catch_quietly;
 use crate::{SledStore, lock};
 use bytes::Bytes;
 use postroom_store::{
@@ -178,10 +177,7 @@ impl SledStore {
         let (index, bodies, shared) = (self.index()?, Arc::clone(&self.bodies), Arc::clone(&self.shared));
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            catch_quietly(|| read(&index, &bodies)).unwrap_or_else(|why| {
-                shared.distrust_index(&why);
-                Err(shared.unavailable())
-            })
+            shared.with_index(&index, || read(&index, &bodies))
         });
         match task.await {
             Ok(answer) => answer,

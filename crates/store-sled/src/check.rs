@@ -82,7 +82,7 @@ impl SledStore {
     /// Compares the index with what snapshot and journal make of it, and reads every body that a key keeps alive. Blocks
     /// a thread of the runtime's pool, for minutes if the store is large; `progress` is told what is being done.
     ///
-    /// An index that panics while it is read fails the store, and is made anew by the next start.
+    /// An index that does not read to its end for damage fails the store, and is made anew by the next start.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store is closed.

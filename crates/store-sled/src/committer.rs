@@ -11,7 +11,7 @@ mod group;
 
 pub(crate) use chores::Chore;
 
-use chores::record_of;
+use chores::{forgotten, record_of};
 
 use crate::blobs::OwnBody;
 use crate::error::Trouble;
@@ -23,7 +23,7 @@ use crate::quiet::catch_quietly;
 use crate::state::SharedState;
 use group::{Group, Member};
 use postroom_store::{Commit, Outcome, StoreError};
-use postroom_types::Lsn;
+use postroom_types::{BlobId, Lsn};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -38,11 +38,14 @@ const READERS_PATIENCE: Duration = Duration::from_secs(10);
 /// What the thread is asked to do.
 pub(crate) enum Request {
     Commit(Box<Order>),
-    /// Do these chores; answered when they are durable and visible.
-    Upkeep(Vec<Chore>, oneshot::Sender<Result<(), StoreError>>),
+    /// Do these chores; answered, with the bodies that were forgotten, when they are durable and visible.
+    Upkeep(Vec<Chore>, oneshot::Sender<Forgotten>),
     /// Close the index and write the clean mark, once this is the only holder of the index.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
+
+/// The bodies that were forgotten.
+pub(crate) type Forgotten = Result<Vec<BlobId>, StoreError>;
 
 /// A commit that waits.
 pub(crate) struct Order {
@@ -132,6 +135,11 @@ impl Committer {
             group.add(order, |commit| has_room(commit, free, self.min_free));
         }
         let group = group.finish();
+        if let Some(why) = self.damage() {
+            // What was resolved may be so because of what the index did not show.
+            group.members.into_iter().for_each(Member::give_up);
+            return Err(why);
+        }
         let (place, mut failure) = match self.write(&group.records, group.commits) {
             Ok(place) => (place, None),
             // The conflicts too: they may be with what was not done.
@@ -153,11 +161,16 @@ impl Committer {
     }
 
     /// Does the chores of upkeep, as a commit of their own.
-    fn do_chores(&mut self, chores: Vec<Chore>, reply: oneshot::Sender<Result<(), StoreError>>) -> Result<(), String> {
-        let written = match record_of(chores, &self.index, self.journal.seed(), self.next) {
+    fn do_chores(&mut self, chores: Vec<Chore>, reply: oneshot::Sender<Forgotten>) -> Result<(), String> {
+        let record = record_of(chores, &self.index, self.journal.seed(), self.next);
+        if let Some(why) = self.damage() {
+            let _ = reply.send(Err(StoreError::Unavailable(why.as_str().into())));
+            return Err(why);
+        }
+        let written = match record {
             Ok(Some((record, entry))) => self.write(&record, 1).map(|place| (entry, place)),
             Ok(None) => {
-                let _ = reply.send(Ok(()));
+                let _ = reply.send(Ok(Vec::new()));
                 return Ok(());
             }
             Err(error) => {
@@ -166,7 +179,10 @@ impl Committer {
             }
         };
         let done = match written {
-            Ok((entry, place)) => self.show(vec![entry], place),
+            Ok((entry, place)) => {
+                let forgotten = forgotten(&entry);
+                self.show(vec![entry], place).map(|()| forgotten)
+            }
             Err(Trouble::Full) => {
                 let _ = reply.send(Err(StoreError::Unavailable("no space".into())));
                 return Ok(());
@@ -174,7 +190,14 @@ impl Committer {
             Err(Trouble::Fatal(why)) => Err(why),
         };
         let _ = reply.send(done.clone().map_err(|why| StoreError::Unavailable(why.into())));
-        done
+        done.map(drop)
+    }
+
+    /// The damage that the index has met, after which it is not trusted any more.
+    fn damage(&self) -> Option<String> {
+        let why = self.index.damage()?;
+        self.shared.distrust_index(why);
+        Some(why.to_owned())
     }
 
     /// Makes records durable, if there are any.
@@ -235,9 +258,8 @@ impl Committer {
         while let Some(request) = next.take().or_else(|| self.queue.try_recv().ok()) {
             match request {
                 Request::Commit(order) => drop(order.reply.send(Err(self.shared.unavailable()))),
-                Request::Close(reply) | Request::Upkeep(_, reply) => {
-                    drop(reply.send(Err(self.shared.unavailable())));
-                }
+                Request::Close(reply) => drop(reply.send(Err(self.shared.unavailable()))),
+                Request::Upkeep(_, reply) => drop(reply.send(Err(self.shared.unavailable()))),
             }
         }
     }
@@ -268,15 +290,12 @@ fn close_index(mut index: Arc<Index>, shared: &SharedState, folder: &Folder) -> 
     if shared.has_failed() {
         return Err(shared.unavailable());
     }
-    let flushed = catch_quietly(|| index.flush());
-    let closed = index.close();
-    match flushed.and_then(|flushed| closed.map(|()| flushed)) {
-        Ok(flushed) => flushed?,
-        Err(why) => {
-            shared.distrust_index(&why);
-            return Err(shared.unavailable());
-        }
+    let flushed = shared.with_index(&index, || index.flush());
+    if let Err(why) = index.close() {
+        shared.distrust_index(&why);
+        return Err(shared.unavailable());
     }
+    flushed?;
     sync_tree(&folder.index()).map_err(|error| StoreError::Unavailable(error.to_string().into()))
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong, and what it means. sled's types end here; nothing above has heard of them.
 
-use postroom_store::StoreError;
+use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
 
@@ -94,15 +94,56 @@ impl Trouble {
     }
 }
 
-/// sled's error as ours.
-pub(crate) fn index_error(error: sled::Error) -> StoreError {
-    StoreError::Unavailable(format!("index: {error}").into())
+/// What an error of sled says of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IndexError {
+    /// What is in it is not what was written, and a restart would meet the same: it is to be made anew.
+    Damaged,
+    /// The system refused something, which has nothing to do with what is in it.
+    Refused,
+}
+
+/// Decides what an error of sled says of the index.
+pub(crate) fn index_error(error: &sled::Error) -> IndexError {
+    match error {
+        // A file that ends early, and a disk that does not give back what it was given, are damage too.
+        sled::Error::Io(error)
+            if error.kind() != io::ErrorKind::UnexpectedEof
+                && error.raw_os_error() != Some(Errno::IO.raw_os_error()) =>
+        {
+            IndexError::Refused
+        }
+        sled::Error::Unsupported(_) => IndexError::Refused,
+        sled::Error::Io(_)
+        | sled::Error::Corruption { .. }
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => IndexError::Damaged,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use io::ErrorKind::{Interrupted, Other, PermissionDenied, QuotaExceeded, StorageFull};
+
+    #[test]
+    fn what_of_the_index_is_damage() {
+        let io = |errno| sled::Error::Io(io::Error::from_raw_os_error(errno));
+        for (error, expected) in [
+            (sled::Error::Corruption { at: None, bt: () }, IndexError::Damaged),
+            (sled::Error::ReportableBug("no such page".into()), IndexError::Damaged),
+            (
+                sled::Error::Io(io::ErrorKind::UnexpectedEof.into()),
+                IndexError::Damaged,
+            ),
+            // EIO; ENOSPC, EMFILE.
+            (io(5), IndexError::Damaged),
+            (io(28), IndexError::Refused),
+            (io(24), IndexError::Refused),
+        ] {
+            assert_eq!(index_error(&error), expected, "{error:?}");
+        }
+    }
 
     #[test]
     fn only_a_write_without_space_lets_the_store_go_on() {

@@ -4,27 +4,32 @@
 //! - The lsn of a commit is written in the same batch as its last pairs, so what is in the index is the journal up to
 //!   that lsn, or (within a bulk commit) something that replaying from there makes so.
 //! - sled is named here, in `index/` and in `error.rs` alone; another engine can be built from the journal instead.
+//! - What sled tells of damage in it is kept, whoever met it: the index is of no use from then on, see
+//!   [`Index::damage`].
 //! - All calls may block, but for [`Index::recall`]; none of the others is made on the async executor.
 
 mod engine;
 mod location;
+mod rows;
 mod upkeep;
 mod walk;
 
 pub(crate) use location::{At, Location};
-pub(crate) use upkeep::{BlobRow, RawRow, blob_of_row};
+pub(crate) use rows::{RawRow, Row, change};
+pub(crate) use upkeep::{BlobRow, Rows};
 
-use crate::error::index_error;
+use crate::error::{IndexError, index_error};
 use crate::hot::Hot;
 use crate::quiet::catch_quietly;
-use crate::record::{Op, Place};
+use crate::record::Op;
 use engine::Engine;
-use location::{decode_location, encode_location};
+use location::decode_location;
 use postroom_store::{Key, Page, StoreError, Value};
 use postroom_types::{BlobId, Lsn};
 use std::collections::{HashMap, hash_map};
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use walk::Walk;
 
@@ -64,6 +69,7 @@ pub(crate) struct Entry {
 pub(crate) struct Index {
     db: Engine,
     hot: Hot,
+    damage: OnceLock<String>,
 }
 
 impl Index {
@@ -98,16 +104,39 @@ impl Index {
         Ok(Self {
             db,
             hot: Hot::new(hot_octets),
+            damage: OnceLock::new(),
         })
+    }
+
+    /// The damage that was met first, if any was.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// sled's error for the caller; damage is kept.
+    fn failed(&self, error: sled::Error) -> StoreError {
+        match index_error(&error) {
+            IndexError::Damaged => self.damaged(&error.to_string()),
+            IndexError::Refused => StoreError::Unavailable(format!("index: {error}").into()),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        let what = self.damage.get_or_init(|| what.to_owned());
+        StoreError::Unavailable(format!("the index is damaged: {what}").into())
+    }
+
+    fn location_of<'r>(&self, row: &'r [u8]) -> Result<(Location, &'r [u8]), StoreError> {
+        decode_location(row).ok_or_else(|| self.damaged("not the row of a body"))
     }
 
     /// The last lsn applied.
     pub(crate) fn applied(&self) -> Result<Lsn, StoreError> {
-        let value = self.db.get(APPLIED).map_err(index_error)?;
+        let value = self.db.get(APPLIED).map_err(|error| self.failed(error))?;
         match value.as_deref().map(<[u8; 8]>::try_from) {
             None => Ok(Lsn(0)),
             Some(Ok(lsn)) => Ok(Lsn(u64::from_be_bytes(lsn))),
-            Some(Err(_)) => Err(corrupt("applied")),
+            Some(Err(_)) => Err(self.damaged("not an lsn")),
         }
     }
 
@@ -121,7 +150,7 @@ impl Index {
             Ok(value) => return Ok(value),
             Err(ticket) => ticket,
         };
-        let value = self.db.get(prefixed(USER, key)).map_err(index_error)?;
+        let value = self.db.get(prefixed(USER, key)).map_err(|error| self.failed(error))?;
         let value = value.map(|value| value.to_vec());
         self.hot.learn(key, &value, ticket);
         Ok(value)
@@ -141,7 +170,7 @@ impl Index {
         }
         let mut walk = Walk::new(&self.db, USER);
         for key in keys {
-            let row = walk.find(key).map_err(index_error)?;
+            let row = walk.find(key).map_err(|error| self.failed(error))?;
             values.push(row.map(|row| row.to_vec()));
         }
         Ok(values)
@@ -160,7 +189,7 @@ impl Index {
         let limit = limit.clamp(1, PAGE_PAIRS);
         let (mut page, mut octets) = (Page::default(), 0);
         while let Some(pair) = step() {
-            let (key, value) = pair.map_err(index_error)?;
+            let (key, value) = pair.map_err(|error| self.failed(error))?;
             if page.pairs.len() == limit || octets > PAGE_OCTETS {
                 page.more = true;
                 page.resume = page.pairs.last().map(|(key, _)| key.clone());
@@ -181,8 +210,8 @@ impl Index {
     pub(crate) fn locations(&self, ids: impl Iterator<Item = BlobId>) -> Result<Vec<Option<Location>>, StoreError> {
         let mut walk = Walk::new(&self.db, BLOB);
         let location = |id: BlobId| {
-            let row = walk.find(&id.0).map_err(index_error)?;
-            row.map(|row| location_of(&row).map(|(location, _)| location))
+            let row = walk.find(&id.0).map_err(|error| self.failed(error))?;
+            row.map(|row| self.location_of(&row).map(|(location, _)| location))
                 .transpose()
         };
         ids.map(location).collect()
@@ -195,16 +224,19 @@ impl Index {
         };
         let mut witnesses = vec![first];
         for row in self.db.scan_prefix(prefixed(WITNESS, &id.0)) {
-            let (key, _) = row.map_err(index_error)?;
+            let (key, _) = row.map_err(|error| self.failed(error))?;
             witnesses.push(key[1 + id.0.len()..].to_vec());
         }
         Ok(Some(witnesses))
     }
 
     fn blob_row(&self, id: BlobId) -> Result<Option<(Location, Key)>, StoreError> {
-        let row = self.db.get(prefixed(BLOB, &id.0)).map_err(index_error)?;
-        row.map(|row| location_of(&row).map(|(location, witness)| (location, witness.to_vec())))
-            .transpose()
+        let row = self.db.get(prefixed(BLOB, &id.0)).map_err(|error| self.failed(error))?;
+        row.map(|row| {
+            self.location_of(&row)
+                .map(|(location, witness)| (location, witness.to_vec()))
+        })
+        .transpose()
     }
 
     /// Makes commits visible, in order. Small ones become visible together: sled writes out what it has buffered twice for
@@ -214,7 +246,7 @@ impl Index {
     /// The commits stay durable in the journal, but this index is of no use any more. sled's panics count as errors.
     pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         match catch_quietly(|| self.apply_entries(entries)) {
-            Ok(applied) => applied.map_err(index_error),
+            Ok(applied) => applied.map_err(|error| self.failed(error)),
             Err(why) => Err(StoreError::Unavailable(format!("the index panicked: {why}").into())),
         }
     }
@@ -277,7 +309,7 @@ impl Index {
 
     /// Hands everything to the operating system. (It is not synced: see `files::sync_tree`.)
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.db.flush().map_err(index_error)?;
+        self.db.flush().map_err(|error| self.failed(error))?;
         Ok(())
     }
 
@@ -309,48 +341,14 @@ struct Slice {
 
 impl Slice {
     fn add(&mut self, ops: Vec<Op>, file: Lsn, bodies_at: u64) {
-        ops.iter().for_each(|op| write(&mut self.batch, op, file, bodies_at));
+        for op in &ops {
+            match rows::change(op, file, bodies_at) {
+                (key, Some(value)) => self.batch.insert(key, value.as_ref()),
+                (key, None) => self.batch.remove(key),
+            }
+        }
         self.ops.extend(ops);
     }
-}
-
-fn write(batch: &mut sled::Batch, op: &Op, file: Lsn, bodies_at: u64) {
-    match op {
-        Op::Put(key, value) => batch.insert(prefixed(USER, key), value.as_slice()),
-        Op::Delete(key) => batch.remove(prefixed(USER, key)),
-        Op::Witness { id, witness } => batch.insert(witness_key(*id, witness), &[]),
-        Op::Unwitness { id, witness } => batch.remove(witness_key(*id, witness)),
-        Op::Forget(id) => batch.remove(prefixed(BLOB, &id.0)),
-        Op::Body {
-            id,
-            witness,
-            place,
-            octets,
-            crc,
-        } => {
-            let at = match place {
-                Place::Inline(offset) => At::Journal {
-                    file,
-                    offset: bodies_at + offset,
-                },
-                Place::Own(number) => At::Own(*number),
-            };
-            let location = Location {
-                at,
-                octets: *octets,
-                crc: *crc,
-            };
-            batch.insert(prefixed(BLOB, &id.0), encode_location(&location, witness));
-        }
-    }
-}
-
-fn location_of(row: &[u8]) -> Result<(Location, &[u8]), StoreError> {
-    decode_location(row).ok_or_else(|| corrupt("blob row"))
-}
-
-fn witness_key(id: BlobId, witness: &[u8]) -> Key {
-    [&[WITNESS], id.0.as_slice(), witness].concat()
 }
 
 fn prefixed(space: u8, key: &[u8]) -> Key {
@@ -358,8 +356,4 @@ fn prefixed(space: u8, key: &[u8]) -> Key {
     bytes.push(space);
     bytes.extend_from_slice(key);
     bytes
-}
-
-fn corrupt(what: &str) -> StoreError {
-    StoreError::Corrupt(format!("index: {what}").into())
 }

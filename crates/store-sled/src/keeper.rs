@@ -1,11 +1,16 @@
 //! Upkeep: bodies that nobody owns go, snapshots are taken, journal files that nobody needs go.
 //!
 //! What always holds:
-//! - A journal file is removed only if a snapshot on disk covers all its operations and no body in it can be found.
+//! - A journal file is removed only if a snapshot on disk covers all its operations and no body in it can be found, and a
+//!   body is forgotten only if nobody owns it, by what snapshot and journal say: see [`crate::truth`]. The index proposes;
+//!   if it is wrong, nothing is removed, and it is made anew by the next start.
 //! - Bodies of a file that is mostly dead are moved to the journal's end by commits of the journal itself, so a replay
 //!   finds them there too. (Simpler than a second generation of the file with a map of offsets, and as cheap.)
-//! - Whether a body is dead is decided by the committer, between two groups: an adoption comes before or after it.
+//! - Whether a body is still dead is decided by the committer, between two groups: an adoption comes before or after it.
+//! - After each snapshot the index is compared with it, so what the index has lost is not lost to the users for long.
 
+mod compare;
+mod forget;
 mod round;
 mod rounds;
 
@@ -16,7 +21,6 @@ use crate::blobs::Bodies;
 use crate::committer::Request;
 use crate::files::Folder;
 use crate::index::Index;
-use crate::quiet::catch_quietly;
 use crate::state::SharedState;
 use postroom_store::StoreError;
 use postroom_types::BlobId;
@@ -76,7 +80,7 @@ impl Keeper {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// Does one round. Blocks. An index that panics fails the store.
+    /// Does one round. Blocks. An index that is damaged, or has lost what the journal has, fails the store.
     pub(crate) fn tidy(
         &self,
         index: &Index,
@@ -93,10 +97,7 @@ impl Keeper {
             bodies,
             queue,
         };
-        let tidied = catch_quietly(|| round.run()).unwrap_or_else(|why| {
-            self.shared.distrust_index(&why);
-            Err(self.shared.unavailable())
-        })?;
+        let tidied = self.shared.with_index(index, || round.run())?;
         if tidied != Tidied::default() {
             tracing::info!(?tidied, "store upkeep");
         }

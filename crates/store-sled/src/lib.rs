@@ -2,7 +2,8 @@
 //!
 //! What always holds:
 //! - A commit is answered only when its record is in the journal and synced, and the index shows it.
-//! - Whatever happens to the index, it can be built again from the journal.
+//! - Whatever happens to the index, it can be built again from the journal. So nothing is removed because the index does
+//!   not know of it: what cannot be undone is decided by snapshot and journal alone.
 //! - Nothing that may block runs on the async executor.
 //!
 //! ```text
@@ -13,7 +14,7 @@
 //! bodies/         bodies of more than 1 MiB, one file each
 //! index/          sled
 //! index.distrusted    why the next start makes the index anew, if it failed while in use
-//! snapshot/       the index as it was at the lsn in the name
+//! snapshot/       what the journal up to the lsn in the name makes; `unfinished` while one is made
 //! ```
 
 mod backup;
@@ -35,6 +36,7 @@ mod record;
 mod replay;
 mod snapshot;
 mod state;
+mod truth;
 
 pub use backup::{BackedUp, BackupError, Beside, Damaged, Restored, backup, restore};
 pub use boot::Progress;

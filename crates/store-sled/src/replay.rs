@@ -1,6 +1,7 @@
 //! Reading journal files from their beginning, and telling a torn tail from corruption.
 //!
-//! What always holds: a file is only read here; cutting is for the caller, once it knows that nothing is lost by it.
+//! What always holds: a file is only read here; cutting is for the caller, once it knows that nothing is lost by it. What
+//! is read up to an lsn that is durable may be written to meanwhile.
 
 use crate::error::{OpenError, at};
 use crate::journal::{FILE_HEADER_OCTETS, FileHeader, JOURNAL_MAGIC, file_path};
@@ -38,6 +39,7 @@ pub(crate) struct JournalFile {
     header: FileHeader,
     seed: Seed,
     is_last: bool,
+    until: Lsn,
 }
 
 impl JournalFile {
@@ -48,6 +50,7 @@ impl JournalFile {
             header,
             seed: Seed::of_store(&store),
             is_last,
+            until: Lsn(u64::MAX),
         }
     }
 
@@ -59,7 +62,7 @@ impl JournalFile {
         }
     }
 
-    /// Reads all records. A torn tail of the last file ends it.
+    /// Reads all records, or those up to `until`. A torn tail of the last file ends it.
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] for any other break, and those of `visit`.
@@ -78,7 +81,8 @@ impl JournalFile {
             None => return self.broken(&file, end, "the header is broken"),
         }
         let mut payload = Vec::new();
-        loop {
+        // What comes after `until` may just be being written.
+        while end.next <= self.until {
             let mut head = [0; HEADER_OCTETS];
             match read_full(&mut input, &mut head).map_err(at(&self.path))? {
                 0 => return Ok(end),
@@ -117,6 +121,7 @@ impl JournalFile {
                 octets: end.octets + octets,
             };
         }
+        Ok(end)
     }
 
     /// The file breaks off after `end`: a torn write if it is the last and no later group was written.
@@ -169,6 +174,46 @@ impl JournalFile {
             offset,
             what: what.to_owned(),
         }
+    }
+}
+
+/// The part of a store's journal that lies after one lsn and ends with another.
+pub(crate) struct Tail<'a> {
+    /// The journal's folder, and the files in it.
+    pub(crate) folder: &'a Path,
+    pub(crate) files: &'a [Lsn],
+    pub(crate) store: [u8; 16],
+    pub(crate) after: Lsn,
+    /// The largest lsn there is, to read whatever there is.
+    pub(crate) until: Lsn,
+}
+
+impl<'a> Tail<'a> {
+    /// The files it lies in: the first of them may begin before it. The last file of all is among them in any case.
+    pub(crate) fn files(&self) -> &'a [Lsn] {
+        let begins = self.files.partition_point(|first| first.0 <= self.after.0 + 1);
+        &self.files[begins.saturating_sub(1)..]
+    }
+
+    /// Reads these files up to `until`, and so perhaps records from before the tail.
+    ///
+    /// # Errors
+    /// [`OpenError::Corrupt`] if one is not what was written or missing, and those of `visit`.
+    pub(crate) fn read(&self, visit: &mut dyn FnMut(Record) -> Result<(), OpenError>) -> Result<End, OpenError> {
+        let files = self.files();
+        let mut end = End {
+            next: files.first().map_or(Lsn(1), |first| *first.min(&Lsn(self.after.0 + 1))),
+            octets: 0,
+        };
+        for (place, first) in files.iter().enumerate().take_while(|(_, first)| **first <= self.until) {
+            let mut file = JournalFile::new(self.folder, self.store, *first, place + 1 == files.len());
+            file.until = self.until;
+            if *first != end.next {
+                return Err(file.corrupt(0, &format!("begins with lsn {first}, and {} is missing", end.next)));
+            }
+            end = file.read(visit)?;
+        }
+        Ok(end)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the committer and all callers share.
 
 use crate::files::{DISTRUSTED, Folder, replace_file};
+use crate::index::Index;
+use crate::quiet::catch_quietly;
 use postroom_store::{StoreError, Topics};
 use postroom_types::Lsn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 use tokio::sync::watch;
 
 /// What was written since the store was opened.
@@ -26,6 +28,7 @@ pub(crate) struct SharedState {
     stable: AtomicU64,
     failed: watch::Sender<bool>,
     why: OnceLock<Arc<str>>,
+    distrusted: Once,
     commits: AtomicU64,
     syncs: AtomicU64,
     octets: AtomicU64,
@@ -39,6 +42,7 @@ impl SharedState {
             stable: AtomicU64::new(stable.0),
             failed: watch::Sender::new(false),
             why: OnceLock::new(),
+            distrusted: Once::new(),
             commits: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             octets: AtomicU64::new(0),
@@ -64,10 +68,27 @@ impl SharedState {
     /// Ends the store over its index: noted first, so that the next start makes another one and does not meet the same
     /// again. Blocks.
     pub(crate) fn distrust_index(&self, why: &str) {
-        if let Err(error) = replace_file(self.folder.path(), DISTRUSTED, why) {
-            tracing::error!(%error, "cannot note that the index is not to be trusted");
-        }
+        self.distrusted.call_once(|| {
+            if let Err(error) = replace_file(self.folder.path(), DISTRUSTED, why) {
+                tracing::error!(%error, "cannot note that the index is not to be trusted");
+            }
+        });
         self.fail(&format!("the index failed: {why}"));
+    }
+
+    /// Does what reads the index. If sled panics over it or tells of damage, the store ends over its index.
+    pub(crate) fn with_index<T>(
+        &self,
+        index: &Index,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let why = match (catch_quietly(read), index.damage()) {
+            (Err(why), _) => why,
+            (Ok(_), Some(why)) => why.to_owned(),
+            (Ok(answer), None) => return answer,
+        };
+        self.distrust_index(&why);
+        Err(self.unavailable())
     }
 
     pub(crate) fn failed(&self) -> watch::Receiver<bool> {

@@ -3,7 +3,7 @@
 mod support;
 
 use postroom_store::{BlobReader, CommitBuilder, Outcome, Store, StoreError};
-use postroom_store_sled::{Damaged, SledStore, backup, restore};
+use postroom_store_sled::{Damaged, Options, SledStore, backup, restore};
 use postroom_types::BlobId;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -248,4 +248,79 @@ async fn an_index_that_fails_under_a_commit_is_made_anew() {
     assert!(store.renewed().is_some(), "the next start would meet it again");
     assert_eq!(rows(&store).await.len(), 200);
     assert_eq!(store.get(b"more").await.expect("answers"), Some(vec![1]));
+}
+
+/// Damages every page of an index that is in use.
+fn damage_pages(folder: &Folder) {
+    let path = folder.path().join("index/db");
+    let mut bytes = fs::read(&path).expect("read");
+    bytes.iter_mut().step_by(100).for_each(|octet| *octet ^= 0x55);
+    let file = fs::OpenOptions::new().write(true).open(&path).expect("opens");
+    file.write_all_at(&bytes, 0).expect("written");
+}
+
+/// What meets the damage.
+#[derive(Clone, Copy, Debug)]
+enum Meets {
+    Get,
+    Range,
+    Blobs,
+    Commit,
+    Upkeep,
+    Check,
+}
+
+impl Meets {
+    async fn run(self, store: &SledStore, ids: &[BlobId]) {
+        let all: Vec<_> = ids.iter().map(|id| (*id, 0..9)).collect();
+        let is_answered = match self {
+            Self::Get => store.get(&row(5)).await.is_ok(),
+            Self::Range => store.range(b"a", b"z", false, 1000).await.is_ok(),
+            Self::Blobs => store.blobs(&all).await.iter().all(Result::is_ok),
+            Self::Commit => {
+                let mut commit = CommitBuilder::new();
+                commit.require(row(5), ids[5].0.to_vec()).put(row(5), vec![1]);
+                let outcome = store.commit(commit.build()).await;
+                matches!(outcome, Ok(Outcome::Done(_) | Outcome::Conflict(_)))
+            }
+            Self::Upkeep => store.tidy().await.is_ok(),
+            Self::Check => {
+                let faults = store.check(|_, _| ()).await.expect("a check").faults;
+                faults.len() != 1 || !faults[0].contains("does not read")
+            }
+        };
+        assert!(!is_answered, "{self:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_tells_of_damage_is_made_anew_whoever_meets_it() {
+    use Meets::*;
+    for meets in [Get, Range, Blobs, Commit, Upkeep, Check] {
+        let folder = Folder::new();
+        let store = folder.open();
+        let mut ids = Vec::new();
+        for n in 0..200 {
+            ids.push(put(&store, n).await);
+        }
+        store.close().await.expect("closed");
+        drop(store);
+        // So that pages come from the file.
+        let forgetful = Options {
+            cache_octets: 4096,
+            hot_octets: 0,
+            ..eager()
+        };
+        let store = folder.open_with(forgetful);
+        damage_pages(&folder);
+        meets.run(&store, &ids).await;
+        assert!(*store.failed().borrow(), "{meets:?}: the damaged index is in use");
+        assert!(store.get(&row(5)).await.is_err(), "{meets:?}");
+        assert!(store.close().await.is_err(), "{meets:?}: closed as if it were whole");
+        drop(store);
+        let store = folder.open();
+        let why = store.renewed().unwrap_or_default();
+        assert!(why.contains("corrupted"), "{meets:?}: {why:?}");
+        assert_eq!(rows(&store).await.len(), 200, "{meets:?}");
+    }
 }

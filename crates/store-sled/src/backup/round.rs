@@ -9,7 +9,7 @@ use super::{BackupError, Beside};
 use crate::Progress;
 use crate::error::{OpenError, at};
 use crate::files::Folder;
-use crate::index::{At, RawRow, blob_of_row};
+use crate::index::{At, RawRow, Row};
 use crate::journal::{FILE_HEADER_OCTETS, file_path, list};
 use crate::replay::{End, JournalFile};
 use crate::snapshot;
@@ -75,7 +75,7 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         }
         let mut visit = |rows: Vec<RawRow>| {
             for (key, value) in &rows {
-                if let Some((id, location)) = blob_of_row(key, value)
+                if let Some(Row::Body(id, location, _)) = Row::of(key, value)
                     && let At::Own(number) = location.at
                 {
                     own.insert(id, (number, location.octets, location.crc));

@@ -1,15 +1,14 @@
 //! Opening the index, and replaying what it lacks.
 
-use super::{Progress, move_aside, not_made};
+use super::{Progress, move_aside, not_made, orphans};
 use crate::Options;
-use crate::blobs::remove_orphans;
 use crate::error::{OpenError, at};
 use crate::files::{Folder, remove_if_there};
 use crate::identity::CleanMark;
 use crate::index::{Entry, Index};
 use crate::journal::{FILE_HEADER_OCTETS, Journal, file_path};
 use crate::quiet::catch_quietly;
-use crate::replay::{End, JournalFile, Record};
+use crate::replay::{End, Record, Tail};
 use crate::snapshot;
 use postroom_store::StoreError;
 use postroom_types::Lsn;
@@ -33,7 +32,7 @@ pub(super) struct Whole {
     pub(super) index: Index,
     /// The journal's end.
     pub(super) end: End,
-    /// Bodies in files of their own that no commit names; they were removed.
+    /// Files of bodies that no commit names; they were removed.
     pub(super) orphans: usize,
 }
 
@@ -52,7 +51,7 @@ impl Start<'_> {
             move_aside(self.folder)?;
         }
         let (index, end) = self.build_at(&self.folder.index())?;
-        let orphans = remove_orphans(&self.folder.bodies(), &index)?;
+        let orphans = orphans::remove(self.folder, self.store, &index, end.next)?;
         Ok((Whole { index, end, orphans }, unusable))
     }
 
@@ -62,7 +61,7 @@ impl Start<'_> {
         // sled may panic over any page that it reads.
         let read = catch_quietly(|| {
             let end = self.complete(&index, clean)?;
-            Ok((end, remove_orphans(&self.folder.bodies(), &index)?))
+            Ok((end, orphans::remove(self.folder, self.store, &index, end.next)?))
         });
         match read {
             Ok(Ok((end, orphans))) => Ok(Whole { index, end, orphans }),
@@ -126,11 +125,15 @@ impl Start<'_> {
 
     /// Applies what comes after `applied`. The last file is read in any case, to find its end.
     fn replay(&mut self, index: &Index, applied: Lsn) -> Result<End, OpenError> {
-        let from = self
-            .files
-            .partition_point(|first| first.0 <= applied.0 + 1)
-            .saturating_sub(1);
-        let total_octets = self.files[from..].iter().map(|first| self.octets(*first)).sum();
+        let journal = self.folder.journal();
+        let tail = Tail {
+            folder: &journal,
+            files: &self.files,
+            store: self.store,
+            after: applied,
+            until: Lsn(u64::MAX),
+        };
+        let total_octets = tail.files().iter().map(|first| self.octets(*first)).sum();
         let mut report = Report {
             tell: &mut *self.progress,
             progress: Progress {
@@ -145,21 +148,10 @@ impl Start<'_> {
             entries: Vec::new(),
             ops: 0,
         };
-        let mut end = End {
-            next: self.files[from].min(Lsn(applied.0 + 1)),
-            octets: 0,
-        };
-        for place in from..self.files.len() {
-            let (first, is_last) = (self.files[place], place + 1 == self.files.len());
-            let file = JournalFile::new(&self.folder.journal(), self.store, first, is_last);
-            if first != end.next {
-                return Err(file.corrupt(0, &format!("begins with lsn {first}, and {} is missing", end.next)));
-            }
-            end = file.read(&mut |record| {
-                report.add(record.octets);
-                pending.add(record)
-            })?;
-        }
+        let mut end = tail.read(&mut |record| {
+            report.add(record.octets);
+            pending.add(record)
+        })?;
         pending.flush()?;
         if end.octets < FILE_HEADER_OCTETS {
             end.octets = self.renew_last(end.next)?;

@@ -5,7 +5,7 @@ use crate::blobs::Bodies;
 use crate::boot::build_apart;
 use crate::files::{Folder, free_octets, remove_if_there};
 use crate::identity::hex;
-use crate::index::{BlobRow, Index, RawRow};
+use crate::index::{BlobRow, Index, Rows};
 use crate::quiet::catch_quietly;
 use crate::{OpenError, Options, Progress};
 use postroom_store::StoreError;
@@ -25,7 +25,8 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Does all of it; what the one does not find, the other may. `Err` is the message of a panic over the index.
+    /// Does all of it; what the one does not find, the other may. `Err` is why the index does not read: what sled panicked
+    /// over, or told of.
     pub(super) fn run(
         &self,
         checked: &mut Checked,
@@ -49,11 +50,17 @@ impl Check {
         }
         let read = catch_quietly(|| self.read_bodies(checked, &mut |told| progress("reading bodies", told)));
         for ended in [&compared, &read] {
-            if let Ok(Err(error)) = ended {
+            // Damage is told by who asked for this.
+            if let Ok(Err(error)) = ended
+                && self.index.damage().is_none()
+            {
                 checked.fault(format!("index: not read to its end: {error}"));
             }
         }
-        compared.and(read).map(|_| ())
+        match (compared.and(read), self.index.damage()) {
+            (Ok(_), Some(why)) => Err(why.to_owned()),
+            (ended, _) => ended.map(drop),
+        }
     }
 
     /// Builds another index.
@@ -161,45 +168,6 @@ enum Unbuilt {
     Fault(String),
     /// It could not be done: no space, no more files.
     Unread(String),
-}
-
-/// The rows of an index in their order, read page by page.
-struct Rows<'a> {
-    index: &'a Index,
-    page: std::vec::IntoIter<RawRow>,
-    after: Option<Vec<u8>>,
-    is_over: bool,
-}
-
-impl<'a> Rows<'a> {
-    fn new(index: &'a Index) -> Self {
-        Self {
-            index,
-            page: Vec::new().into_iter(),
-            after: None,
-            is_over: false,
-        }
-    }
-
-    /// The first row that was not passed.
-    fn first(&mut self) -> Result<Option<&RawRow>, StoreError> {
-        if self.page.as_slice().is_empty() && !self.is_over {
-            let rows = self.index.rows_after(self.after.as_deref(), STEP)?;
-            self.is_over = rows.is_empty();
-            self.after = rows.last().map(|(key, _)| key.clone());
-            self.page = rows.into_iter();
-        }
-        Ok(self.page.as_slice().first())
-    }
-
-    /// Its key; empty if there is none.
-    fn first_key(&self) -> &[u8] {
-        self.page.as_slice().first().map_or(&[], |(key, _)| key)
-    }
-
-    fn pass(&mut self) {
-        self.page.next();
-    }
 }
 
 /// A row's name, for people: what is ASCII as it is.

@@ -8,10 +8,19 @@ use postroom_types::{BlobId, Lsn};
 
 /// A thing to be done to a body.
 pub(crate) enum Chore {
-    /// Forget it, if it is dead.
+    /// Forget it, which snapshot and journal have as dead, if it has not come to life since.
     Forget(BlobId),
     /// Write it to the journal's end, if it is still where it was read.
     Move { id: BlobId, from: Location, bytes: Bytes },
+}
+
+/// The bodies that an entry forgets.
+pub(super) fn forgotten(entry: &Entry) -> Vec<BlobId> {
+    let forgotten = entry.ops.iter().filter_map(|op| match op {
+        Op::Forget(id) => Some(*id),
+        _ => None,
+    });
+    forgotten.collect()
 }
 
 /// The record of what is to be done, with its entry; `None` if nothing is.

@@ -164,6 +164,12 @@ impl Member {
         let _ = self.reply.send(outcome);
     }
 
+    /// Tells that nothing can be said of it, and that nothing was written.
+    pub(super) fn give_up(self) {
+        drop(self.own);
+        let _ = self.reply.send(self.outcome.and(Ok(Outcome::Unknown)));
+    }
+
     /// Tells that there is no space for the group.
     pub(super) fn refuse(self) {
         drop(self.own);

@@ -1,20 +1,22 @@
 //! One round of upkeep.
 
 use super::{Keeper, Tidied};
-use crate::blobs::{Bodies, own_path};
+use crate::blobs::Bodies;
 use crate::committer::{Chore, Request};
-use crate::files::{free_octets, remove_if_there, sync_dir};
+use crate::error::OpenError;
+use crate::files::{free_octets, sync_dir};
+use crate::identity::hex;
 use crate::index::{At, BlobRow, Index};
 use crate::journal::{file_path, list};
 use crate::snapshot;
+use crate::truth::{self, Truth};
 use postroom_store::StoreError;
 use postroom_types::{BlobId, Lsn};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 
 /// Blobs looked at in one step.
@@ -23,7 +25,9 @@ const STEP: usize = 500;
 const MOVE_OCTETS: u64 = 4 << 20;
 /// A journal file is emptied when less than this part of it is live.
 const SPARSE: f64 = 0.3;
-
+/// Journal files of which it is found out at once whether they are needed: 4 GiB of them. That bounds how many bodies must
+/// be kept in mind.
+const FILES: usize = 16;
 /// Most damaged bodies that are remembered.
 const DAMAGED: usize = 100_000;
 
@@ -37,6 +41,9 @@ pub(super) struct Round<'a> {
 
 impl Round<'_> {
     /// All of it, in this order: what is forgotten makes files sparse, and a snapshot covers them.
+    ///
+    /// # Errors
+    /// What was done stays done. If the index lies, the store has failed.
     pub(super) fn run(&self) -> Result<Tidied, StoreError> {
         Ok(Tidied {
             forgotten: self.forget_dead()?,
@@ -44,50 +51,6 @@ impl Round<'_> {
             moved: self.empty_sparse_files()?,
             removed_files: self.remove_files()?,
         })
-    }
-
-    /// Forgets the bodies that have been dead for the time of grace, and notes those that died since the last round.
-    fn forget_dead(&self) -> Result<usize, StoreError> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        let grace = self.keeper.options.blob_grace.as_secs();
-        let mut forgotten = 0;
-        let mut dead = Vec::new();
-        self.each_blob(&mut |row| {
-            let since = self.index.dead_since(row.id)?;
-            match (self.index.is_alive(row.id)?, since) {
-                (true, None) => {}
-                (true, Some(_)) => self.index.note_dead(row.id, None)?,
-                (false, None) if grace > 0 => self.index.note_dead(row.id, Some(now))?,
-                (false, Some(since)) if now.saturating_sub(since) < grace => {}
-                (false, _) => dead.push((row.id, row.location.at)),
-            }
-            if dead.len() >= STEP {
-                forgotten += self.forget(std::mem::take(&mut dead))?;
-            }
-            Ok(())
-        })?;
-        Ok(forgotten + self.forget(dead)?)
-    }
-
-    fn forget(&self, dead: Vec<(BlobId, At)>) -> Result<usize, StoreError> {
-        let mut forgotten = 0;
-        self.ask(dead.iter().map(|(id, _)| Chore::Forget(*id)).collect())?;
-        for (id, at) in dead {
-            // The committer keeps what came to life again.
-            if self.index.location(id)?.is_some() {
-                continue;
-            }
-            forgotten += 1;
-            self.index.note_dead(id, None)?;
-            if let At::Own(number) = at {
-                let path = own_path(&self.keeper.folder.bodies(), id, number);
-                self.bodies.let_go(&path);
-                remove_if_there(&path).map_err(failed)?;
-            }
-        }
-        Ok(forgotten)
     }
 
     /// Takes a snapshot if the journal has grown enough since the last one.
@@ -106,13 +69,14 @@ impl Round<'_> {
             .sum();
         let is_due = grown >= self.keeper.options.snapshot_octets.max(last_octets);
         let room = free_octets(self.keeper.folder.path()).unwrap_or(u64::MAX);
-        if !is_due || self.index.applied()? == since || room < self.keeper.options.min_free_octets + self.index.octets()
-        {
+        // The new one is not larger than the index, and what it is made of not larger than this.
+        let needed = self.keeper.options.min_free_octets + self.index.octets() + grown.min(truth::SCRATCH_OCTETS);
+        if !is_due || self.keeper.shared.stable() <= since || room < needed {
             return Ok(false);
         }
-        let stop = || self.keeper.stop.load(Ordering::SeqCst);
-        snapshot::write(&folder, self.keeper.store, self.index, &stop).map_err(failed)?;
+        let taken = self.truth(&|truth| truth.take_snapshot())?;
         snapshot::remove_old(&folder).map_err(failed)?;
+        self.compare(taken)?;
         Ok(true)
     }
 
@@ -160,7 +124,9 @@ impl Round<'_> {
             }
             Ok(())
         })?;
-        self.ask(chores)?;
+        if !chores.is_empty() {
+            self.ask(chores)?;
+        }
         Ok(moved)
     }
 
@@ -169,12 +135,24 @@ impl Round<'_> {
         let covered = self.covered_files()?;
         let live = self.live_octets()?;
         let folder = self.keeper.folder.journal();
-        let empty: Vec<_> = covered
+        let empty: Vec<Lsn> = covered
             .into_iter()
-            .filter(|file| !live.contains_key(&file.first))
+            .map(|file| file.first)
+            .filter(|first| !live.contains_key(first))
             .collect();
-        for file in &empty {
-            let path = file_path(&folder, file.first);
+        for some in empty.chunks(FILES) {
+            let some: HashSet<Lsn> = some.iter().copied().collect();
+            if let Some((file, id)) = self.truth(&|truth| truth.body_in(&some))? {
+                let what = format!(
+                    "it does not know that the body {} is in {}",
+                    hex(&id.0),
+                    file_path(&folder, file).display()
+                );
+                return Err(self.lie(&what));
+            }
+        }
+        for first in &empty {
+            let path = file_path(&folder, *first);
             self.bodies.let_go(&path);
             fs::remove_file(path).map_err(failed)?;
         }
@@ -184,7 +162,30 @@ impl Round<'_> {
         Ok(empty.len())
     }
 
-    /// Octets of the bodies that can be found, by journal file.
+    /// Asks snapshot and journal, as of now: all that the index has shown is in what they say.
+    pub(super) fn truth<T>(&self, ask: &dyn Fn(&Truth<'_>) -> Result<T, OpenError>) -> Result<T, StoreError> {
+        let Keeper {
+            folder,
+            store,
+            shared,
+            stop,
+            ..
+        } = self.keeper;
+        // The index shows a commit a moment before it counts as stable. The committer does one thing after the other, and
+        // this is nothing but that it comes to it.
+        self.ask(Vec::new())?;
+        let is_stopped = || stop.load(Ordering::SeqCst);
+        let answer = Truth::until(folder, *store, shared.stable(), &is_stopped).and_then(|truth| ask(&truth));
+        answer.map_err(failed_on)
+    }
+
+    /// The index does not show what the journal has: it is of no use any more.
+    pub(super) fn lie(&self, what: &str) -> StoreError {
+        self.keeper.shared.distrust_index(what);
+        self.keeper.shared.unavailable()
+    }
+
+    /// Octets of the bodies that can be found by the index, by journal file.
     fn live_octets(&self) -> Result<HashMap<Lsn, u64>, StoreError> {
         let mut live = HashMap::new();
         self.each_blob(&mut |row| {
@@ -196,12 +197,10 @@ impl Round<'_> {
         Ok(live)
     }
 
-    fn each_blob(&self, visit: &mut dyn FnMut(BlobRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(super) fn each_blob(&self, visit: &mut dyn FnMut(BlobRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            if self.keeper.stop.load(Ordering::SeqCst) {
-                return Err(StoreError::Unavailable("closing".into()));
-            }
+            self.go_on()?;
             let rows = self.index.blobs_after(after, STEP)?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = Some(last.id);
@@ -209,11 +208,16 @@ impl Round<'_> {
         }
     }
 
-    /// Has the committer do some chores, if there are any.
-    fn ask(&self, chores: Vec<Chore>) -> Result<(), StoreError> {
-        if chores.is_empty() {
-            return Ok(());
+    /// An error if the store is closing.
+    pub(super) fn go_on(&self) -> Result<(), StoreError> {
+        match self.keeper.stop.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable("closing".into())),
+            false => Ok(()),
         }
+    }
+
+    /// Has the committer do some chores; the bodies that were forgotten.
+    pub(super) fn ask(&self, chores: Vec<Chore>) -> Result<Vec<BlobId>, StoreError> {
         let (reply, done) = oneshot::channel();
         let gone = || StoreError::Unavailable("the committer has ended".into());
         self.queue
@@ -254,6 +258,14 @@ struct CoveredFile {
     octets: u64,
 }
 
-fn failed(error: io::Error) -> StoreError {
+/// What cannot be read is no reason for removing anything.
+pub(super) fn failed_on(error: OpenError) -> StoreError {
+    if matches!(error, OpenError::Corrupt { .. }) {
+        tracing::error!(%error, "the store's files are damaged; nothing is removed");
+    }
+    StoreError::Unavailable(format!("upkeep: {error}").into())
+}
+
+pub(super) fn failed(error: io::Error) -> StoreError {
     StoreError::Unavailable(format!("upkeep: {error}").into())
 }
