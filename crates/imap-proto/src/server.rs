@@ -77,7 +77,11 @@ impl Server {
     const fn is_waiting_for_answer(&self) -> bool {
         matches!(
             self.running,
-            Running::Question { .. } | Running::Polling { .. } | Running::Announcing { .. } | Running::AppendAsking(_)
+            Running::Question { .. }
+                | Running::Polling { .. }
+                | Running::Updating { .. }
+                | Running::Announcing { .. }
+                | Running::AppendAsking(_)
         )
     }
 
@@ -168,7 +172,8 @@ impl Server {
                 let flow = task.resume(answer, &mut self.session);
                 self.follow(of, flow);
             }
-            Running::Polling { of, outcome } => self.on_last_news(&of, outcome, answer),
+            Running::Polling { of, outcome } => self.on_last_news(of, outcome, answer),
+            Running::Updating { of, outcome, task } => self.on_updated(of, outcome, task, answer),
             Running::Announcing { task, then } => self.on_announced(task, then, answer),
             Running::AppendAsking(appends) => self.on_append_answer(appends, answer),
             other => self.running = other,

@@ -7,11 +7,15 @@
 //! The client knows everything up to the modseq `complete`, and that is the one it may resynchronise from: a MODSEQ above
 //! it that it was told of may have an untold expunge below it (RFC 7162 §3.2).
 
+mod contexts;
+mod difference;
 mod numbers;
 mod pieces;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use contexts::{Context, Contexts};
+pub(crate) use difference::Difference;
 pub(crate) use pieces::Pieces;
 
 use crate::question::{FlagsNow, News, Selected};
@@ -46,6 +50,8 @@ pub(crate) struct View {
     complete: ModSeq,
     /// The highest MODSEQ the client was told of since it last learnt where it stands.
     shown: ModSeq,
+    /// Searches whose results the client follows.
+    pub(crate) contexts: Contexts,
 }
 
 /// What is to be told now, in this order.
@@ -206,6 +212,7 @@ impl View {
         for uid in news.appended {
             if last.is_none_or(|last| uid > last) {
                 self.appended.push(uid);
+                self.contexts.have_changed([uid]);
                 last = Some(uid);
             }
         }
@@ -214,6 +221,7 @@ impl View {
             .extend(news.not_recent.into_iter().filter(counts_as_recent));
         for FlagsNow { uid, flags, modseq } in news.flags {
             if self.told.index_of(uid).is_some() {
+                self.contexts.have_changed([uid]);
                 self.flags.insert(uid, (flags, modseq));
             }
         }
@@ -233,7 +241,9 @@ impl View {
         gone.sort_unstable();
         for uid in &gone {
             self.flags.remove(uid);
-            if self.told.index_of(*uid).is_some() {
+            let was_told = self.told.index_of(*uid).is_some();
+            self.contexts.is_gone(*uid, was_told);
+            if was_told {
                 self.expunged.push(*uid);
             }
         }

@@ -4,6 +4,7 @@
 use super::fresh::once_told;
 use super::resync::ask_vanished;
 use crate::grammar::fetch_items::{FetchSpec, Item};
+use crate::grammar::partial_range::PartialRange;
 use crate::grammar::sequence_set::UidRanges;
 use crate::grammar::{Bad, Parsed, Scanner};
 use crate::question::{Answer, Fault, FetchItems, LIGHT_PIECE, PIECE, Question};
@@ -58,17 +59,23 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     }
     once_told(set, session, move |set, session| {
         let (view, _) = session.selected()?;
-        let ranges = set.uids(view);
+        let mut ranges = set.uids(view);
+        if let Some(partial) = modifiers.partial {
+            ranges = view.part_of(&ranges, partial);
+        }
         let vanished = modifiers.vanished.then(|| set.known_uids(view));
         begin(ranges, vanished, session)
     })
 }
 
-/// `fetch-modifiers` (RFC 4466 §2.4, RFC 7162 §7).
+/// `fetch-modifiers` (RFC 4466 §2.4, RFC 7162 §7, RFC 9394 §3.3).
 #[derive(Clone, Copy, Default)]
 struct Modifiers {
     changed_since: Option<ModSeq>,
     vanished: bool,
+    /// Of the messages in the set only these, before anything else is looked at. What has vanished has no place among them
+    /// and is told of the whole set.
+    partial: Option<PartialRange>,
 }
 
 impl Modifiers {
@@ -84,6 +91,12 @@ impl Modifiers {
                     modifiers.changed_since = Some(ModSeq(args.number64()?));
                 }
                 b"VANISHED" => modifiers.vanished = true,
+                b"PARTIAL" => {
+                    args.space()?;
+                    if modifiers.partial.replace(PartialRange::parse(args)?).is_some() {
+                        return Err(Bad("Only one PARTIAL"));
+                    }
+                }
                 _ => return Err(Bad("Unknown FETCH modifier")),
             }
             Ok(())
@@ -91,9 +104,11 @@ impl Modifiers {
         Ok(modifiers)
     }
 
-    /// RFC 7162 §3.2.6.
+    /// RFC 7162 §3.2.6, RFC 9394 §3.3.
     fn check(&self, by_uid: bool, qresync: bool) -> Parsed<()> {
-        if !self.vanished {
+        if self.partial.is_some() && !by_uid {
+            Err(Bad("PARTIAL is for UID FETCH"))
+        } else if !self.vanished {
             Ok(())
         } else if !by_uid {
             Err(Bad("VANISHED is for UID FETCH"))
@@ -142,6 +157,16 @@ impl Fetch {
             selects: false,
             done,
         }
+    }
+
+    /// What is told of these messages without being asked for.
+    pub(super) fn unasked(ranges: UidRanges, spec: FetchSpec, session: &Session) -> Self {
+        let FetchSpec { mut items, wanted } = spec;
+        // RFC 7162 §3.1: in all that is told unasked.
+        if session.enabled.condstore && !items.contains(&Item::ModSeq) {
+            items.push(Item::ModSeq);
+        }
+        Self::by_uid(ranges, items, wanted, Done::ok(""))
     }
 
     /// What was asked could not be had.
@@ -207,6 +232,9 @@ impl Task for Fetch {
             }
             if with_modseq || with_flags {
                 view.modseq_shown(message.modseq);
+            }
+            if with_flags {
+                view.contexts.have_changed([message.uid]);
             }
             if let Some(flags) = &message.flags {
                 announce_keywords(out, view, flags);

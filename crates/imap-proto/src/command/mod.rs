@@ -2,6 +2,7 @@
 
 mod append;
 mod compress;
+mod context;
 mod copy;
 mod expunge;
 mod fetch;
@@ -107,6 +108,7 @@ static COMMANDS: &[Command] = &[
     by_number("SEARCH", search::search),
     by_number("SORT", sort::sort),
     by_number("THREAD", thread::thread),
+    command("CANCELUPDATE", When::Selected, context::cancel_update),
     by_number("FETCH", fetch::fetch),
     by_number("STORE", store::store),
     command("COPY", When::Selected, copy::copy),

@@ -6,13 +6,12 @@
 use super::fetch::Fetch;
 use crate::grammar::Scanner;
 use crate::grammar::event_groups::{EventGroups, SelectedEvents};
-use crate::grammar::fetch_items::Item;
 use crate::grammar::sequence_set::UidRanges;
 use crate::grammar::status_items::StatusItem;
 use crate::question::{Answer, Fault, MailboxEntry, OtherNews, Question, StatusData, Watch};
 use crate::response::mailbox::{write_list, write_list_with_oldname};
 use crate::response::status::write_status;
-use crate::session::{Done, Flow, Phase, Refusal, Session, Task};
+use crate::session::{Flow, Phase, Refusal, Session, Task};
 use crate::view::View;
 use postroom_types::{MailboxId, Uid, UidValidity};
 
@@ -218,16 +217,20 @@ fn selected_id(session: &Session) -> Option<MailboxId> {
 }
 
 impl Session {
-    /// Tells what may be told while no command runs.
-    pub(crate) fn tell_between_commands(&mut self) {
+    /// Tells what may be told while no command runs. Whether that is what happens in the selected mailbox.
+    pub(crate) fn tell_between_commands(&mut self) -> bool {
         match self.notify.at_once() {
             Some(true) => self.tell_at_once(),
             Some(false) => {
                 // Without expunges there is no HIGHESTMODSEQ to go with them.
                 let _none = self.tell(false);
             }
-            None => self.tell_others(),
+            None => {
+                self.tell_others();
+                return false;
+            }
         }
+        true
     }
 
     /// Tells the news of other mailboxes.
@@ -299,12 +302,7 @@ impl Session {
         if new.is_empty() {
             return None;
         }
-        let mut items = spec.items.clone();
-        // RFC 7162 §3.1: in all that is told unasked.
-        if self.enabled.condstore && !items.contains(&Item::ModSeq) {
-            items.push(Item::ModSeq);
-        }
-        let fetch = Fetch::by_uid(UidRanges::of(new), items, spec.wanted.clone(), Done::ok(""));
+        let fetch = Fetch::unasked(UidRanges::of(new), spec.clone(), self);
         match fetch.next(self) {
             Ok(Flow::Ask(question, task)) => Some((question, task)),
             _ => None,

@@ -1,15 +1,16 @@
-//! SEARCH and UID SEARCH (RFC 9051 §6.4.4), with RETURN (RFC 4731) and `$` (RFC 5182); what SORT has in common with them.
+//! SEARCH and UID SEARCH (RFC 9051 §6.4.4), with RETURN (RFC 4731, RFC 5267, RFC 9394) and `$` (RFC 5182); what SORT has in
+//! common with them.
 
+use crate::grammar::Scanner;
 use crate::grammar::charset::{BAD_CHARSET, Charset};
-use crate::grammar::return_options::ReturnOptions;
+use crate::grammar::return_options::{ReturnOptions, Update};
 use crate::grammar::search_key::{self, Meaning};
 use crate::grammar::sequence_set::UidRanges;
-use crate::grammar::{Bad, Scanner};
 use crate::question::{Answer, Found, Question};
 use crate::response::esearch::{Results, write_esearch, write_plain};
 use crate::session::{Flow, Phase, Refusal, Session, Task};
-use crate::view::View;
-use postroom_types::{SearchKey, SeqNum, Uid};
+use crate::view::{Context, View};
+use postroom_types::{SearchKey, SeqNum, SortKey, Uid};
 
 pub(super) fn search(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -21,7 +22,8 @@ pub(super) fn uid_search(args: &mut Scanner<'_>, session: &mut Session) -> Resul
 
 fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
     args.space()?;
-    let mut search = Search::new("SEARCH", args, by_uid)?;
+    let mut search = Search::new("SEARCH", args, by_uid);
+    search.read_options(args, session)?;
     let charset = if args.eat_ignoring_case(b"CHARSET ") {
         // RFC 6855 §3: the charset is known then.
         if session.enabled.utf8 {
@@ -33,9 +35,10 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     };
     // RFC 9051 §6.4.4: IMAP4rev2 has no other response.
     if session.enabled.rev2 {
-        search.options.get_or_insert(ReturnOptions::ALL);
+        search.options.get_or_insert_with(ReturnOptions::all);
     }
     let (among, program) = program(args, session, charset)?;
+    search.will_follow(&program, None);
     Flow::ask(Question::Search { among, program }, search)
 }
 
@@ -77,17 +80,50 @@ pub(super) struct Search {
     by_uid: bool,
     /// `None`: the plain response.
     options: Option<ReturnOptions>,
+    /// What the client wants to follow once its result is known.
+    follows: Option<Context>,
 }
 
 impl Search {
-    /// Reads RETURN and what belongs to it, if it is there.
-    pub(super) fn new(verb: &'static str, args: &mut Scanner<'_>, by_uid: bool) -> Result<Self, Bad> {
-        Ok(Self {
+    pub(super) fn new(verb: &'static str, args: &Scanner<'_>, by_uid: bool) -> Self {
+        Self {
             verb,
             tag: args.command_tag().to_vec(),
             by_uid,
-            options: ReturnOptions::parse(args)?,
-        })
+            options: None,
+            follows: None,
+        }
+    }
+
+    /// Reads RETURN and what belongs to it, if it comes next and has not been read.
+    pub(super) fn read_options(&mut self, args: &mut Scanner<'_>, session: &mut Session) -> Result<(), Refusal> {
+        if self.options.is_some() {
+            return Ok(());
+        }
+        self.options = ReturnOptions::parse(args)?;
+        let (view, _) = session.selected()?;
+        if self.update().is_some() && view.contexts.has(&self.tag) {
+            return Err(Refusal::Bad("Updates are told under this tag already"));
+        }
+        Ok(())
+    }
+
+    fn update(&self) -> Option<&Update> {
+        self.options.as_ref()?.update.as_ref()
+    }
+
+    /// If it has UPDATE: this program is to be asked again, and its result is in this order.
+    pub(super) fn will_follow(&mut self, program: &SearchKey, keys: Option<&[SortKey]>) {
+        self.follows = self.update().map(|update| Context {
+            tag: self.tag.clone(),
+            by_uid: self.by_uid,
+            program: program.clone(),
+            keys: keys.map(<[SortKey]>::to_vec),
+            fetch: update.fetch.clone(),
+            result: Vec::new(),
+            last: None,
+            is_due: false,
+        });
     }
 
     /// As [`charset`].
@@ -96,7 +132,7 @@ impl Search {
     }
 
     fn saves(&self) -> bool {
-        self.options.is_some_and(|options| options.save)
+        self.options.as_ref().is_some_and(|options| options.save)
     }
 
     /// A search that was to be saved and ends with NO leaves nothing saved (RFC 5182 §2.1).
@@ -106,7 +142,7 @@ impl Search {
         }
     }
 
-    fn tell(&self, session: &mut Session, found: &Found) -> Result<(), Refusal> {
+    fn tell(self, session: &mut Session, found: &Found) -> Result<(), Refusal> {
         let (view, out) = session.selected()?;
         let mut results = Results::default();
         let mut uids = Vec::with_capacity(found.uids.len());
@@ -117,16 +153,38 @@ impl Search {
             results.numbers.push(if self.by_uid { uid.get() } else { seq.get() });
             results.modseqs.extend(found.modseqs.get(index));
         }
-        match self.options {
-            None => write_plain(out.buffer(), self.verb, &results),
-            Some(options) if options.is_silent() => {}
-            Some(options) => write_esearch(out.buffer(), &self.tag, self.by_uid, options, &results),
+        let Some(options) = self.options else {
+            write_plain(out.buffer(), self.verb, &results);
+            return Ok(());
+        };
+        if !options.is_silent() {
+            write_esearch(out.buffer(), &self.tag, self.by_uid, &options, &results);
         }
-        if let Some(options) = self.options.filter(|options| options.save) {
-            session.saved = Some(saved(options, &uids));
+        if options.save {
+            let chosen = options.chosen(uids.len()).into_iter();
+            session.saved = Some(UidRanges::of(chosen.flat_map(|range| uids[range].iter().copied())));
         }
-        Ok(())
+        match self.follows {
+            Some(context) => follow(
+                Context {
+                    result: uids,
+                    ..context
+                },
+                session,
+            ),
+            None => Ok(()),
+        }
     }
+}
+
+fn follow(context: Context, session: &mut Session) -> Result<(), Refusal> {
+    let (view, _) = session.selected()?;
+    let tag = context.tag.clone();
+    let last = view.last_uid();
+    if !view.follow(Context { last, ..context }) {
+        session.refuse_updates(&tag, "Too much is followed already");
+    }
+    Ok(())
 }
 
 impl Task for Search {
@@ -134,6 +192,7 @@ impl Task for Search {
         let Answer::Found(result) = answer else {
             return Err(Refusal::WRONG_ANSWER);
         };
+        let verb = self.verb;
         match result {
             Ok(found) => self.tell(session, &found)?,
             Err(fault) => {
@@ -142,7 +201,7 @@ impl Task for Search {
                 return Err(refusal);
             }
         }
-        Flow::ok(match self.verb {
+        Flow::ok(match verb {
             "SORT" => "SORT completed",
             _ => "SEARCH completed",
         })
@@ -174,16 +233,6 @@ fn sequence_numbers(view: &View, uids: &[Uid]) -> Vec<Option<SeqNum>> {
             .and_then(|(_, number)| SeqNum::new(*number))
     };
     uids.iter().map(number).collect()
-}
-
-/// What becomes `$`: all that was found, or the ends if only they were asked for (RFC 5182 §2.4).
-fn saved(options: ReturnOptions, uids: &[Uid]) -> UidRanges {
-    if !options.only_ends() {
-        return UidRanges::of(uids.iter().copied());
-    }
-    let min = uids.first().filter(|_| options.min);
-    let max = uids.last().filter(|_| options.max);
-    UidRanges::of(min.into_iter().chain(max).copied())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! SORT and UID SORT (RFC 5256 §3, RFC 5957), with RETURN (RFC 5267 §3).
+//! SORT and UID SORT (RFC 5256 §3, RFC 5957), with RETURN (RFC 5267 §3, §4, RFC 9394).
 
 use super::search::{Search, program};
 use crate::grammar::Scanner;
@@ -16,10 +16,14 @@ pub(super) fn uid_sort(args: &mut Scanner<'_>, session: &mut Session) -> Result<
 
 fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Flow, Refusal> {
     args.space()?;
-    let search = Search::new("SORT", args, by_uid)?;
+    let mut search = Search::new("SORT", args, by_uid);
+    search.read_options(args, session)?;
     let keys = sort_criteria(args)?;
     args.space()?;
     let charset = search.charset(args, session)?;
+    // Some write it here, and nothing else can be meant: no search key has that name.
+    search.read_options(args, session)?;
     let (among, program) = program(args, session, charset)?;
+    search.will_follow(&program, Some(&keys));
     Flow::ask(Question::Sort { among, program, keys }, search)
 }

@@ -1,6 +1,6 @@
 //! What NOTIFY SET asks for (RFC 5465 §8, `event-groups`).
 
-use super::fetch_items::{FetchSpec, Item};
+use super::fetch_items::FetchSpec;
 use super::{Bad, Parsed, Scanner, mailbox_name};
 use crate::question::{Watch, WatchedMailboxes};
 
@@ -173,18 +173,10 @@ impl Events {
         if self.names || self.subscriptions || self.others {
             return Err(Bad("Only events of messages for the selected mailbox"));
         }
-        let mut fetch = self.fetch;
-        if let Some(fetch) = &mut fetch {
-            // All that is told unasked has the UID (RFC 9051 §7.5.2). And nothing is seen by being announced.
-            if !fetch.items.contains(&Item::Uid) {
-                fetch.items.insert(0, Item::Uid);
-            }
-            fetch.wanted.set_seen = false;
-        }
         Ok(self.new.then_some(SelectedEvents {
             delayed,
             flags: self.flags,
-            fetch,
+            fetch: self.fetch.map(FetchSpec::unasked),
         }))
     }
 
@@ -206,6 +198,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::fetch_items::Item;
 
     fn parse(text: &str) -> Parsed<EventGroups> {
         EventGroups::parse(&mut Scanner::new(text.as_bytes()), false)

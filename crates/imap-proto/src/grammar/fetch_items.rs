@@ -86,6 +86,15 @@ impl FetchSpec {
         }
     }
 
+    /// For messages that are told without being asked for: with the UID (RFC 9051 §7.5.2), and none is seen by being told.
+    pub(crate) fn unasked(mut self) -> Self {
+        if !self.items.contains(&Item::Uid) {
+            self.items.insert(0, Item::Uid);
+        }
+        self.wanted.set_seen = false;
+        self
+    }
+
     fn item(&mut self, scanner: &mut Scanner<'_>) -> Parsed<()> {
         let name = scanner.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
         let simple = match name.to_ascii_uppercase().as_slice() {

@@ -9,6 +9,7 @@ pub(crate) mod fetch_items;
 pub(crate) mod flags;
 pub(crate) mod list_options;
 pub(crate) mod mailbox_name;
+pub(crate) mod partial_range;
 pub(crate) mod pattern;
 pub(crate) mod return_options;
 pub(crate) mod scanner;

@@ -230,7 +230,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn uids(&mut self) -> Parsed<UidRanges> {
-        Ok(self.set()?.uids(self.meaning.view))
+        Ok(self.set()?.found_uids(self.meaning.view))
     }
 
     fn set(&mut self) -> Parsed<SequenceSet> {
@@ -324,7 +324,7 @@ mod tests {
         check("ALL", "All");
         check("unseen", "Not(Has({\"\\\\Seen\"}))");
         check("2:3", "Uids([(Uid(20), Uid(30))])");
-        check("UID 1:*", "Uids([(Uid(1), Uid(30))])");
+        check("UID 1:*", "Uids([(Uid(1), Uid(4294967295))])");
         check("$", "Uids([(Uid(10), Uid(10)), (Uid(30), Uid(30))])");
         check("UID $", "Uids([(Uid(10), Uid(10)), (Uid(30), Uid(30))])");
         check("from Smith", "Address { field: From, text: \"Smith\" }");

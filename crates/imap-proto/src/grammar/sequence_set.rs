@@ -91,6 +91,20 @@ impl SequenceSet {
         UidRanges::merged(ranges.chain(self.saved.as_slice().iter().copied()).collect())
     }
 
+    /// Read as UIDs by a search, which may be asked again when messages have come (RFC 5267 §4.3): a range up to `*` has no
+    /// end, unless it begins above all that is there.
+    pub(crate) fn found_uids(&self, view: &View) -> UidRanges {
+        let last = view.last_uid().map_or(0, Uid::get);
+        let ordered = self.ranges.iter().map(|range| match *range {
+            (Number::Is(from), Number::Star) | (Number::Star, Number::Is(from)) if from <= last || last == 0 => {
+                (from, u32::MAX)
+            }
+            (a, b) => order(a.or(last), b.or(last)),
+        });
+        let ranges = ordered.filter_map(|(a, b)| Some((Uid::new(a)?, Uid::new(b)?)));
+        UidRanges::merged(ranges.chain(self.saved.as_slice().iter().copied()).collect())
+    }
+
     /// Says what `$` means, if it is in it; without that, nothing. Those of them that are gone are none of the set.
     pub(crate) fn with_saved(mut self, saved: Option<&UidRanges>) -> Self {
         if self.with_saved {
@@ -235,6 +249,20 @@ mod tests {
         check("*:4,2:5,7", &[(2, 9)]);
         check("1:4294967295", &[(1, u32::MAX)]);
         assert_eq!(parse("1:*").unwrap().uids(&view(&[])), UidRanges::default());
+    }
+
+    #[test]
+    fn as_uids_of_a_search() {
+        let check = |text: &str, uids: &[u32], expected: &[(u32, u32)]| {
+            assert_eq!(shown(&parse(text).unwrap().found_uids(&view(uids))), expected, "{text}");
+        };
+        check("4:*", &[3, 5, 9], &[(4, u32::MAX)]);
+        check("*:9,1", &[3, 5, 9], &[(1, 1), (9, u32::MAX)]);
+        check("*", &[3, 5, 9], &[(9, 9)]);
+        check("20:*", &[3, 5, 9], &[(9, 20)]);
+        check("7:2", &[3, 5, 9], &[(2, 7)]);
+        check("4:*,2", &[], &[(2, 2), (4, u32::MAX)]);
+        check("*", &[], &[]);
     }
 
     #[test]

@@ -14,13 +14,10 @@ pub(crate) struct Results {
 
 impl Results {
     /// The highest modseq of the messages that are told (RFC 4731 §3.2).
-    fn modseq(&self, options: ReturnOptions) -> Option<ModSeq> {
-        if !options.only_ends() {
-            return self.modseqs.iter().max().copied();
-        }
-        let min = self.modseqs.first().filter(|_| options.min);
-        let max = self.modseqs.last().filter(|_| options.max);
-        min.max(max).copied()
+    fn modseq(&self, options: &ReturnOptions) -> Option<ModSeq> {
+        let chosen = options.chosen(self.numbers.len());
+        let told = chosen.into_iter().filter_map(|range| self.modseqs.get(range));
+        told.flatten().max().copied()
     }
 }
 
@@ -35,12 +32,17 @@ pub(crate) fn write_plain(out: &mut Vec<u8>, verb: &str, results: &Results) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `* ESEARCH (TAG "a") UID MIN 2 MAX 8 ALL 2,5:8 COUNT 5 MODSEQ 9`; of nothing only COUNT is told. A tag is made of
-/// characters that need no quoting.
-pub(crate) fn write_esearch(out: &mut Vec<u8>, tag: &[u8], by_uid: bool, options: ReturnOptions, results: &Results) {
+/// `* ESEARCH (TAG "a") UID`. A tag is made of characters that need no quoting.
+fn write_beginning(out: &mut Vec<u8>, tag: &[u8], by_uid: bool) {
     out.extend_from_slice(b"* ESEARCH (TAG \"");
     out.extend_from_slice(tag);
     out.extend_from_slice(if by_uid { b"\") UID" } else { b"\")" });
+}
+
+/// `* ESEARCH (TAG "a") UID MIN 2 MAX 8 ALL 2,5:8 COUNT 5 MODSEQ 9`, or PARTIAL (2:3 5:6) for ALL; of nothing only COUNT is
+/// told, and that PARTIAL is NIL.
+pub(crate) fn write_esearch(out: &mut Vec<u8>, tag: &[u8], by_uid: bool, options: &ReturnOptions, results: &Results) {
+    write_beginning(out, tag, by_uid);
     let numbers = &results.numbers;
     let ends = [
         ("MIN", options.min, numbers.first()),
@@ -55,6 +57,14 @@ pub(crate) fn write_esearch(out: &mut Vec<u8>, tag: &[u8], by_uid: bool, options
         out.extend_from_slice(b" ALL ");
         write_number_set(out, numbers.iter().copied());
     }
+    if let Some(partial) = options.partial {
+        out.extend_from_slice(format!(" PARTIAL ({partial} ").as_bytes());
+        match &numbers[partial.of(numbers.len())] {
+            [] => out.extend_from_slice(b"NIL"),
+            some => write_number_set(out, some.iter().copied()),
+        }
+        out.push(b')');
+    }
     if options.count {
         out.extend_from_slice(b" COUNT ");
         write_number(out, numbers.len() as u64);
@@ -65,26 +75,41 @@ pub(crate) fn write_esearch(out: &mut Vec<u8>, tag: &[u8], by_uid: bool, options
     out.extend_from_slice(b"\r\n");
 }
 
+/// `* ESEARCH (TAG "a") UID ADDTO (1 2731:2733 9 5)`: what was put into a result or taken out of it, each run with its place
+/// (RFC 5267 §4.3.3, §4.3.4).
+pub(crate) fn write_update(out: &mut Vec<u8>, tag: &[u8], by_uid: bool, item: &str, runs: &[(usize, Vec<u32>)]) {
+    write_beginning(out, tag, by_uid);
+    out.push(b' ');
+    out.extend_from_slice(item.as_bytes());
+    let mut separator: &[u8] = b" (";
+    for (place, numbers) in runs {
+        out.extend_from_slice(separator);
+        write_number(out, *place as u64);
+        out.push(b' ');
+        write_number_set(out, numbers.iter().copied());
+        separator = b" ";
+    }
+    out.extend_from_slice(b")\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::Scanner;
 
     #[test]
     fn responses() {
         let check = |wanted: &str, numbers: &[u32], modseqs: &[u64], expected: &str| {
-            let options = ReturnOptions {
-                min: wanted.contains("min"),
-                max: wanted.contains("max"),
-                all: wanted.contains("all"),
-                count: wanted.contains("count"),
-                save: false,
-            };
+            let text = format!("RETURN ({}) ALL", wanted.trim_end_matches(" uid"));
+            let options = ReturnOptions::parse(&mut Scanner::new(text.as_bytes()))
+                .unwrap()
+                .unwrap();
             let results = Results {
                 numbers: numbers.to_vec(),
                 modseqs: modseqs.iter().copied().map(ModSeq).collect(),
             };
             let mut out = Vec::new();
-            write_esearch(&mut out, b"a", wanted.contains("uid"), options, &results);
+            write_esearch(&mut out, b"a", wanted.ends_with("uid"), &options, &results);
             let shown = String::from_utf8(out).unwrap();
             assert_eq!(shown, format!("* ESEARCH (TAG \"a\"){expected}\r\n"), "{wanted}");
         };
@@ -104,5 +129,36 @@ mod tests {
             &[1234, 1236, 1235, 1234],
             " ALL 5,3,2,1 MODSEQ 1236",
         );
+        // RFC 9394 §3.1.
+        check("partial 2:3 uid", &[7, 9, 10, 12], &[], " UID PARTIAL (2:3 9:10)");
+        check("partial -1:-100", &[7, 9], &[], " PARTIAL (-1:-100 7,9)");
+        check("partial 3:4 count", &[7, 9], &[], " PARTIAL (3:4 NIL) COUNT 2");
+        check(
+            "partial 2:3",
+            &[2, 5, 23],
+            &modseqs,
+            " PARTIAL (2:3 5,23) MODSEQ 917162500",
+        );
+        check(
+            "min partial 3:3",
+            &[2, 5, 23],
+            &modseqs,
+            " MIN 2 PARTIAL (3:3 23) MODSEQ 917162488",
+        );
+        check("partial 4:5", &[2, 5, 23], &modseqs, " PARTIAL (4:5 NIL)");
+    }
+
+    #[test]
+    fn updates() {
+        let mut out = Vec::new();
+        write_update(
+            &mut out,
+            b"C01",
+            true,
+            "ADDTO",
+            &[(1, vec![2731, 2732]), (9, vec![5, 3])],
+        );
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown, "* ESEARCH (TAG \"C01\") UID ADDTO (1 2731:2732 9 5,3)\r\n");
     }
 }

@@ -1,6 +1,7 @@
 //! What is told without being asked for, while no command runs or during IDLE, as NOTIFY wishes (RFC 5465 §3.1, §4).
 //!
-//! Of new messages more may be told than the machine knows: that is asked, and nothing else begins until it is told.
+//! Of new messages more may be told than the machine knows, and so of searches that the client follows: that is asked, and
+//! nothing else begins until it is told.
 
 use super::{Running, Server};
 use crate::question::Answer;
@@ -24,14 +25,21 @@ impl Server {
         if self.closing.is_some() {
             return;
         }
-        if self.is_idle() {
+        let tells_selected = if self.is_idle() {
             self.session.tell_at_once();
+            true
         } else if matches!(self.running, Running::Nothing) {
-            self.session.tell_between_commands();
+            self.session.tell_between_commands()
         } else {
             return;
-        }
-        if let Some((question, task)) = self.session.next_announcement() {
+        };
+        // RFC 5465 §5.2: what NOTIFY tells of new messages comes after the searches they have come into.
+        let update = if tells_selected {
+            self.session.next_update()
+        } else {
+            None
+        };
+        if let Some((question, task)) = update.or_else(|| self.session.next_announcement()) {
             self.session.out.push(Action::Ask(question));
             let then = Box::new(std::mem::replace(&mut self.running, Running::Nothing));
             self.running = Running::Announcing { task, then };

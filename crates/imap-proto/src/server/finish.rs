@@ -2,7 +2,7 @@
 
 use super::{Origin, Running, Server};
 use crate::question::{Answer, News, Question};
-use crate::session::{Done, Phase, Refusal, Then, highest_modseq_code};
+use crate::session::{Done, Flow, Phase, Refusal, Task, Then, highest_modseq_code};
 use postroom_types::ModSeq;
 use postroom_wire::Action;
 
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// The news before a tagged response. The command was done, so it is answered even if the session ends.
-    pub(super) fn on_last_news(&mut self, of: &Origin, outcome: Result<Done, Refusal>, answer: Answer) {
+    pub(super) fn on_last_news(&mut self, of: Origin, outcome: Result<Done, Refusal>, answer: Answer) {
         let news = if let Answer::News(news) = answer {
             news
         } else {
@@ -79,9 +79,48 @@ impl Server {
         let expunges = of.tells_expunges && !std::mem::take(&mut self.session.holds_expunges);
         let highest = self.session.tell(expunges);
         let outcome = self.with_highest_modseq(outcome, highest);
-        self.respond(of, outcome);
-        if let Some(text) = bye.filter(|_| !matches!(self.running, Running::Closed)) {
+        let Some(text) = bye else {
+            return self.update(of, outcome);
+        };
+        self.respond(&of, outcome);
+        if !matches!(self.running, Running::Closed) {
             self.bye(text);
+        }
+    }
+
+    /// Tells of the searches that the client follows, one after the other, and then responds.
+    fn update(&mut self, of: Origin, outcome: Result<Done, Refusal>) {
+        let next = if self.closing.is_none() {
+            self.session.next_update()
+        } else {
+            None
+        };
+        match next {
+            Some((question, task)) => {
+                self.session.out.push(Action::Ask(question));
+                self.running = Running::Updating { of, outcome, task };
+            }
+            None => {
+                // Of messages that came into a result a MODSEQ may have been shown.
+                self.session.hold_back();
+                self.respond(&of, outcome);
+            }
+        }
+    }
+
+    pub(super) fn on_updated(
+        &mut self,
+        of: Origin,
+        outcome: Result<Done, Refusal>,
+        task: Box<dyn Task>,
+        answer: Answer,
+    ) {
+        match task.resume(answer, &mut self.session) {
+            Ok(Flow::Ask(question, task)) if self.closing.is_none() => {
+                self.session.out.push(Action::Ask(question));
+                self.running = Running::Updating { of, outcome, task };
+            }
+            _ => self.update(of, outcome),
         }
     }
 

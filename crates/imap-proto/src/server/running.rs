@@ -11,6 +11,12 @@ pub(super) enum Running {
     Question { of: Origin, task: Box<dyn Task> },
     /// The command is done but for the news before its tagged response.
     Polling { of: Origin, outcome: Result<Done, Refusal> },
+    /// The same, and the searches that the client follows are asked again (RFC 5267 §4.3).
+    Updating {
+        of: Origin,
+        outcome: Result<Done, Refusal>,
+        task: Box<dyn Task>,
+    },
     /// Lines of a dialogue are awaited.
     Dialogue { of: Origin, dialogue: Dialogue },
     /// The outside is asked whether a part of a message may be appended.
@@ -19,7 +25,7 @@ pub(super) enum Running {
     AppendBody { appends: Box<Appends>, left: u64 },
     /// A literal is in; what follows it is awaited.
     AppendLine(Box<Appends>),
-    /// No command runs, or IDLE does; what is told of new messages is awaited (RFC 5465 §5.2).
+    /// No command runs, or IDLE does; what is told of new messages (RFC 5465 §5.2) or followed searches is awaited.
     Announcing { task: Box<dyn Task>, then: Box<Running> },
     /// A refused command's literal goes by.
     Skipping { of: Origin, refusal: Refusal },

@@ -31,6 +31,7 @@ impl Session {
             self.hold_back();
             return None;
         }
+        self.tell_of_gone();
         let enabled = self.enabled;
         let Phase::Selected(view) = &mut self.phase else {
             return None;

@@ -1,6 +1,7 @@
 //! Walking over chosen messages.
 
 use super::View;
+use crate::grammar::partial_range::PartialRange;
 use crate::grammar::sequence_set::UidRanges;
 use postroom_types::Uid;
 
@@ -45,11 +46,33 @@ impl Pieces {
     }
 }
 
+impl View {
+    /// Of the messages the client knows of in these ranges, a part by their place.
+    pub(crate) fn part_of(&self, ranges: &UidRanges, partial: PartialRange) -> UidRanges {
+        let places = |(first, last): &(Uid, Uid)| {
+            let end = self.told.below(*last) + usize::from(self.told.index_of(*last).is_some());
+            self.told.below(*first)..end
+        };
+        let ranges: Vec<_> = ranges.as_slice().iter().map(places).collect();
+        let wanted = partial.of(ranges.iter().map(ExactSizeIterator::len).sum());
+        let mut before = 0;
+        let part = ranges.into_iter().filter_map(|range| {
+            let from = range.start + wanted.start.saturating_sub(before);
+            let to = range.end.min(range.start + wanted.end.saturating_sub(before));
+            before += range.len();
+            let last = to.checked_sub(1).filter(|last| *last >= from)?;
+            Some((self.told.at(from)?, self.told.at(last)?))
+        });
+        UidRanges::merged(part.collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::grammar::Scanner;
     use crate::grammar::sequence_set::SequenceSet;
+    use proptest::prelude::*;
 
     #[test]
     fn pieces_cover_the_set_once() {
@@ -67,6 +90,22 @@ mod tests {
         }
         let expected: Vec<u32> = (2..=50).chain([60]).chain(150..=200).filter(|n| n % 2 == 0).collect();
         assert_eq!(seen, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_a_part_of_all(
+            told in proptest::collection::btree_set(1_u32..40, 0..25),
+            set in "[1-9][0-9]?(:[1-9][0-9]?)?(,[1-9][0-9]?(:[1-9][0-9]?)?){0,3}",
+            partial in "[1-9][0-9]?:[1-9]|-[1-9]:-[1-9][0-9]?",
+        ) {
+            let view = View::of(told.into_iter().filter_map(Uid::new).collect());
+            let ranges = SequenceSet::parse(&mut Scanner::new(set.as_bytes())).unwrap().uids(&view);
+            let partial = PartialRange::parse(&mut Scanner::new(partial.as_bytes())).unwrap();
+            let all = Pieces::new(ranges.clone()).next(&view, usize::MAX);
+            let part = Pieces::new(view.part_of(&ranges, partial)).next(&view, usize::MAX);
+            prop_assert_eq!(&part, &all[partial.of(all.len())]);
+        }
     }
 
     #[test]

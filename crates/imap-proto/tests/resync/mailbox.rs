@@ -3,7 +3,9 @@
 use postroom_imap_proto::{
     Answer, ChangeMode, Fetched, FetchedPiece, FlagChange, FlagsNow, Found, News, Question, Selected, Stored,
 };
-use postroom_types::{EmailId, Flag, Flags, InternalDate, MailboxId, MessageFlags, ModSeq, ThreadId, Uid, UidValidity};
+use postroom_types::{
+    EmailId, Flag, Flags, InternalDate, MailboxId, MessageFlags, ModSeq, SearchKey, ThreadId, Uid, UidValidity,
+};
 use std::collections::BTreeMap;
 
 /// Somebody else does something.
@@ -13,6 +15,21 @@ pub(crate) enum Event {
     /// `\Flagged` is set or taken.
     IsFlagged(u8),
     IsExpunged(u8),
+}
+
+fn matches(program: &SearchKey, flags: Flags) -> bool {
+    match program {
+        SearchKey::All => true,
+        SearchKey::Has(wanted) => wanted.iter().all(|flag| flags.contains(flag)),
+        SearchKey::Not(key) => !matches(key, flags),
+        SearchKey::Or(keys) => matches(&keys.0, flags) || matches(&keys.1, flags),
+        other => unreachable!("not said: {other:?}"),
+    }
+}
+
+/// Sizes are few, and in no order.
+const fn size(uid: Uid) -> u32 {
+    uid.get() * 7 % 5
 }
 
 #[derive(Debug)]
@@ -113,16 +130,13 @@ impl Mailbox {
                 change,
                 unchanged_since,
             } => Answer::Stored(Ok(self.store(&uids, &change, unchanged_since))),
-            Question::Search { among, .. } => {
-                let deleted = |uid: &Uid| {
-                    self.messages
-                        .get(uid)
-                        .is_some_and(|(flags, _)| flags.system.contains(Flag::Deleted))
-                };
-                Answer::Found(Ok(Found {
-                    uids: among.into_iter().filter(deleted).collect(),
-                    modseqs: Vec::new(),
-                }))
+            Question::Search { among, program } => Answer::Found(Ok(self.search(among, &program))),
+            Question::Sort { among, program, keys } => {
+                let mut found = self.search(among, &program);
+                found
+                    .uids
+                    .sort_by_key(|uid| if keys[0].reverse { !size(*uid) } else { size(*uid) });
+                Answer::Found(Ok(found))
             }
             Question::Expunge(uids) => {
                 self.expunge(&uids);
@@ -136,6 +150,18 @@ impl Mailbox {
                 Answer::Vanished(Ok(gone))
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn search(&self, mut among: Vec<Uid>, program: &SearchKey) -> Found {
+        among.retain(|uid| {
+            self.messages
+                .get(uid)
+                .is_some_and(|(flags, _)| matches(program, flags.system))
+        });
+        Found {
+            uids: among,
+            modseqs: Vec::new(),
         }
     }
 

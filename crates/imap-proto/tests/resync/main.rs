@@ -2,6 +2,7 @@
 //! has to be true (RFC 7162 §3.2, §6): resynchronised from there it has the mailbox as it is.
 
 mod client;
+mod contexts;
 mod mailbox;
 
 use client::Client;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A connection, with things happening elsewhere before chosen answers.
-struct Connection {
+pub(crate) struct Connection {
     server: Server,
     mailbox: Mailbox,
     now: Instant,
@@ -21,6 +22,23 @@ struct Connection {
 }
 
 impl Connection {
+    /// Logged in; so many messages are in the mailbox.
+    fn with(messages: usize) -> Self {
+        let now = Instant::now();
+        let options = Options {
+            allow_plaintext_login: true,
+            ..Options::default()
+        };
+        let mut connection = Self {
+            server: Server::new(Arc::new(options), None, now),
+            mailbox: Mailbox::with(messages),
+            now,
+            said: Vec::new(),
+        };
+        connection.command("l LOGIN a b", &[]);
+        connection
+    }
+
     fn command(&mut self, line: &str, events: &[(u8, Event)]) -> String {
         self.server
             .handle(Input::Bytes(format!("{line}\r\n").as_bytes()), self.now);
@@ -136,16 +154,8 @@ proptest! {
     fn what_a_client_believes_is_true(
         steps in proptest::collection::vec((said(), proptest::collection::vec(event(), 0..3)), 1..25),
     ) {
-        let now = Instant::now();
-        let options = Options { allow_plaintext_login: true, ..Options::default() };
-        let mut connection = Connection {
-            server: Server::new(Arc::new(options), None, now),
-            mailbox: Mailbox::with(4),
-            now,
-            said: Vec::new(),
-        };
+        let mut connection = Connection::with(4);
         let mut client = Client::default();
-        connection.command("l LOGIN a b", &[]);
         connection.command("e ENABLE QRESYNC", &[]);
         client.hear(&connection.command("s SELECT INBOX", &[]), None);
         client.hear(&connection.command("f FETCH 1:* (UID FLAGS MODSEQ)", &[]), None);

@@ -54,7 +54,7 @@ fn together_on_sled() {
 /// The programs leave out what a server does not offer, so it has to be offered.
 #[test]
 fn everything_is_offered() {
-    const WORDS: [&str; 21] = [
+    const WORDS: [&str; 22] = [
         "IMAP4REV1",
         "IMAP4REV2",
         "CONDSTORE",
@@ -66,6 +66,7 @@ fn everything_is_offered() {
         "REPLACE",
         "MULTIAPPEND",
         "ESEARCH",
+        "PARTIAL",
         "SEARCHRES",
         "SORT",
         "THREAD=REFERENCES",

@@ -2,6 +2,7 @@
 
 mod append;
 mod client;
+mod contexts;
 mod damage;
 mod fetch;
 mod login;

@@ -21,6 +21,12 @@ impl Planner<'_> {
                 .into_iter()
                 .filter(|_| self.dice.chance(40))
                 .collect();
+            if self.client.can("PARTIAL") && !chosen.contains(&"ALL") && self.dice.chance(40) {
+                chosen.push(
+                    self.dice
+                        .pick(&["PARTIAL 1:2", "PARTIAL 4:2", "PARTIAL -1:-3", "PARTIAL 90:99"]),
+                );
+            }
             if self.client.can("SEARCHRES") && self.dice.chance(40) {
                 chosen.push("SAVE");
             }

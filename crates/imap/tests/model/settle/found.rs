@@ -91,7 +91,7 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// ESEARCH (RFC 4731 §3, RFC 9051 §7.3.4) and what SAVE leaves in `$` (RFC 5182 §2.1, §2.4).
+    /// ESEARCH (RFC 4731 §3, RFC 9051 §7.3.4) and what SAVE leaves in `$` (RFC 5182 §2.1, §2.4, RFC 9394 §3.2).
     fn extended(&mut self, hits: &Hits, returns: &[&'static str], modseq: bool) -> Check {
         let told = self.heard.data("ESEARCH").next();
         let mut results: BTreeMap<String, Value> = BTreeMap::new();
@@ -131,21 +131,13 @@ impl Settling<'_> {
         }
         let Some(found) = found else { return Ok(()) };
         self.check_results(&found, returns, &results)?;
+        let chosen = chosen(found, returns);
         ensure!(
-            !modseq || found.is_empty() || told.is_none() || results.contains_key("MODSEQ"),
+            !modseq || chosen.is_empty() || told.is_none() || results.contains_key("MODSEQ"),
             "ESEARCH tells no MODSEQ"
         );
         if returns.contains(&"SAVE") {
-            let all = !returns.contains(&"MIN") && !returns.contains(&"MAX")
-                || returns.contains(&"ALL")
-                || returns.contains(&"COUNT");
-            let ends = [("MIN", found.first()), ("MAX", found.last())];
-            let ends = ends
-                .into_iter()
-                .filter(|(name, _)| returns.contains(name))
-                .filter_map(|(_, uid)| uid.copied())
-                .collect();
-            self.client.saved = Some(if all { found } else { ends });
+            self.client.saved = Some(chosen);
         }
         Ok(())
     }
@@ -158,6 +150,29 @@ impl Settling<'_> {
                 .transpose()?;
             let wanted = uid.filter(|_| returns.contains(&name)).map(|uid| vec![*uid]);
             ensure!(told == wanted, "{name} is {told:?}, should be {wanted:?}");
+        }
+        if let Some(part) = part(returns) {
+            let told = results.get("PARTIAL").and_then(Value::list).ok_or("no PARTIAL")?;
+            let [range, set] = told else {
+                return Err(format!("PARTIAL is {told:?}"));
+            };
+            ensure!(
+                range.text().is_some_and(|range| range == part.shown()),
+                "PARTIAL of {range:?}"
+            );
+            let numbers = match set.word().as_str() {
+                "NIL" => Vec::new(),
+                set => number_set(set)?,
+            };
+            let told = numbers
+                .into_iter()
+                .map(|number| self.uid(number))
+                .collect::<Check<Vec<u32>>>()?;
+            ensure!(
+                told == part.of(found),
+                "PARTIAL is {told:?}, should be {:?}",
+                part.of(found)
+            );
         }
         let told = results.get("COUNT").and_then(Value::number);
         let wanted = returns.contains(&"COUNT").then_some(found.len() as u64);
@@ -220,6 +235,54 @@ impl Settling<'_> {
         let right: BTreeSet<_> = by_subject.into_values().collect();
         ensure!(threads == right, "threads are {threads:?}, should be {right:?}");
         Ok(())
+    }
+}
+
+/// What is told and saved: the part and the ends, if only these were asked for; else all.
+fn chosen(found: BTreeSet<u32>, returns: &[&str]) -> BTreeSet<u32> {
+    let (min, max, part) = (returns.contains(&"MIN"), returns.contains(&"MAX"), part(returns));
+    if returns.contains(&"ALL") || returns.contains(&"COUNT") || !(min || max || part.is_some()) {
+        return found;
+    }
+    let ends = [found.first().filter(|_| min), found.last().filter(|_| max)];
+    let mut chosen: BTreeSet<u32> = ends.into_iter().flatten().copied().collect();
+    chosen.extend(part.iter().flat_map(|part| part.of(&found)));
+    chosen
+}
+
+/// The range of PARTIAL (RFC 9394 §3.1).
+struct Part {
+    first: usize,
+    last: usize,
+    from_end: bool,
+}
+
+fn part(returns: &[&str]) -> Option<Part> {
+    let range = returns.iter().find_map(|name| name.strip_prefix("PARTIAL "))?;
+    let (a, b) = range.split_once(':')?;
+    let place = |text: &str| text.trim_start_matches('-').parse::<usize>().ok();
+    let (a, b) = (place(a)?, place(b)?);
+    Some(Part {
+        first: a.min(b),
+        last: a.max(b),
+        from_end: range.starts_with('-'),
+    })
+}
+
+impl Part {
+    fn of(&self, found: &BTreeSet<u32>) -> Vec<u32> {
+        let mut found: Vec<u32> = found.iter().copied().collect();
+        if self.from_end {
+            found.reverse();
+        }
+        let mut part: Vec<u32> = found.into_iter().take(self.last).skip(self.first - 1).collect();
+        part.sort_unstable();
+        part
+    }
+
+    fn shown(&self) -> String {
+        let sign = if self.from_end { "-" } else { "" };
+        format!("{sign}{}:{sign}{}", self.first, self.last)
     }
 }
 
