@@ -22,7 +22,6 @@ mod network;
 mod options;
 mod patience;
 mod pool;
-mod reachable;
 mod remote;
 mod setbacks;
 mod standing;

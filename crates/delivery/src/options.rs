@@ -26,8 +26,9 @@ pub struct Options {
     pub capture: bool,
     /// Addresses under which the world reaches this server; an MX that has one is ourselves.
     pub own_addresses: Vec<IpAddr>,
-    /// Whether to talk to loopback, private and link-local addresses that DNS or an address literal names. Default
-    /// no: else anybody could make the server talk to itself and to its neighbours. Routes may name any address.
+    /// Whether to talk to loopback, private and other addresses outside the public network that DNS or an address literal
+    /// names. Default no: else anybody could make the server talk to itself and to its neighbours. Routes may name any
+    /// address.
     pub allow_private: bool,
     /// Longest lookup of the MX records, or of the addresses of all hosts of one preference. Default 30 s.
     pub lookup_timeout: Duration,

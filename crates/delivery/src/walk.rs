@@ -8,8 +8,7 @@
 use crate::classify::Setback;
 use crate::network::{LookupError, MxRecord, Network};
 use crate::options::Options;
-use crate::reachable::is_public;
-use postroom_types::Domain;
+use postroom_types::{Domain, Reach};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -226,7 +225,12 @@ impl<'a> Walk<'a> {
     }
 
     fn may_dial(&self, address: IpAddr) -> bool {
-        self.options.allow_private || is_public(address)
+        let reach = if self.options.allow_private {
+            Reach::Everywhere
+        } else {
+            Reach::Public
+        };
+        reach.allows(address)
     }
 }
 

@@ -243,6 +243,19 @@ impl Identity {
         Ok(())
     }
 
+    /// Adds to a commit that all keys of a domain go.
+    pub(crate) async fn delete_dkim_keys(
+        &self,
+        builder: &mut CommitBuilder,
+        domain: &Domain,
+    ) -> Result<(), IdentityError> {
+        let mut rows = scan_prefix(&*self.store, &keys::dkim_keys(domain));
+        while let Some((key, _)) = rows.next().await? {
+            builder.delete(key);
+        }
+        Ok(())
+    }
+
     /// Oldest first.
     async fn dkim_rows(&self, domain: &Domain) -> Result<Vec<Row>, IdentityError> {
         let prefix = keys::dkim_keys(domain);

@@ -218,10 +218,7 @@ impl Identity {
             let mut builder = CommitBuilder::new();
             builder.require(keys::domain(domain), old);
             builder.delete(keys::domain(domain));
-            let mut rows = scan_prefix(&*self.store, &keys::dkim_keys(domain));
-            while let Some((key, _)) = rows.next().await? {
-                builder.delete(key);
-            }
+            self.delete_dkim_keys(&mut builder, domain).await?;
             sent = true;
             if self.commit_change(builder).await? {
                 return self.forget_domain(domain).await;

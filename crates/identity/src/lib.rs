@@ -5,7 +5,8 @@
 //! - One row per folded address: usernames, aliases, handles and tombstones share one name space per domain, so no address is
 //!   ever given out twice. It is put under `Absent` in the commit that makes its owner; nothing is checked first.
 //! - What is deleted is hidden from every face by the same commit; its addresses stay as tombstones for its organization.
-//! - Secrets are shown once, kept only as hashes and SCRAM keys, and never logged.
+//! - Secrets to log in with are shown once and kept only as hashes and SCRAM keys; keys that we sign with are kept as they
+//!   are. None is ever logged.
 //! - No password is hashed while a commit is open, and never more at once than [`Options::hashing_permits`].
 
 mod addresses;

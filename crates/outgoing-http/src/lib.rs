@@ -10,12 +10,11 @@
 
 mod error;
 mod names;
-mod reach;
 mod target;
 
 pub use error::OutgoingError;
 pub use names::{DnsNames, Names};
-pub use reach::Reach;
+pub use postroom_types::Reach;
 pub use target::Target;
 
 use bytes::{Bytes, BytesMut};

@@ -28,7 +28,7 @@ pub(crate) struct Position {
 }
 
 impl Queue {
-    /// Forgets what is old, looking at about `budget` rows of each kind; whether there is more to do now.
+    /// Forgets what is old, looking at about `budget` rows of each kind. `true` when there is no more to do now.
     ///
     /// # Errors
     /// Those of the store; the next call goes on.
@@ -39,9 +39,9 @@ impl Queue {
         let captured = shared.forget_captured(budget).await?;
         let history = shared.forget_history(history, budget).await?;
         let messages = shared.finish_messages(messages, budget).await?;
-        let more = captured || history.is_some() || messages.is_some();
+        let done = !captured && history.is_none() && messages.is_none();
         *shared.position.lock().unwrap_or_else(PoisonError::into_inner) = Position { history, messages };
-        Ok(more)
+        Ok(done)
     }
 }
 

@@ -111,7 +111,8 @@ impl FromIterator<Flag> for Flags {
     }
 }
 
-/// A keyword: an atom without a backslash (RFC 9051 §9, `flag-keyword`). Compared without regard to case, shown as first written.
+/// A keyword: an atom without a backslash (RFC 9051 §9, `flag-keyword`). Compared without regard to case, shown as first
+/// written.
 #[derive(Clone, Eq)]
 pub struct Keyword(String);
 

@@ -94,3 +94,7 @@ id!(
     /// A permission to see an identity; also what parts one set of them from another.
     GrantId
 );
+id!(
+    /// One request to a webhook's endpoint.
+    DeliveryId
+);

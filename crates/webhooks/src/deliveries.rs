@@ -3,12 +3,12 @@
 use crate::event_type::EventType;
 use crate::keys::{self, Name};
 use crate::log;
-use crate::model::{Delivery, DeliveryId, Webhook, WebhookId};
+use crate::model::{Delivery, Webhook, WebhookId};
 use crate::subscription::Scope;
 use crate::{WebhookError, Webhooks, rows};
 use bytes::Bytes;
 use postroom_store::{Scan, prefix_end, scan, scan_prefix};
-use postroom_types::{InboxId, OrganizationId};
+use postroom_types::{DeliveryId, InboxId, OrganizationId};
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 

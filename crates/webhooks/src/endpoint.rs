@@ -5,13 +5,14 @@ use crate::dialect::Dialect;
 use crate::event_type::EventType;
 use crate::hub::Hub;
 use crate::log::{self, Logged};
-use crate::model::{DeliveryId, Webhook};
+use crate::model::Webhook;
 use crate::sign;
 use crate::subscription::Placed;
 use crate::{Webhooks, worker::MAX_FAILURE_OCTETS};
 use bytes::Bytes;
 use postroom_feed::Cursor;
 use postroom_outgoing_http::{Answer, Bounds};
+use postroom_types::DeliveryId;
 use tokio::time::Instant;
 
 /// Octets read of an answer, so that the connection can be used again; of most dialects nobody looks at them.

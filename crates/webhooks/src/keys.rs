@@ -10,11 +10,11 @@
 //! | `wl` organization webhook delivery | an attempt that was logged; outlives the webhook |
 //! | `wp` organization webhook lsn(8) index(2) | the body that was sent of an event, and witness of its blob if it is long |
 
-use crate::model::{DeliveryId, WebhookId};
+use crate::model::WebhookId;
 use crate::subscription::Scope;
 use postroom_feed::Cursor;
 use postroom_store::Key;
-use postroom_types::{Lsn, OrganizationId};
+use postroom_types::{DeliveryId, Lsn, OrganizationId};
 use sha2::{Digest, Sha256};
 
 pub(crate) const WEBHOOKS: &[u8] = b"ww";

@@ -41,9 +41,7 @@ pub use dialect::{Dialect, UnknownDialect};
 pub use error::WebhookError;
 pub use event_type::{EventType, Label, UnknownEventType};
 pub use hub::{Hub, HubPage, Hubs};
-pub use model::{
-    Attempt, Delivery, DeliveryId, Webhook, WebhookChange, WebhookId, WebhookIdError, WebhookPage, WebhookWish,
-};
+pub use model::{Attempt, Delivery, Webhook, WebhookChange, WebhookId, WebhookIdError, WebhookPage, WebhookWish};
 pub use postroom_store::BoxFuture;
 pub use subscription::{LabelRights, Placed, Scope, Subscription};
 

@@ -3,14 +3,14 @@
 use crate::endpoint::Outcome;
 use crate::event_type::EventType;
 use crate::keys::{self, Name};
-use crate::model::{Delivery, DeliveryId};
+use crate::model::Delivery;
 use crate::rows::{corrupt, decode, encode, parse};
 use crate::{WebhookError, Webhooks};
 use bytes::Bytes;
 use postroom_feed::Cursor;
 use postroom_identity::IdentityError;
 use postroom_store::{BlobPut, CommitBuilder, MAX_VALUE_OCTETS, StoreError, Value};
-use postroom_types::{BlobId, InboxId};
+use postroom_types::{BlobId, DeliveryId, InboxId};
 use serde::{Deserialize, Serialize};
 
 /// Longest body that is kept.

@@ -5,7 +5,7 @@ use crate::event_type::EventType;
 use crate::subscription::{LabelRights, Scope, Subscription};
 use bytes::Bytes;
 use postroom_feed::Cursor;
-use postroom_types::{InboxId, PodId, Secret};
+use postroom_types::{DeliveryId, InboxId, PodId, Secret};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -204,39 +204,6 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// Why it did not, or why that is no success.
     pub failure: Option<String>,
-}
-
-/// The name of an attempt that was logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeliveryId(Uuid);
-
-impl DeliveryId {
-    /// A new one; later ones sort after earlier ones.
-    pub(crate) fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-
-    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-
-    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Display for DeliveryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.hyphenated(), f)
-    }
-}
-
-impl FromStr for DeliveryId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        Uuid::parse_str(text).map(Self)
-    }
 }
 
 /// An attempt that was logged.

@@ -1,11 +1,11 @@
 //! Sending once more what was sent before, because somebody asks for it.
 
 use crate::endpoint::Outcome;
-use crate::model::{Delivery, DeliveryId};
+use crate::model::Delivery;
 use crate::{WebhookError, Webhooks};
 use postroom_identity::Standing;
 use postroom_store::{CommitBuilder, StoreError};
-use postroom_types::{InboxId, OrganizationId};
+use postroom_types::{DeliveryId, InboxId, OrganizationId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -50,9 +50,11 @@ async fn dns(lines: &[String]) -> (Server<Catalog>, SocketAddr) {
     (server, address)
 }
 
+/// Hosts here are at addresses of the AS112 project (RFC 7534, RFC 7535): public, and nobody's mail servers; those for
+/// documentation are not public.
 fn options() -> Options {
     Options {
-        own_addresses: vec!["192.0.2.99".parse().expect("an address")],
+        own_addresses: vec!["192.31.196.99".parse().expect("an address")],
         ..Options::new("us.test")
     }
 }
@@ -100,7 +102,7 @@ async fn check(lines: &str, domain: &str, expected: &str) {
     );
 }
 
-const A_AND_B: &str = "a.test A 192.0.2.1 | b.test A 192.0.2.2 | us.test A 192.0.2.99";
+const A_AND_B: &str = "a.test A 192.31.196.1 | b.test A 192.31.196.2 | us.test A 192.31.196.99";
 
 #[tokio::test]
 async fn hosts_by_preference() {
@@ -108,49 +110,49 @@ async fn hosts_by_preference() {
     check(
         &with("d.test MX 20 b.test | d.test MX 10 a.test"),
         "d.test",
-        "a.test 192.0.2.1; b.test 192.0.2.2",
+        "a.test 192.31.196.1; b.test 192.31.196.2",
     )
     .await;
     check(
-        &with("a.test AAAA 2001:db8::1 | d.test MX 10 a.test"),
+        &with("a.test AAAA 2620:4f:8000::1 | d.test MX 10 a.test"),
         "d.test",
-        "a.test 192.0.2.1,2001:db8::1",
+        "a.test 192.31.196.1,2620:4f:8000::1",
     )
     .await;
     check(
-        &with("v6.test AAAA 2001:db8::1 | d.test MX 10 v6.test"),
+        &with("v6.test AAAA 2620:4f:8000::1 | d.test MX 10 v6.test"),
         "d.test",
-        "v6.test 2001:db8::1",
+        "v6.test 2620:4f:8000::1",
     )
     .await;
     // RFC 5321 §5.1 forbids an MX that names an alias; it is followed all the same, as everybody does.
     check(
         &with("c.test CNAME a.test | d.test MX 10 c.test"),
         "d.test",
-        "c.test 192.0.2.1",
+        "c.test 192.31.196.1",
     )
     .await;
     check(
         &with("www.test CNAME d.test | d.test MX 10 a.test"),
         "www.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
-    check(&with("d.test MX 10 a.test"), "D.TEST", "a.test 192.0.2.1").await;
+    check(&with("d.test MX 10 a.test"), "D.TEST", "a.test 192.31.196.1").await;
     check(
         &with("xn--bcher-kva.test MX 10 a.test"),
         "bücher.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
 }
 
 #[tokio::test]
 async fn no_mx_records() {
-    check(A_AND_B, "a.test", "a.test 192.0.2.1").await;
+    check(A_AND_B, "a.test", "a.test 192.31.196.1").await;
     check(A_AND_B, "nowhere.test", "! 5.1.2 permanent").await;
     check("t.test CNAME nowhere.test", "t.test", "! 5.1.2 permanent").await;
-    check("x.empty.test A 192.0.2.1", "empty.test", "! 5.4.4 permanent").await;
+    check("x.empty.test A 192.31.196.1", "empty.test", "! 5.4.4 permanent").await;
     check("d.test MX 0 .", "d.test", "! 5.1.10 permanent").await;
     check("d.test MX 10 .", "d.test", "! 5.1.10 permanent").await;
     check(A_AND_B, "other.example", "! 4.4.3 for now").await;
@@ -163,26 +165,26 @@ async fn records_that_cannot_be_used() {
     check(
         &with("d.test MX 0 . | d.test MX 10 a.test"),
         "d.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
     check(
-        &with("d.test MX 5 192.0.2.7 | d.test MX 10 a.test"),
+        &with("d.test MX 5 192.31.196.7 | d.test MX 10 a.test"),
         "d.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
-    check(&with("d.test MX 5 192.0.2.7"), "d.test", "! 5.4.4 permanent").await;
+    check(&with("d.test MX 5 192.31.196.7"), "d.test", "! 5.4.4 permanent").await;
     check(
         &with("d.test MX 5 gone.test | d.test MX 10 a.test"),
         "d.test",
-        "! 5.4.4 permanent; a.test 192.0.2.1",
+        "! 5.4.4 permanent; a.test 192.31.196.1",
     )
     .await;
     check(
         &with("d.test MX 5 x.example | d.test MX 10 a.test"),
         "d.test",
-        "! 4.4.3 for now; a.test 192.0.2.1",
+        "! 4.4.3 for now; a.test 192.31.196.1",
     )
     .await;
     check(
@@ -192,9 +194,9 @@ async fn records_that_cannot_be_used() {
     )
     .await;
     check(
-        &with("l.test A 10.0.0.1 | l.test A 192.0.2.5 | d.test MX 5 l.test"),
+        &with("l.test A 10.0.0.1 | l.test A 192.31.196.5 | d.test MX 5 l.test"),
         "d.test",
-        "l.test 192.0.2.5",
+        "l.test 192.31.196.5",
     )
     .await;
 }
@@ -205,7 +207,7 @@ async fn ourselves_among_the_hosts() {
     check(
         &with("d.test MX 5 a.test | d.test MX 10 us.test | d.test MX 20 b.test"),
         "d.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
     check(
@@ -215,26 +217,26 @@ async fn ourselves_among_the_hosts() {
     )
     .await;
     check(
-        &with("alias.test A 192.0.2.99 | d.test MX 10 alias.test | d.test MX 20 b.test"),
+        &with("alias.test A 192.31.196.99 | d.test MX 10 alias.test | d.test MX 20 b.test"),
         "d.test",
         "! 5.4.6 permanent",
     )
     .await;
     check(
-        &with("alias.test A 192.0.2.99 | d.test MX 5 a.test | d.test MX 10 alias.test | d.test MX 20 b.test"),
+        &with("alias.test A 192.31.196.99 | d.test MX 5 a.test | d.test MX 10 alias.test | d.test MX 20 b.test"),
         "d.test",
-        "a.test 192.0.2.1",
+        "a.test 192.31.196.1",
     )
     .await;
-    check(&with("alias.test A 192.0.2.99"), "alias.test", "! 5.4.6 permanent").await;
+    check(&with("alias.test A 192.31.196.99"), "alias.test", "! 5.4.6 permanent").await;
 }
 
 #[tokio::test]
 async fn address_literals() {
-    check("", "[192.0.2.5]", "192.0.2.5 192.0.2.5").await;
-    check("", "[IPv6:2001:db8::5]", "2001:db8::5 2001:db8::5").await;
+    check("", "[192.31.196.5]", "192.31.196.5 192.31.196.5").await;
+    check("", "[IPv6:2620:4f:8000::5]", "2620:4f:8000::5 2620:4f:8000::5").await;
     check("", "[127.0.0.1]", "! 5.4.4 permanent").await;
-    check("", "[192.0.2.99]", "! 5.4.6 permanent").await;
+    check("", "[192.31.196.99]", "! 5.4.6 permanent").await;
 }
 
 #[tokio::test]
@@ -245,6 +247,11 @@ async fn private_hosts_only_when_allowed() {
     };
     let lines = ["l.test A 127.0.0.1".to_owned()];
     assert_eq!(walk_with(&lines, "l.test", &options, 1).await, "l.test 127.0.0.1");
+    // What is nobody or a group is no host, even so.
+    for nobody in ["0.0.0.0", "224.0.0.1"] {
+        let lines = [format!("l.test A {nobody}")];
+        assert_eq!(walk_with(&lines, "l.test", &options, 1).await, "! 5.4.4 permanent");
+    }
 }
 
 #[tokio::test]
@@ -267,7 +274,7 @@ async fn loops_and_silence_have_an_end() {
 #[tokio::test]
 async fn a_thousand_records() {
     let mut lines: Vec<String> = (0..1000).map(|n| format!("d.test MX 10 h{n}.test")).collect();
-    lines.extend((0..1000).flat_map(|n| (1..=4).map(move |i| format!("h{n}.test A 192.0.2.{i}"))));
+    lines.extend((0..1000).flat_map(|n| (1..=4).map(move |i| format!("h{n}.test A 192.31.196.{i}"))));
     let (_server, address) = dns(&lines).await;
     let network = HickoryNetwork::new(&[address], Vec::new()).expect("a resolver");
     let first = walk_over(&network, "d.test", &options(), 1).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 async fn with_peer(peer: &Peer, options: Options) -> World {
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", peer);
+    net.domain("there.example", "192.31.196.1", peer);
     net.mx("also.example", &["10 mx.there.example"]);
     world(net, options).await
 }
@@ -95,9 +95,9 @@ async fn a_message_refused_with_421_is_deferred_and_the_next_gets_a_new_connecti
     });
     let world = with_peer(&peer, options()).await;
     let ended = world.send(&message(&["b@there.example"])).await;
-    assert_eq!(ended, ["Queued 421 4.3.2 mx.there.example 192.0.2.1:25"]);
+    assert_eq!(ended, ["Queued 421 4.3.2 mx.there.example 192.31.196.1:25"]);
     let ended = world.send(&message(&["c@there.example"])).await;
-    assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"]);
+    assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.31.196.1:25"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +106,7 @@ async fn connections_are_bounded() {
         .with(|heard| (heard.line == ".").then(|| Say::After(Duration::from_secs(20), "250 2.6.0 taken".into())));
     let net = Net::default();
     for n in 1..=10 {
-        net.domain(&format!("d{n}.example"), &format!("192.0.2.{n}"), &peer);
+        net.domain(&format!("d{n}.example"), &format!("192.31.196.{n}"), &peer);
     }
     let options = Options {
         connections: 3,
@@ -130,9 +130,9 @@ async fn silent_servers_do_not_hold_all_connections() {
     let peer = Peer::new();
     let net = Net::default();
     for n in 1..=6 {
-        net.domain(&format!("d{n}.example"), &format!("192.0.2.{n}"), &silent);
+        net.domain(&format!("d{n}.example"), &format!("192.31.196.{n}"), &silent);
     }
-    net.domain("there.example", "192.0.2.7", &peer);
+    net.domain("there.example", "192.31.196.7", &peer);
     let options = Options {
         connections: 4,
         ..options()

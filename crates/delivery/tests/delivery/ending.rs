@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 async fn with_peer(peer: &Peer) -> World {
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", peer);
+    net.domain("there.example", "192.31.196.1", peer);
     net.domain("silent.example", SILENT, peer);
     world(net, options()).await
 }
@@ -25,7 +25,7 @@ async fn a_lost_final_reply_is_uncertain() {
         let world = with_peer(&peer).await;
         let sent = message(&["b@there.example"]);
         let ended = world.send(&sent).await;
-        assert_eq!(ended, ["Queued 0 4.4.2 mx.there.example 192.0.2.1:25"]);
+        assert_eq!(ended, ["Queued 0 4.4.2 mx.there.example 192.31.196.1:25"]);
         assert_eq!(outcome(&world, sent.id).await, AttemptOutcome::Uncertain);
     }
 }
@@ -138,7 +138,7 @@ async fn under_hold_a_crash_before_the_content_ends_nothing() {
     ] {
         let peer = Peer::new().with(move |heard| heard.line.starts_with(silent_at).then_some(Say::Silence));
         let net = Net::default();
-        net.domain("there.example", "192.0.2.1", &peer);
+        net.domain("there.example", "192.31.196.1", &peer);
         let store = postroom_store::MemoryStore::new();
         let world = world_under(OnLostReply::Hold, store, net, options()).await;
         let sent = message(&["b@there.example"]);
@@ -165,9 +165,9 @@ async fn under_hold_a_crash_before_the_content_ends_nothing() {
 async fn under_hold_mail_goes_out() {
     let peer = Peer::new();
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let store = postroom_store::MemoryStore::new();
     let world = world_under(OnLostReply::Hold, store, net, options()).await;
     let ended = world.send(&message(&["b@there.example", "c@there.example"])).await;
-    assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"; 2]);
+    assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.31.196.1:25"; 2]);
 }

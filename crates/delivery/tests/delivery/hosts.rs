@@ -10,10 +10,10 @@ use postroom_types::ReversePath;
 fn two_hosts(first: &Peer, second: &Peer) -> Net {
     let net = Net::default();
     net.mx("there.example", &["10 one.example", "20 two.example"]);
-    net.host("one.example", &["192.0.2.1"]);
-    net.host("two.example", &["192.0.2.2"]);
-    net.peer("192.0.2.1:25", first);
-    net.peer("192.0.2.2:25", second);
+    net.host("one.example", &["192.31.196.1"]);
+    net.host("two.example", &["192.31.196.2"]);
+    net.peer("192.31.196.1:25", first);
+    net.peer("192.31.196.2:25", second);
     net
 }
 
@@ -27,7 +27,7 @@ async fn the_best_host_gets_it() {
     let (first, second) = (Peer::new(), Peer::new());
     assert_eq!(
         sent(two_hosts(&first, &second)).await,
-        "Delivered 250 2.6.0 one.example 192.0.2.1:25"
+        "Delivered 250 2.6.0 one.example 192.31.196.1:25"
     );
     assert_eq!(second.sessions(), 0);
     let taken = first.taken().remove(0);
@@ -55,7 +55,7 @@ async fn a_host_in_trouble_leads_to_the_next() {
         let second = Peer::new();
         assert_eq!(
             sent(two_hosts(&first, &second)).await,
-            "Delivered 250 2.6.0 two.example 192.0.2.2:25",
+            "Delivered 250 2.6.0 two.example 192.31.196.2:25",
             "{:?}",
             first.lines()
         );
@@ -69,12 +69,20 @@ async fn an_answer_about_the_message_is_final() {
         (
             "MAIL",
             "550 5.7.1 not you",
-            "Bounced 550 5.7.1 one.example 192.0.2.1:25",
+            "Bounced 550 5.7.1 one.example 192.31.196.1:25",
         ),
-        ("RCPT", "550 5.1.1 nobody", "Bounced 550 5.1.1 one.example 192.0.2.1:25"),
-        ("RCPT", "450 4.2.0 grey", "Queued 450 4.2.0 one.example 192.0.2.1:25"),
-        ("DATA", "451 4.3.0 later", "Queued 451 4.3.0 one.example 192.0.2.1:25"),
-        (".", "554 5.6.0 spam", "Bounced 554 5.6.0 one.example 192.0.2.1:25"),
+        (
+            "RCPT",
+            "550 5.1.1 nobody",
+            "Bounced 550 5.1.1 one.example 192.31.196.1:25",
+        ),
+        ("RCPT", "450 4.2.0 grey", "Queued 450 4.2.0 one.example 192.31.196.1:25"),
+        (
+            "DATA",
+            "451 4.3.0 later",
+            "Queued 451 4.3.0 one.example 192.31.196.1:25",
+        ),
+        (".", "554 5.6.0 spam", "Bounced 554 5.6.0 one.example 192.31.196.1:25"),
     ] {
         let second = Peer::new();
         let first = Peer::new().replying(begins, reply);
@@ -86,17 +94,17 @@ async fn an_answer_about_the_message_is_final() {
 #[tokio::test(start_paused = true)]
 async fn when_no_host_takes_it() {
     for (begins, reply, expected) in [
-        ("", "554 no service", "Bounced 554 5.0.0 two.example 192.0.2.2:25"),
-        ("", "450 later", "Queued 450 4.0.0 two.example 192.0.2.2:25"),
+        ("", "554 no service", "Bounced 554 5.0.0 two.example 192.31.196.2:25"),
+        ("", "450 later", "Queued 450 4.0.0 two.example 192.31.196.2:25"),
     ] {
         let first = Peer::new().replying(begins, "554 no service");
         let second = Peer::new().replying(begins, reply);
         assert_eq!(sent(two_hosts(&first, &second)).await, expected);
     }
     let net = two_hosts(&Peer::new(), &Peer::new());
-    net.host("one.example", &["192.0.2.11", SILENT]);
-    net.host("two.example", &["192.0.2.12"]);
-    assert_eq!(sent(net).await, "Queued 0 4.4.1 two.example 192.0.2.12:25");
+    net.host("one.example", &["192.31.196.11", SILENT]);
+    net.host("two.example", &["192.31.196.12"]);
+    assert_eq!(sent(net).await, "Queued 0 4.4.1 two.example 192.31.196.12:25");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,11 +112,14 @@ async fn every_address_of_a_host_is_tried() {
     let peer = Peer::new();
     let net = Net::default();
     net.mx("there.example", &["10 one.example"]);
-    net.host("one.example", &["2001:db8::1", SILENT, "192.0.2.1", "192.0.2.3"]);
-    net.peer("[2001:db8::1]:25", &peer);
+    net.host(
+        "one.example",
+        &["2620:4f:8000::1", SILENT, "192.31.196.1", "192.31.196.3"],
+    );
+    net.peer("[2620:4f:8000::1]:25", &peer);
     let world = world(net, options()).await;
     let ended = world.send(&message(&["b@there.example"])).await;
-    assert_eq!(ended, ["Delivered 250 2.6.0 one.example [2001:db8::1]:25"]);
+    assert_eq!(ended, ["Delivered 250 2.6.0 one.example [2620:4f:8000::1]:25"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +146,7 @@ async fn domains_that_take_no_mail() {
 async fn an_address_literal_is_dialled() {
     let peer = Peer::new();
     let net = Net::default();
-    net.peer("192.0.2.7:2525", &peer);
+    net.peer("192.31.196.7:2525", &peer);
     let world = world(
         net,
         Options {
@@ -144,8 +155,8 @@ async fn an_address_literal_is_dialled() {
         },
     )
     .await;
-    let ended = world.send(&message(&["a@[192.0.2.7]"])).await;
-    assert_eq!(ended, ["Delivered 250 2.6.0 192.0.2.7 192.0.2.7:2525"]);
+    let ended = world.send(&message(&["a@[192.31.196.7]"])).await;
+    assert_eq!(ended, ["Delivered 250 2.6.0 192.31.196.7 192.31.196.7:2525"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,11 +166,15 @@ async fn a_host_that_lacks_something_leads_to_the_next() {
     eight_bit.eight_bit = true;
     let gone = Peer::new().with(|_| Some(Say::Close));
     for (first, second, expected) in [
-        (lacking(), Peer::new(), "Delivered 250 2.6.0 two.example 192.0.2.2:25"),
-        (lacking(), lacking(), "Bounced 0 5.6.3 two.example 192.0.2.2:25"),
+        (
+            lacking(),
+            Peer::new(),
+            "Delivered 250 2.6.0 two.example 192.31.196.2:25",
+        ),
+        (lacking(), lacking(), "Bounced 0 5.6.3 two.example 192.31.196.2:25"),
         // That one may have it.
-        (gone.clone(), lacking(), "Queued 0 4.4.2 one.example 192.0.2.1:25"),
-        (lacking(), gone, "Queued 0 4.4.2 two.example 192.0.2.2:25"),
+        (gone.clone(), lacking(), "Queued 0 4.4.2 one.example 192.31.196.1:25"),
+        (lacking(), gone, "Queued 0 4.4.2 two.example 192.31.196.2:25"),
     ] {
         eight_bit.id = postroom_types::EmailId::new();
         let world = world(two_hosts(&first, &second), options()).await;
@@ -172,12 +187,12 @@ async fn a_host_that_lacks_something_leads_to_the_next() {
 async fn an_internationalized_domain_is_encoded() {
     let peer = Peer::new();
     let net = Net::default();
-    net.domain("bücher.test", "192.0.2.1", &peer);
+    net.domain("bücher.test", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let mut sent = message(&["x@bücher.test"]);
     sent.reverse_path = ReversePath::Mailbox(address("a@bücher.example"));
     let ended = world.send(&sent).await;
-    assert_eq!(ended, ["Delivered 250 2.6.0 mx.bücher.test 192.0.2.1:25"]);
+    assert_eq!(ended, ["Delivered 250 2.6.0 mx.bücher.test 192.31.196.1:25"]);
     let taken = peer.taken().remove(0);
     assert_eq!(taken.rcpt, ["<x@xn--bcher-kva.test>"]);
     assert_eq!(taken.mail, "<a@xn--bcher-kva.example>");
@@ -189,7 +204,7 @@ async fn an_internationalized_domain_is_encoded() {
         .remove(0);
     assert_eq!(status.address, address("x@bücher.test"), "as given");
     let ended = world.send(&message(&["ü@bücher.test"])).await;
-    assert_eq!(ended, ["Bounced 0 5.6.7 mx.bücher.test 192.0.2.1:25"]);
+    assert_eq!(ended, ["Bounced 0 5.6.7 mx.bücher.test 192.31.196.1:25"]);
 }
 
 /// Each recipient has a state of its own, and one attempt tells of all of them.
@@ -201,7 +216,7 @@ async fn recipients_of_one_message_part_ways() {
         _ => None,
     });
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let to = ["yes@there.example", "no@there.example", "later@there.example"];
     let ended = world.send(&message(&to)).await;
@@ -218,8 +233,8 @@ async fn a_walk_has_an_end() {
     net.mx("there.example", &records.iter().map(String::as_str).collect::<Vec<_>>());
     let peer = Peer::new().with(|_| Some(Say::Silence));
     for n in 0..20 {
-        net.host(&format!("h{n}.example"), &[&format!("192.0.2.{n}")]);
-        net.peer(&format!("192.0.2.{n}:25"), &peer);
+        net.host(&format!("h{n}.example"), &[&format!("192.31.196.{n}")]);
+        net.peer(&format!("192.31.196.{n}:25"), &peer);
     }
     let world = world(net, options()).await;
     let begun = tokio::time::Instant::now();

@@ -111,7 +111,7 @@ async fn a_store_with_moods() {
     for seed in 1..=4 {
         let peer = Peer::new();
         let net = Net::default();
-        net.domain("there.example", "192.0.2.1", &peer);
+        net.domain("there.example", "192.31.196.1", &peer);
         let world = world_on(MemoryStore::hostile(seed), net, options()).await;
         let inbox = world.inbox("scout").await;
         let mut messages = Vec::new();
@@ -168,7 +168,7 @@ async fn slow_servers_do_not_keep_mail_from_an_inbox() {
 async fn an_inbox_that_may_not_send_any_more() {
     let peer = Peer::new();
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let sender = world.inbox("ann").await.id;
     let sent = || NewQueued {
@@ -189,7 +189,7 @@ async fn an_inbox_that_may_not_send_any_more() {
     pause(false).await;
     assert_eq!(
         world.send(&sent()).await,
-        ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"]
+        ["Delivered 250 2.6.0 mx.there.example 192.31.196.1:25"]
     );
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert!(world.attempted(paused.id).await[0].starts_with("Delivered "), "later");
@@ -207,7 +207,7 @@ async fn refusals_of_one_message_share_a_notice() {
         bad.then(|| Say::Reply("550 5.1.1 nobody".into()))
     });
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let sender = world.inbox("ann").await.id;
     for told in 1..=2 {

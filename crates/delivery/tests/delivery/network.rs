@@ -20,7 +20,7 @@ pub(crate) struct Net {
 }
 
 /// Where packets vanish.
-pub(crate) const SILENT: &str = "192.0.2.200";
+pub(crate) const SILENT: &str = "192.31.196.200";
 
 impl Net {
     /// `10 a.example` and so on.

@@ -6,11 +6,11 @@ use crate::world::{domain, message, options, world};
 use postroom_delivery::{Options, Route};
 use postroom_types::{ReversePath, Secret};
 
-const RELAY: &str = "192.0.2.50";
+const RELAY: &str = "192.31.196.50";
 
 fn net(peer: &Peer) -> Net {
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", peer);
+    net.domain("there.example", "192.31.196.1", peer);
     net
 }
 
@@ -51,7 +51,7 @@ async fn strangers_get_tls_whatever_their_certificate() {
         let tls = format!("TLSv1.3 TLS_AES_256_GCM_SHA384{expected}");
         assert_eq!(
             ended,
-            [format!("Delivered 250 2.6.0 mx.there.example 192.0.2.1:25 {tls}")]
+            [format!("Delivered 250 2.6.0 mx.there.example 192.31.196.1:25 {tls}")]
         );
         assert_eq!(peer.sessions(), 1);
     }
@@ -72,7 +72,7 @@ async fn tls_that_breaks_is_followed_by_clear_text() {
         let peer = peer.over_tls(server.clone(), false);
         let world = world(net(&peer), options()).await;
         let ended = world.send(&message(&["b@there.example"])).await;
-        assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.0.2.1:25"]);
+        assert_eq!(ended, ["Delivered 250 2.6.0 mx.there.example 192.31.196.1:25"]);
         assert_eq!(peer.sessions(), 2, "the second without STARTTLS");
     }
 }
@@ -86,7 +86,7 @@ async fn an_injected_reply_is_not_followed_by_clear_text() {
         .with(|heard| (heard.line == "STARTTLS").then(|| Say::Reply("220 go on\r\n250 injected".into())));
     let world = world(net(&peer), options()).await;
     let ended = world.send(&message(&["b@there.example"])).await;
-    assert_eq!(ended, ["Queued 0 4.5.0 mx.there.example 192.0.2.1:25"]);
+    assert_eq!(ended, ["Queued 0 4.5.0 mx.there.example 192.31.196.1:25"]);
     assert_eq!(peer.sessions(), 1);
 }
 
@@ -164,8 +164,8 @@ async fn the_first_matching_route_is_taken() {
     let relay_peer = Peer::new().over_tls(server, false);
     let direct = Peer::new();
     let net = relay(&relay_peer, 587);
-    net.domain("there.example", "192.0.2.1", &direct);
-    net.domain("elsewhere.example", "192.0.2.2", &direct);
+    net.domain("there.example", "192.31.196.1", &direct);
+    net.domain("elsewhere.example", "192.31.196.2", &direct);
     let by_sender = Route {
         sender_domain: Some(domain("branch.example")),
         ..route(587)

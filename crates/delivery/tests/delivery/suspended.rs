@@ -48,7 +48,7 @@ async fn it_waits_without_growing_older() {
         is_first.then(|| Say::Reply("450 4.2.0 later".into()))
     });
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let scout = world.inbox("scout").await;
     suspend(&world, &scout, true).await;
@@ -85,7 +85,7 @@ async fn it_waits_without_growing_older() {
 async fn it_goes_by_itself_if_nobody_lets_it_go() {
     let peer = Peer::new();
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let scout = world.inbox("scout").await;
     suspend(&world, &scout, true).await;
@@ -102,7 +102,7 @@ async fn it_goes_by_itself_if_nobody_lets_it_go() {
 async fn it_goes_whenever_it_is_let_go() {
     let peer = Peer::new();
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world_on(std::sync::Arc::new(Slow(MemoryStore::new())), net, options()).await;
     let scout = world.inbox("scout").await;
     let senders = HashSet::from([scout.id]);
@@ -126,7 +126,7 @@ async fn a_message_to_many_stops_in_the_middle() {
     };
     let peer = Peer::new().with(slowly);
     let net = Net::default();
-    net.domain("there.example", "192.0.2.1", &peer);
+    net.domain("there.example", "192.31.196.1", &peer);
     let world = world(net, options()).await;
     let scout = world.inbox("scout").await;
     let many = NewQueued {

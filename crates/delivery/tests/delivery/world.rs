@@ -165,7 +165,7 @@ impl World {
         self.attempted(message.id).await
     }
 
-    /// Where each recipient stands once it was attempted: `Delivered 250 2.6.0 mx.there.example 192.0.2.1:25`.
+    /// Where each recipient stands once it was attempted: `Delivered 250 2.6.0 mx.there.example 192.31.196.1:25`.
     pub(crate) async fn attempted(&self, id: EmailId) -> Vec<String> {
         for _ in 0..100_000 {
             let all = self.queue.recipients(id).await.expect("a working store");

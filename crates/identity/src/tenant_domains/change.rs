@@ -135,10 +135,7 @@ impl Identity {
             };
             // Others were shown the same keys, and may have published them.
             if !is_others && !self.is_claimed_by_others(organization, domain).await? {
-                let mut rows = scan_prefix(&*self.store, &keys::dkim_keys(domain));
-                while let Some((key, _)) = rows.next().await? {
-                    builder.delete(key);
-                }
+                self.delete_dkim_keys(&mut builder, domain).await?;
             }
             sent = true;
             if self.commit_change(builder).await? {

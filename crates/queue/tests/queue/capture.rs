@@ -35,11 +35,11 @@ async fn captured_mail_is_readable_for_a_week() {
     assert_eq!(first.items[0].size_octets, content.len() as u64);
 
     tokio::time::advance(6 * DAY).await;
-    while queue.maintain(2).await.unwrap() {}
+    while !queue.maintain(2).await.unwrap() {}
     assert_eq!(queue.captured(None, 10).await.unwrap().items.len(), 6);
     assert!(is_kept(&store, messages[0].body.blob).await);
     tokio::time::advance(2 * DAY).await;
-    while queue.maintain(2).await.unwrap() {}
+    while !queue.maintain(2).await.unwrap() {}
     assert_eq!(queue.captured(None, 10).await.unwrap().items.len(), 0);
     assert!(!is_kept(&store, messages[0].body.blob).await);
     assert_eq!(queue.captured_content(first.items[0].id).await.unwrap(), None);
@@ -63,7 +63,7 @@ async fn history_goes_when_it_is_old_and_final() {
     assert_eq!(first.items.len() + rest.items.len(), 4);
     let delivered = rest.items.iter().find(|item| item.id.message != held.id).unwrap();
     tokio::time::advance(DAY).await;
-    while queue.maintain(1).await.unwrap() {}
+    while !queue.maintain(1).await.unwrap() {}
     let left = queue.list(&all, None, 10).await.unwrap();
     assert_eq!(
         left.items.len(),

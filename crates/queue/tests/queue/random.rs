@@ -319,7 +319,7 @@ async fn run(seed: u64, is_hostile: bool, steps: u64) -> Vec<(String, u8, u32)> 
         run.step(n).await;
     }
     let all = run.settle().await;
-    while run.queue.maintain(100).await.unwrap() {}
+    while !run.queue.maintain(100).await.unwrap() {}
     run.stop().await;
     run.is_consistent().await;
     check(&run, &all).await;

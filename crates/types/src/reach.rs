@@ -1,8 +1,8 @@
-//! Which addresses users may make us talk to.
+//! Which addresses others may make us talk to: a URL that users name, a host that somebody's DNS names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How far requests may go.
+/// How far connections may go that somebody else chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
     /// Only the public network.
@@ -15,7 +15,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether a request may go to this address. What names a group, nobody or everybody never may.
+    /// Whether a connection may go to this address. What names a group, nobody or everybody never may.
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {
         let address = plain(address);
@@ -44,7 +44,7 @@ fn is_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
-/// Neither this machine nor its neighbours, no group, nothing that RFC 6890 and its registry call not globally reachable.
+/// Neither this machine nor its neighbours, no group, nothing that RFC 6890 and its registries call not globally reachable.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -72,7 +72,8 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 }
 
 /// Only 2000::/3 is given out (RFC 4291 §2.4), without 2001::/23, which is for protocols (Teredo, benchmarks, hashes), and
-/// without the ranges for documentation (RFC 3849, RFC 9637).
+/// without the ranges for documentation (RFC 3849, RFC 9637). The old forms with an IPv4 address at their end (::/96 and
+/// ::ffff:0:0:0/96) lie outside.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [first, second, ..] = v6.segments();
     let protocol_assignments = first == 0x2001 && second < 0x0200;
@@ -97,12 +98,17 @@ mod tests {
             "100.128.0.1",
             "172.32.0.1",
             "192.0.1.1",
+            "192.31.196.1",
+            "192.52.193.1",
             "192.88.98.1",
+            "192.175.48.1",
             "198.17.255.255",
             "198.20.0.1",
             "223.255.255.255",
             "2001:200::1",
             "2606:4700::1111",
+            "2620:4f:8000::1",
+            "3fff:1000::1",
             "2002:808:808::1",
             "::ffff:8.8.8.8",
             "64:ff9b::808:808",
@@ -142,17 +148,24 @@ mod tests {
             "fec0::1",
             "::7f00:1",
             "::808:808",
+            "::ffff:0:808:808",
             "64:ff9b::a00:1",
+            "64:ff9b::c000:201",
             "64:ff9b:1::a00:1",
             "::ffff:169.254.169.254",
+            "::ffff:198.18.0.1",
             "2002:a00:1::",
             "2002:a9fe:a9fe::1",
             "100::1",
+            "100:0:0:1::1",
             "2001::1",
+            "2001:0:808:808::f7f7:f7f7",
+            "2001:1ff:ffff::1",
             "2001:2::1",
             "2001:10::1",
             "2001:db8::1",
             "3fff::1",
+            "3fff:fff::1",
             "5f00::1",
         ] {
             check(private, [false, false, true]);
@@ -166,6 +179,8 @@ mod tests {
             "ff02::1",
             "::ffff:0.0.0.0",
             "::ffff:224.0.0.1",
+            "2002:e000:1::1",
+            "64:ff9b::ffff:ffff",
         ] {
             check(nobody, [false, false, false]);
         }
