@@ -8,6 +8,7 @@ use crate::fault::of_intake;
 use bytes::Bytes;
 use postroom_imap_proto::{Appending as About, Fault};
 use postroom_intake::{Appended, Spool};
+use postroom_mailstore::is_reserved_keyword;
 use postroom_message::without_nul;
 use postroom_types::{MailboxId, Uid, UidValidity};
 use std::borrow::Cow;
@@ -96,16 +97,16 @@ impl Session {
         if ends.len() != messages.len() {
             return Err(Fault::Internal);
         }
-        for about in &messages {
-            Self::check_keywords(&about.flags)?;
-        }
         let (content, _room) = spool.finish().await.map_err(|error| {
             tracing::error!(%error, "cannot spool a message");
             Fault::Unavailable
         })?;
         let mut appended = Vec::with_capacity(messages.len());
         let mut from = 0;
-        for (about, end) in messages.into_iter().zip(ends) {
+        for (mut about, end) in messages.into_iter().zip(ends) {
+            // Keywords that would be taken for labels of ours mean something else where the message comes from. It is not
+            // refused for them, since who moves from one server to another would lose it.
+            about.flags.keywords.retain(|keyword| !is_reserved_keyword(keyword));
             // An octet count of what is in memory.
             let end = end as usize;
             appended.push(Appended {

@@ -9,6 +9,7 @@ use crate::selected::{SelectedMailbox, flags_now};
 use postroom_imap_proto::{ChangeMode, Copied, Fault, FlagChange, Stored};
 use postroom_mailstore::{FlagMode, FlagsAt, MessageState, Stored as Done, is_reserved_keyword};
 use postroom_types::{MessageFlags, ModSeq, Uid};
+use std::collections::BTreeMap;
 
 /// Flags that became at this modseq what the client knows they are.
 #[derive(Debug)]
@@ -33,27 +34,23 @@ impl SelectedMailbox {
     /// Remembers what of a change was this session's doing alone. `before` is what was known of the messages of `uids`
     /// when it began; it is at least as new as what the client was told.
     fn remember_own(&mut self, uids: &[Uid], before: &[Option<MessageState>], now: &[FlagsAt], change: &FlagChange) {
-        let Some(modseq) = now.iter().map(|(.., modseq)| *modseq).max() else {
-            return;
-        };
-        if modseq <= self.cursor {
-            return;
-        }
-        let mut own: Vec<(Uid, Uid)> = Vec::new();
-        for (uid, flags, _) in now.iter().filter(|(.., at)| *at == modseq) {
+        // One change is several commits, each with its modseq.
+        let mut own: BTreeMap<ModSeq, Vec<(Uid, Uid)>> = BTreeMap::new();
+        for (uid, flags, modseq) in now.iter().filter(|(.., at)| *at > self.cursor) {
             let was = uids.binary_search(uid).ok().and_then(|index| before[index].as_ref());
             let alone = was.is_some_and(|was| {
                 let known = was.modseq <= self.cursor || self.is_own(*uid, was.modseq);
-                known && was.modseq != modseq && same(&applied(&was.flags, change), flags)
+                known && was.modseq != *modseq && same(&applied(&was.flags, change), flags)
             });
             if alone {
-                add(&mut own, *uid);
+                add(own.entry(*modseq).or_default(), *uid);
             }
         }
         if !own.is_empty() {
-            // What was somebody else's may be older than the last of ours.
-            let place = self.own.partition_point(|own| own.modseq <= modseq);
-            self.own.insert(place, OwnChange { modseq, uids: own });
+            self.own
+                .extend(own.into_iter().map(|(modseq, uids)| OwnChange { modseq, uids }));
+            // What somebody else made the same may be older than the last of ours.
+            self.own.sort_by_key(|own| own.modseq);
         }
     }
 }
@@ -73,8 +70,9 @@ impl Session {
         change: &FlagChange,
         unchanged_since: Option<ModSeq>,
     ) -> Result<Stored, Fault> {
-        if change.mode != ChangeMode::Remove {
-            Self::check_keywords(&change.flags)?;
+        // Keywords that would be taken for labels of ours.
+        if change.mode != ChangeMode::Remove && change.flags.keywords.iter().any(is_reserved_keyword) {
+            return Err(Fault::Cannot);
         }
         let done = self.change_flags(uids, change, unchanged_since).await?;
         Ok(Stored {
@@ -82,15 +80,6 @@ impl Session {
             now: done.now.into_iter().map(flags_now).collect(),
             modified: done.modified,
         })
-    }
-
-    /// Refuses keywords that would be taken for labels of ours.
-    pub(crate) fn check_keywords(flags: &MessageFlags) -> Result<(), Fault> {
-        if flags.keywords.iter().any(is_reserved_keyword) {
-            Err(Fault::Cannot)
-        } else {
-            Ok(())
-        }
     }
 
     /// Changes flags of messages, ascending. What this alone has done is no news later.

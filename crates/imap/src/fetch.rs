@@ -4,13 +4,10 @@ use crate::answer::Session;
 use crate::fault::of_mail;
 use crate::section::is_whole;
 use crate::share::Share;
-use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange, Summarized};
-use postroom_mailstore::{Content, Located, MailError, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
-use postroom_types::{EmailId, Envelope, Flag, Flags, MessageFlags, ModSeq, Part, ThreadId, Uid};
-use std::collections::BTreeSet;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::unreadable::Unreadable;
+use postroom_imap_proto::{ChangeMode, Fault, FetchItems, Fetched, FetchedPiece, FlagChange};
+use postroom_mailstore::{Content, Located, MessageState, Meta, SharedMailbox, StoredMeta, StoredSummary};
+use postroom_types::{EmailId, Flag, Flags, MessageFlags, ModSeq, ThreadId, Uid};
 
 /// A message that is asked for, as it is now.
 struct Wanted {
@@ -28,6 +25,8 @@ pub(crate) struct Source {
     pub(crate) summary: Option<StoredSummary>,
     /// If asked for.
     pub(crate) content: Option<Content>,
+    /// The message was expunged, so its body may be gone too.
+    pub(crate) is_ghost: bool,
 }
 
 /// Which rows an answer takes.
@@ -105,6 +104,7 @@ impl Session {
         for (message, source) in messages.iter_mut().zip(kept) {
             add_source(message, source, items, &mut unreadable);
         }
+        gone += unreadable.remove_bodiless(&mut messages);
         Ok(FetchedPiece {
             messages,
             gone,
@@ -187,6 +187,7 @@ fn of_stored(meta: StoredMeta) -> (Uid, Source) {
         thread_id: meta.thread_id,
         summary: Some(meta.summary),
         content: None,
+        is_ghost: false,
     };
     (meta.uid, source)
 }
@@ -197,6 +198,7 @@ fn of_meta(meta: Meta) -> (Uid, Source) {
         thread_id: meta.thread_id,
         summary: None,
         content: None,
+        is_ghost: false,
     };
     (meta.uid, source)
 }
@@ -208,6 +210,7 @@ fn of_id(email_id: EmailId) -> Source {
         thread_id: ThreadId::from_bytes([0; 16]),
         summary: None,
         content: None,
+        is_ghost: false,
     }
 }
 
@@ -238,6 +241,7 @@ fn ghost(shared: &SharedMailbox, uid: Uid) -> Option<Source> {
         thread_id: ghost.meta.thread_id,
         summary: ghost.meta.summary.as_ref().map(StoredSummary::of),
         content: Some(ghost.content.clone()),
+        is_ghost: true,
     })
 }
 
@@ -263,23 +267,6 @@ impl Wanted {
     }
 }
 
-/// The messages of an answer of which something stored cannot be read. They do not hide the others.
-#[derive(Default)]
-pub(crate) struct Unreadable(BTreeSet<EmailId>);
-
-impl Unreadable {
-    /// Notes one; the log hears of each once.
-    pub(crate) fn note(&mut self, message: EmailId, error: impl fmt::Display) {
-        if self.0.insert(message) {
-            log_unreadable(message, error);
-        }
-    }
-
-    fn any(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
-
 fn add_source(message: &mut Fetched, source: Source, items: &FetchItems, unreadable: &mut Unreadable) {
     message.email_id = source.email_id;
     message.thread_id = source.thread_id;
@@ -291,44 +278,6 @@ fn add_source(message: &mut Fetched, source: Source, items: &FetchItems, unreada
         }
     }
     if items.summary {
-        message.summary = Some(Arc::new(Told {
-            message: source.email_id,
-            is_noted: unreadable.0.contains(&source.email_id).into(),
-            summary,
-        }));
+        message.summary = Some(unreadable.told(source.email_id, summary));
     }
-}
-
-/// A summary for the machine.
-#[derive(Debug)]
-struct Told {
-    message: EmailId,
-    /// The log has heard that it cannot be read.
-    is_noted: AtomicBool,
-    summary: StoredSummary,
-}
-
-impl Summarized for Told {
-    fn envelope(&self) -> Option<Envelope> {
-        self.readable(self.summary.envelope())
-    }
-
-    fn root(&self) -> Option<Part> {
-        self.readable(self.summary.root())
-    }
-}
-
-impl Told {
-    fn readable<T>(&self, read: Result<T, MailError>) -> Option<T> {
-        let note = |error: &MailError| {
-            if !self.is_noted.swap(true, Ordering::Relaxed) {
-                log_unreadable(self.message, error);
-            }
-        };
-        read.inspect_err(note).ok()
-    }
-}
-
-fn log_unreadable(message: EmailId, error: impl fmt::Display) {
-    tracing::error!(msg = %message, %error, "cannot read a message");
 }

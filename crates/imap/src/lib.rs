@@ -24,6 +24,7 @@ mod selected;
 mod service;
 mod share;
 mod transfer;
+mod unreadable;
 mod url;
 mod watch;
 

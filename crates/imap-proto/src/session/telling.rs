@@ -39,8 +39,10 @@ impl Session {
         let last = view.last_uid();
         let telling = view.tell(expunges, self.notify.tells_flags());
         let out = &mut self.out;
-        // A client that is not told of flags has not learnt everything (RFC 5465 §5.1).
-        let vanished = enabled.qresync && !telling.expunged.is_empty() && self.notify.tells_flags();
+        // A client that is not told of flags has not learnt everything (RFC 5465 §5.1). Of its own expunges it learns this all
+        // the same (RFC 7162 §3.2.7): `complete` stays below the flags that are not told.
+        let learns = self.notify.tells_flags() || self.notify.expunging;
+        let vanished = enabled.qresync && !telling.expunged.is_empty() && learns;
         write_expunged(out, &telling.expunged, enabled.qresync);
         write_growth(out, &telling, enabled.rev2);
         if telling.exists.is_some() {

@@ -149,9 +149,19 @@ fn line(said: Said, client: &Client) -> Option<String> {
     })
 }
 
+/// Whether it wants to be told less than everything.
+fn notify() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        2 => Just("q NOOP"),
+        1 => Just("q NOTIFY NONE"),
+        1 => Just("q NOTIFY SET (SELECTED (MessageNew MessageExpunge))"),
+    ]
+}
+
 proptest! {
     #[test]
     fn what_a_client_believes_is_true(
+        notify in notify(),
         steps in proptest::collection::vec((said(), proptest::collection::vec(event(), 0..3)), 1..25),
     ) {
         let mut connection = Connection::with(4);
@@ -159,6 +169,7 @@ proptest! {
         connection.command("e ENABLE QRESYNC", &[]);
         client.hear(&connection.command("s SELECT INBOX", &[]), None);
         client.hear(&connection.command("f FETCH 1:* (UID FLAGS MODSEQ)", &[]), None);
+        client.hear(&connection.command(notify, &[]), None);
         for (said, events) in steps {
             let Some(line) = line(said, &client) else { continue };
             let heard = connection.command(&line, &events);
