@@ -1,16 +1,17 @@
 //! The sections of a FETCH: small ones of all its messages are read at once, large ones stay places in the store and are
 //! streamed when their turn comes; header fields are chosen and transfer encodings undone here.
 //!
-//! What always holds: what is decoded at one time, over all sessions, has room in memory; the room is taken once for a
-//! question, and what the answer needs of it is kept until it was sent.
+//! What always holds: what is decoded at one time, over all sessions, has room in memory, and so have large headers that
+//! fields are chosen of; the room is taken once for a question, and what the answer needs of it is kept until it was sent.
 
 use crate::answer::Session;
 use crate::fault::of_mail;
-use crate::fetch::{Source, Unreadable};
+use crate::fetch::Source;
 use crate::room::{Need, Room};
-use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, is_whole, partial};
+use crate::section::{HEADER_OCTETS, Wanted, choose_fields, find, is_whole, partial};
 use crate::share::ANSWER_OCTETS;
 use crate::transfer::Encoding;
+use crate::unreadable::Unreadable;
 use bytes::Bytes;
 use postroom_imap_proto::{Fault, Fetched, Section, SectionData, SectionForm, SectionText};
 use postroom_mailstore::{Content, MailError};
@@ -113,7 +114,8 @@ impl Session {
         }
         let found = self.service.mailstore.read_blobs(&spans).await;
         for ((asked, found), (index, section, at)) in spans.into_iter().zip(found).zip(places) {
-            let data = &mut messages[index].sections[section];
+            let message = &mut messages[index];
+            let data = &mut message.sections[section];
             // A piece before it may have been found unreadable.
             let SectionData::Octets(pieces) = data else { continue };
             let Some(Piece::Stored(span)) = pieces.get(at).cloned() else {
@@ -132,7 +134,8 @@ impl Session {
                     }
                     continue;
                 }
-                Ok(_) => unreadable.note(source.email_id, "a body is gone"),
+                Ok(Some(_)) => unreadable.note(source.email_id, "a body is cut off"),
+                Ok(None) => unreadable.has_no_body(message.uid, source),
             }
             *data = SectionData::Unreadable;
         }
@@ -145,21 +148,24 @@ impl Session {
         source.content.as_ref().is_some_and(is_whole) && self.service.damaged.has(span.id)
     }
 
-    /// Waits until all that is large may be decoded.
+    /// Waits until all that is large may be worked on.
     async fn make_room(&self, messages: &[Fetched], jobs: &[Job], sections: &[Section]) -> Result<Room, Fault> {
         let mut need = Need::default();
         for job in jobs {
-            if let (Work::Decode(_), SectionData::Octets(pieces)) =
-                (job.work, &messages[job.message].sections[job.section])
-            {
-                let section = &sections[job.section];
-                let kept = match (section.form, section.partial) {
-                    (SectionForm::BinarySize, _) => 0,
-                    (_, Some((_, count))) => count,
-                    (_, None) => u64::MAX,
-                };
-                need.add(pieces_octets(pieces), kept);
+            let SectionData::Octets(pieces) = &messages[job.message].sections[job.section] else {
+                continue;
+            };
+            let octets = pieces_octets(pieces);
+            if matches!(job.work, Work::Choose) && octets <= HEADER_OCTETS {
+                continue;
             }
+            let section = &sections[job.section];
+            let kept = match (section.form, section.partial) {
+                (SectionForm::BinarySize, _) => 0,
+                (_, Some((_, count))) => count,
+                (_, None) => u64::MAX,
+            };
+            need.add(octets, kept);
         }
         need.room(&self.service.decoding).await
     }
@@ -171,7 +177,8 @@ impl Session {
         {
             return Ok(Some(bytes));
         }
-        let mut all = Vec::new();
+        // What is larger than memory has got no room.
+        let mut all = Vec::with_capacity(pieces_octets(&pieces) as usize);
         for piece in pieces {
             match piece {
                 Piece::Inline(bytes) => all.extend(bytes),
@@ -194,10 +201,10 @@ async fn work(bytes: Bytes, work: Work, section: &Section) -> Result<SectionData
     let measure = section.form == SectionForm::BinarySize;
     let encoding = match (work, &section.text) {
         (Work::Choose, SectionText::HeaderFields { names, not }) => {
-            let chosen = header_fields(&bytes, names, *not);
+            let chosen = choose_fields(bytes, names, *not).await?;
             return Ok(match measure {
                 true => SectionData::Size(chosen.len() as u64),
-                false => SectionData::Octets(vec![Piece::Inline(cut(chosen.into(), section))]),
+                false => SectionData::Octets(vec![Piece::Inline(cut(chosen, section))]),
             });
         }
         (Work::Choose, _) => return Err(Fault::Internal),
@@ -264,8 +271,7 @@ fn locate(content: &Content, root: Option<&Part>, section: &Section) -> (Section
             (SectionData::Octets(pieces), None)
         }
         Wanted::Fields(range) => {
-            let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
-            let pieces = content.pieces(range.start..end);
+            let pieces = content.pieces(range);
             (SectionData::Octets(pieces), Some(Work::Choose))
         }
         Wanted::Decoded(range, encoding) => (SectionData::Octets(content.pieces(range)), Some(Work::Decode(encoding))),

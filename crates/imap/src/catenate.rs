@@ -2,13 +2,15 @@
 
 use crate::answer::Session;
 use crate::fault::of_mail;
-use crate::section::{HEADER_OCTETS, Wanted, find, header_fields, partial};
+use crate::room::{Need, Room};
+use crate::section::{HEADER_OCTETS, Wanted, choose_fields, find, partial};
 use crate::url::MessageUrl;
 use bytes::Bytes;
 use postroom_imap_proto::{Fault, SectionText};
 use postroom_mailstore::{BlobReader, Mailstore};
 use postroom_types::{BlobSpan, Piece, pieces_octets};
 use std::collections::VecDeque;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Most octets read at once.
 const READ_OCTETS: u64 = 256 << 10;
@@ -19,14 +21,17 @@ pub(crate) struct Stretch {
     octets: u64,
     /// How far the stored body has come: a whole one that is damaged is not copied.
     reader: Option<BlobReader>,
+    /// For what is held here, if that is much.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Stretch {
-    fn new(pieces: Vec<Piece>) -> Self {
+    fn new(pieces: Vec<Piece>, room: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             octets: pieces_octets(&pieces),
             pieces: pieces.into(),
             reader: None,
+            _room: room,
         }
     }
 
@@ -89,21 +94,28 @@ impl Session {
         let content = mailstore.content(inbox, meta.email_id).await.map_err(|e| of_mail(&e))?;
         let content = content.ok_or(Fault::BadUrl)?;
         let root = meta.summary.unwrap_or_default().root;
+        let mut room = Room::default();
         let pieces = match (find(&root, &url.section), &url.section.text) {
             (Wanted::Nothing, _) => return Err(Fault::BadUrl),
             (Wanted::Fields(range), SectionText::HeaderFields { names, not }) => {
-                let end = range.end.min(range.start.saturating_add(HEADER_OCTETS));
-                let header = mailstore.read(&content, range.start..end).await;
+                let mut need = Need::default();
+                let octets = range.end.saturating_sub(range.start);
+                if octets > HEADER_OCTETS {
+                    need.add(octets, octets);
+                }
+                room = need.room(&self.service.decoding).await?;
+                let header = mailstore.read(&content, range).await;
                 let header = header.map_err(|e| of_mail(&e))?.ok_or(Fault::BadUrl)?;
-                vec![Piece::Inline(header_fields(&header, names, *not).into())]
+                vec![Piece::Inline(choose_fields(header, names, *not).await?)]
             }
             (Wanted::Octets(range) | Wanted::Fields(range), _) => content.pieces(range),
             // A URL has no word for this.
             (Wanted::Decoded(..), _) => return Err(Fault::BadUrl),
         };
-        Ok(Stretch::new(match url.section.partial {
+        let pieces = match url.section.partial {
             Some((origin, octets)) => partial(pieces, origin, octets),
             None => pieces,
-        }))
+        };
+        Ok(Stretch::new(pieces, room.decoded()))
     }
 }

@@ -1,4 +1,4 @@
-//! Room in memory for large parts that are decoded.
+//! Room in memory for large parts that are decoded, and for large headers.
 //!
 //! What always holds: what is decoded and kept at one time, over all sessions, has room; who waits for room does so for
 //! a bounded time, since others keep theirs as long as they are slow to read.
@@ -51,7 +51,7 @@ impl Need {
 }
 
 /// Room that is held.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Room(Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>);
 
 impl Room {

@@ -1,12 +1,13 @@
 //! Which bytes a section of a message is (RFC 3501 §6.4.5, RFC 9051 §6.4.5.1).
 
 use crate::transfer::Encoding;
-use postroom_imap_proto::{Section, SectionText};
-use postroom_message::fields;
+use bytes::Bytes;
+use postroom_imap_proto::{Fault, Section, SectionText};
+use postroom_message::{Field, fields};
 use postroom_types::{Part, PartBody, Piece};
 use std::ops::Range;
 
-/// What is read of a header to choose fields from. What lies beyond is not found.
+/// Headers up to this size are read for their fields without room being held for them.
 pub(crate) const HEADER_OCTETS: u64 = 256 << 10;
 
 /// What has to be read for a section.
@@ -76,16 +77,36 @@ fn nth(children: &[Part], number: u32) -> Option<&Part> {
     children.get(usize::try_from(number).ok()?.checked_sub(1)?)
 }
 
-/// The header fields with these names (or, with `not`, the others), and the empty line.
-pub(crate) fn header_fields(header: &[u8], names: &[String], not: bool) -> Vec<u8> {
-    let mut out = Vec::new();
-    for field in fields(header) {
-        let named = names.iter().any(|name| field.is(name));
-        if named != not && !field.name.is_empty() {
-            out.extend_from_slice(&header[field.start..field.end]);
-        }
+/// The header fields with these names (or, with `not`, the others), and the empty line. Of a large header they are chosen
+/// where that holds nobody up.
+///
+/// # Errors
+/// [`Fault::Internal`]: the server is stopping.
+pub(crate) async fn choose_fields(header: Bytes, names: &[String], not: bool) -> Result<Bytes, Fault> {
+    if header.len() as u64 <= HEADER_OCTETS {
+        return Ok(header_fields(&header, names, not).into());
     }
-    out.extend_from_slice(b"\r\n");
+    let names = names.to_vec();
+    let chosen = tokio::task::spawn_blocking(move || header_fields(&header, &names, not)).await;
+    Ok(chosen.map_err(|_| Fault::Internal)?.into())
+}
+
+fn header_fields(header: &[u8], names: &[String], not: bool) -> Vec<u8> {
+    const EMPTY_LINE: &[u8] = b"\r\n";
+    let chosen = || {
+        let is_chosen = |field: &Field<'_>| {
+            let named = names.iter().any(|name| field.is(name));
+            named != not && !field.name.is_empty()
+        };
+        fields(header).filter(is_chosen)
+    };
+    // As large as it gets and no larger, as it is held until it was sent.
+    let octets: usize = chosen().map(|field| field.end - field.start).sum();
+    let mut out = Vec::with_capacity(octets + EMPTY_LINE.len());
+    for field in chosen() {
+        out.extend_from_slice(&header[field.start..field.end]);
+    }
+    out.extend_from_slice(EMPTY_LINE);
     out
 }
 
@@ -118,7 +139,6 @@ pub(crate) fn partial(pieces: Vec<Piece>, origin: u64, count: u64) -> Vec<Piece>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use postroom_imap_proto::SectionForm;
     use postroom_message::summarize;
     use postroom_types::{BlobId, BlobSpan};

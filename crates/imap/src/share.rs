@@ -9,6 +9,8 @@ use postroom_imap_proto::{FetchItems, Section, SectionText};
 const SECTIONS: usize = 128;
 /// The same if header fields are chosen: what was chosen is held until it is sent.
 const CHOSEN_SECTIONS: usize = 32;
+/// Then a message of so many octets counts as one more: should all of it be header, an answer still finds room.
+const CHOSEN_OCTETS: u64 = 2 << 20;
 /// Envelopes and structures in one answer, however large these are.
 const SUMMARIES: usize = 50;
 /// More messages than that are answered at once if all together are not larger than this.
@@ -21,16 +23,19 @@ pub(crate) struct Share {
     octets: u64,
     /// Sections of each message.
     sections: u64,
+    /// Header fields are chosen.
+    chooses: bool,
 }
 
 impl Share {
     pub(crate) fn of(items: &FetchItems) -> Self {
         let sections = items.sections.len();
         let any = |is: fn(&Section) -> bool| items.sections.iter().any(is);
+        let chooses = any(|section| matches!(section.text, SectionText::HeaderFields { .. }));
         let messages = if any(Section::is_decoded) {
             // Decoded parts are held whole, and may be as large as messages get.
             1
-        } else if any(|section| matches!(section.text, SectionText::HeaderFields { .. })) {
+        } else if chooses {
             CHOSEN_SECTIONS / sections
         } else if items.summary || items.preview {
             SUMMARIES.min(SECTIONS / sections.max(1))
@@ -41,6 +46,7 @@ impl Share {
             messages: messages.max(1),
             octets: ANSWER_OCTETS,
             sections: sections.max(1) as u64,
+            chooses,
         }
     }
 
@@ -48,7 +54,9 @@ impl Share {
     pub(crate) fn take(&mut self, octets: u64) -> bool {
         self.octets = self.octets.saturating_sub(octets.saturating_mul(self.sections));
         let has_place = self.messages > 0 || self.octets > 0;
-        self.messages = self.messages.saturating_sub(1);
+        let more = if self.chooses { octets / CHOSEN_OCTETS } else { 0 };
+        let places = usize::try_from(more.saturating_add(1)).unwrap_or(usize::MAX);
+        self.messages = self.messages.saturating_sub(places);
         has_place
     }
 }
@@ -69,8 +77,10 @@ mod tests {
 
     #[test]
     fn small_messages_are_many_and_large_ones_few() {
-        let names = vec!["SUBJECT".to_owned()];
-        let fields = SectionText::HeaderFields { names, not: false };
+        let fields = || SectionText::HeaderFields {
+            names: vec!["SUBJECT".to_owned()],
+            not: false,
+        };
         let sections = |sections| FetchItems {
             sections,
             ..FetchItems::default()
@@ -86,7 +96,9 @@ mod tests {
             (sections(vec![whole(), whole()]), huge, 64),
             (sections(vec![whole()]), 1 << 10, 1023),
             (sections(vec![whole(), whole()]), 1 << 10, 511),
-            (sections(vec![section(SectionForm::Body, fields)]), huge, 32),
+            (sections(vec![section(SectionForm::Body, fields())]), 2 << 20, 16),
+            (sections(vec![section(SectionForm::Body, fields())]), 50 << 20, 2),
+            (sections(vec![section(SectionForm::Body, fields())]), 1 << 20, 32),
             (sections(vec![section(SectionForm::Binary, SectionText::All)]), huge, 1),
             (summaries, huge, 50),
             (FetchItems::default(), huge, 2_000),

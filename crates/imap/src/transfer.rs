@@ -40,20 +40,14 @@ impl Encoding {
         }
     }
 
-    /// A body without its encoding; `None` if it does not decode.
+    /// A body without its encoding; `None` if that is not known here.
     pub(crate) fn decode(self, body: &[u8]) -> Option<Cow<'_, [u8]>> {
         let part = Part {
             encoding: self.name().into(),
             end_offset: body.len() as u64,
             ..Part::default()
         };
-        match (self, decoded_body(body, &part)) {
-            (Self::Unknown, _) => None,
-            (Self::Identity, body) => Some(body),
-            // What does not decode is given as it stands.
-            (Self::Base64 | Self::QuotedPrintable, Cow::Borrowed(body)) if !body.is_empty() => None,
-            (Self::Base64 | Self::QuotedPrintable, decoded) => Some(decoded),
-        }
+        (self != Self::Unknown).then(|| decoded_body(body, &part))
     }
 }
 
@@ -68,10 +62,11 @@ mod tests {
             ("Binary", "a=20", Some("a=20")),
             ("BASE64", "aGVs\r\nbG8=\r\n", Some("hello")),
             ("base64", "", Some("")),
-            ("base64", "\u{1}!", None),
+            ("base64", "\u{1}!", Some("")),
+            ("base64", "aGVs*bG8=\r\n-- \r\nfooter", Some("hello")),
             ("Quoted-Printable", "a=20=\r\nb=00", Some("a b\0")),
             ("quoted-printable", "", Some("")),
-            ("quoted-printable", "a=ZZ=20=", Some("a=ZZ =")),
+            ("quoted-printable", "a=ZZ=20=", Some("a=ZZ ")),
             ("x-uuencode", "abc", None),
         ] {
             let part = Part {

@@ -1,70 +1,8 @@
-//! From bytes on the wire to text: transfer encodings, charsets, encoded words (RFC 2045 §6, RFC 2047).
+//! From bytes on the wire to text: charsets and encoded words (RFC 2047).
 
-use mail_parser::decoders::base64::base64_decode;
+use crate::transfer::base64_word;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Undoes a Content-Transfer-Encoding. What does not decode is given as it stands.
-#[must_use]
-pub(crate) fn transfer_decode<'a>(encoding: &[u8], body: &'a [u8]) -> Cow<'a, [u8]> {
-    let decoder: fn(&[u8]) -> Option<Vec<u8>> = if encoding.eq_ignore_ascii_case(b"base64") {
-        base64_decode
-    } else if encoding.eq_ignore_ascii_case(b"quoted-printable") {
-        |body| quoted_printable_decode(body).or_else(|| Some(damaged_quoted_printable(body)))
-    } else {
-        return Cow::Borrowed(body);
-    };
-    guarded(|| decoder(body))
-        .flatten()
-        .map_or(Cow::Borrowed(body), Cow::Owned)
-}
-
-/// Quoted-printable with an `=` that encodes nothing: that is taken for itself, as RFC 2045 §6.7 advises, and all else is
-/// decoded.
-fn damaged_quoted_printable(body: &[u8]) -> Vec<u8> {
-    let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut out = Vec::with_capacity(body.len());
-    let mut rest = body;
-    while let Some(at) = memchr::memchr(b'=', rest) {
-        out.extend_from_slice(&rest[..at]);
-        let coded = &rest[at + 1..];
-        let blanks = coded.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let line_end = [&b"\r\n"[..], b"\n"]
-            .into_iter()
-            .find(|end| coded[blanks..].starts_with(end));
-        rest = match (hex(coded.first()), hex(coded.get(1)), line_end) {
-            (Some(high), Some(low), _) => {
-                out.push((high << 4 | low) as u8);
-                &coded[2..]
-            }
-            (_, _, Some(line_end)) => &coded[blanks + line_end.len()..],
-            _ => {
-                out.push(b'=');
-                coded
-            }
-        };
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
-/// How long a body is with its encoding undone, without undoing it.
-pub(crate) fn decoded_octets(encoding: &[u8], body: &[u8]) -> u64 {
-    let octets = if encoding.eq_ignore_ascii_case(b"base64") {
-        let alphabet = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        body.iter().filter(alphabet).count() * 3 / 4
-    } else if encoding.eq_ignore_ascii_case(b"quoted-printable") {
-        // `=XX` is one octet; `=` and a line end are none.
-        let soft = memchr::memmem::find_iter(body, b"=\r\n").count();
-        let signs = memchr::memchr_iter(b'=', body).count();
-        body.len().saturating_sub(3 * soft + 2 * (signs - soft))
-    } else {
-        body.len()
-    };
-    octets as u64
-}
 
 /// Text in a charset; unknown charsets and broken text are read as UTF-8 with replacement characters.
 #[must_use]
@@ -119,7 +57,7 @@ fn encoded_word(from: &[u8]) -> Option<(String, usize)> {
         return None;
     }
     let bytes = match encoding {
-        b"B" | b"b" => guarded(|| base64_decode(text)).flatten()?,
+        b"B" | b"b" => base64_word(text)?,
         b"Q" | b"q" => q_decode(text),
         _ => return None,
     };
@@ -197,6 +135,12 @@ mod tests {
             ("=?utf-8?q?a b?=", "=?utf-8?q?a b?="),
             ("=?utf-8?q?=4?=", "=4"),
             ("=?nonsense?q?x=C3=A9?=", "xé"),
+            // Base64 as in bodies: what is not of its alphabet is passed over.
+            ("=?utf-8?b?SGVs*bG8=?=", "Hello"),
+            ("=?utf-8?b?éSGVsbG8?=", "Hello"),
+            ("=?utf-8?b?SGVsbG8=-?= =?utf-8?b?IQ?=", "Hello!"),
+            ("a =?utf-8?b??= b", "a  b"),
+            ("=?utf-8?b?*!?=", "=?utf-8?b?*!?="),
             // Nothing that is decoded makes a second line.
             ("=?utf-8?q?a=0D=0Ab=00=1B=7Fc?=", "a b c"),
             ("=?utf-8?b?YQ0KQmNjOiB4QHk=?= d", "a Bcc: x@y d"),
@@ -209,34 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn transfer_encodings() {
-        assert_eq!(transfer_decode(b"BASE64", b"aGVs\r\nbG8=\r\n").as_ref(), b"hello");
-        assert_eq!(transfer_decode(b"quoted-printable", b"a=3Db=\r\nc").as_ref(), b"a=bc");
-        assert_eq!(transfer_decode(b"7bit", b"=3D").as_ref(), b"=3D");
-        // RFC 2045 §6.7 (2) and (3): what encodes nothing stands for itself.
-        for (body, decoded) in [
-            ("a=3Db =ZZ c=3d=\r\nd", "a=b =ZZ c=d"),
-            ("=ZZ a= \t\r\nb=\nc", "=ZZ abc"),
-            ("50% =3D = 3=4", "50% = = 3=4"),
-            ("a=3D==41=", "a==A="),
-        ] {
-            let read = transfer_decode(b"quoted-printable", body.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&read), decoded, "{body:?}");
-        }
-        for (encoding, body) in [
-            ("base64", "aGVs\r\nbG8=\r\n"),
-            ("base64", "YQ=="),
-            ("base64", ""),
-            ("Quoted-Printable", "a=3Db=\r\nc\r\n=C3=A9"),
-            ("8bit", "a=3D"),
-        ] {
-            let decoded = transfer_decode(encoding.as_bytes(), body.as_bytes()).len() as u64;
-            assert_eq!(
-                decoded_octets(encoding.as_bytes(), body.as_bytes()),
-                decoded,
-                "{encoding} {body:?}"
-            );
-        }
+    fn charsets() {
         assert_eq!(charset_decode(b"koi8-r", b"\xd0\xd2"), "пр");
     }
 
@@ -249,7 +166,6 @@ mod tests {
                 let text = decode_words(format!("=?{charset}?q?{coded}?=").as_bytes());
                 prop_assert!(!text.chars().any(|c| c.is_control() && c != '\t'), "{text:?}");
             }
-            let _ = (transfer_decode(b"base64", &value), transfer_decode(b"quoted-printable", &value));
             let _ = (charset_decode(b"iso-2022-jp", &value), charset_decode(b"utf-7", &value));
         }
     }

@@ -146,7 +146,8 @@ pub(crate) fn percent_pieces(text: &str, room: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::{decode_words, transfer_decode};
+    use crate::decode::decode_words;
+    use crate::transfer::transfer_decode;
     use proptest::prelude::*;
 
     fn quoted_printable(text: &str) -> String {

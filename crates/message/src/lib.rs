@@ -28,6 +28,7 @@ mod references;
 mod replace_texts;
 mod reply;
 mod report;
+mod same_leaf;
 mod search_text;
 mod sent_date;
 mod seven_bit;
@@ -35,6 +36,7 @@ mod sign;
 mod structure;
 mod summary;
 mod text;
+mod transfer;
 mod verify;
 
 pub use address_list::parse_address_list;
@@ -55,6 +57,7 @@ pub use reply::{
     reply_subject,
 };
 pub use report::{Report, ReportKind, parse_report};
+pub use same_leaf::same_leaf;
 pub use search_text::{
     RawMessage, SearchText, Standing, fold_standing, parse_search_text, search_octets, search_text, standing,
 };
@@ -66,6 +69,7 @@ pub use text::{
     Attachment, attachments, decoded_body, header_values, html_part, html_text, leaf, plain_part, plain_text,
     readable_html,
 };
+pub use transfer::TransferDecoder;
 pub use verify::{
     Disposition, DkimVerdict, DmarcVerdict, MechanismResult, SmtpPeer, SpfVerdict, VERIFY_DEADLINE, Verdict, Verifier,
     VerifierError, is_authentication_results_of, without_blank_tail,

@@ -3,11 +3,12 @@
 //! What always holds: a message has one search text, [`search_text`]. Where [`standing`] says that the text is the
 //! content as it stands, [`fold_standing`] gives exactly that text, without parsing or decoding.
 
-use crate::decode::{charset_decode, transfer_decode};
+use crate::decode::charset_decode;
 use crate::fold::fold;
 use crate::header::{fields, unfold};
 use crate::summary::summarize;
 use crate::text::{add_inner_headers, add_text, header_text, is_searched, param, text_octets};
+use crate::transfer::transfer_decode;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 

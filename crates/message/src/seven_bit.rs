@@ -4,10 +4,10 @@
 //! What always holds: each part decodes to what it decoded to before; what is signed or encrypted (RFC 1847, RFC 8551,
 //! enclosed messages with DKIM signatures), header fields with octets above 127, preambles and epilogues stay byte for byte; the work is linear in the size.
 
-use crate::decode::transfer_decode;
 use crate::encode::{add_base64_lines, add_quoted_printable};
 use crate::header::fields;
 use crate::structure;
+use crate::transfer::transfer_decode;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -209,9 +209,9 @@ pub(crate) fn is_sealed(part: &Part) -> bool {
 
 /// A body without its encoding. `None` if that is unknown or broken, since then only its readers know what it means.
 fn decoded<'a>(encoding: &[u8], body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-    let plain = is_one_of(encoding, &["", "7bit", "8bit", "binary"]);
-    let decoded = transfer_decode(encoding, body);
-    (plain || matches!(decoded, Cow::Owned(_))).then_some(decoded)
+    let known = ["", "7bit", "8bit", "binary", "quoted-printable"];
+    // Base64 that does not meet the goal holds what is not of its alphabet: perhaps the label is wrong.
+    is_one_of(encoding, &known).then(|| transfer_decode(encoding, body))
 }
 
 fn apply(content: &[u8], edits: &[Edit]) -> Vec<u8> {

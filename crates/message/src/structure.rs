@@ -8,8 +8,8 @@
 //! - For each part `header_offset <= body_offset <= end_offset`, and its children lie within it, in order.
 
 use crate::budget::Budget;
-use crate::decode::decoded_octets;
 use crate::describe::{DefaultType, describe};
+use crate::transfer::decoded_octets;
 use postroom_types::{Envelope, Part, PartBody};
 
 /// Deepest nesting parsed.

@@ -1,7 +1,8 @@
 //! What people read: decoded text, for the API, for previews and for search.
 
-use crate::decode::{charset_decode, decode_words, guarded, transfer_decode, without_controls};
+use crate::decode::{charset_decode, decode_words, guarded, without_controls};
 use crate::header::{fields, unfold};
+use crate::transfer::transfer_decode;
 use mail_parser::decoders::html::html_to_text;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
@@ -73,7 +74,7 @@ fn all_leaves(root: &Part) -> Vec<&Part> {
     out
 }
 
-fn is_attachment(part: &Part) -> bool {
+pub(crate) fn is_attachment(part: &Part) -> bool {
     let disposed = part
         .disposition
         .as_ref()
@@ -183,7 +184,7 @@ pub fn leaf(root: &Part, index: usize) -> Option<&Part> {
 }
 
 /// `filename` of the disposition, else `name` of the type; both in the form of RFC 2231 too.
-fn filename(part: &Part) -> Option<String> {
+pub(crate) fn filename(part: &Part) -> Option<String> {
     let disposed = part
         .disposition
         .as_ref()

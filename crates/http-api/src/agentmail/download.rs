@@ -6,7 +6,6 @@
 //! - Bytes flow as the client takes them; of a part of any size a few hundred kilobytes are in memory.
 //! - A browser saves what it gets, and runs nothing of it.
 
-mod decode;
 mod octets;
 mod token;
 
@@ -17,11 +16,10 @@ use axum::extract::State as Shared;
 use axum::http::header::{self, HeaderName};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use decode::{Decoder, decoder};
 use octets::streamed;
 pub(crate) use octets::whole;
 use postroom_mailstore::{Content, Mailstore};
-use postroom_message::{Attachment, attachments, html_text, leaf, plain_text, readable_html};
+use postroom_message::{Attachment, TransferDecoder, attachments, html_text, leaf, plain_text, readable_html};
 use postroom_types::{Part, PartBody};
 use std::sync::Arc;
 pub(crate) use token::{Download, DownloadKey, What};
@@ -100,8 +98,8 @@ pub(crate) fn file(
     let content_type = safe_type(&attachment.content_type);
     // An enclosed message is given as it stands: it has no encoding of its own (RFC 2046 §5.2.1).
     let decoder = match part.body {
-        PartBody::Leaf => decoder(&part.encoding),
-        PartBody::Multipart(_) | PartBody::Message(_) => Decoder::Plain,
+        PartBody::Leaf => TransferDecoder::of(&part.encoding),
+        PartBody::Multipart(_) | PartBody::Message(_) => TransferDecoder::identity(),
     };
     let body = streamed(mailstore, content, range, decoder);
     Ok((about(content_type, name(root, &attachment).as_deref()), body).into_response())

@@ -2,10 +2,10 @@
 //!
 //! What always holds: of a message that is damaged, no part comes to its end: the answer is cut off before.
 
-use super::decode::Decoder;
 use crate::pipe::{Pipe, pipe};
 use axum::body::{Body, Bytes};
 use postroom_mailstore::{BlobReader, Content, Mailstore};
+use postroom_message::TransferDecoder;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,11 +15,16 @@ const CHUNK_OCTETS: u64 = 64 << 10;
 /// A message as it is stored.
 pub(crate) fn whole(mailstore: &Arc<Mailstore>, content: Content) -> Body {
     let range = 0..content.octets();
-    streamed(mailstore, content, range, Decoder::Plain)
+    streamed(mailstore, content, range, TransferDecoder::identity())
 }
 
 /// Octets of a message, decoded on the way.
-pub(super) fn streamed(mailstore: &Arc<Mailstore>, content: Content, range: Range<u64>, decoder: Decoder) -> Body {
+pub(super) fn streamed(
+    mailstore: &Arc<Mailstore>,
+    content: Content,
+    range: Range<u64>,
+    decoder: TransferDecoder,
+) -> Body {
     let (pipe, body) = pipe();
     let mailstore = Arc::clone(mailstore);
     tokio::spawn(async move {
@@ -37,7 +42,7 @@ async fn copy(
     mailstore: &Mailstore,
     content: &Content,
     range: Range<u64>,
-    mut decoder: Decoder,
+    mut decoder: TransferDecoder,
     to: &Pipe,
 ) -> std::io::Result<()> {
     let mut octets = Octets::of(mailstore, content);
@@ -155,7 +160,7 @@ mod tests {
                 60_000..140_000,
                 200_000..200_006,
             ] {
-                let octets = streamed(&mailstore, content.clone(), range.clone(), Decoder::Plain);
+                let octets = streamed(&mailstore, content.clone(), range.clone(), TransferDecoder::identity());
                 let read = to_bytes(octets, usize::MAX).await;
                 assert_eq!(read.is_err(), is_damaged, "{range:?}");
                 let expected = &whole[range.start as usize..range.end as usize];
