@@ -7,6 +7,7 @@ In `dev` mail for elsewhere is captured, so what each client sent is read back t
 import base64
 import imaplib
 import os
+import re
 import smtplib
 import sys
 
@@ -17,7 +18,7 @@ from fixture import stored_contents
 from scenario import check, command, equal
 from scram import Scram
 from server import Server
-from submit import Captured, session
+from submit import Captured, session, submit
 
 OUTSIDE = "zoe@elsewhere.example"
 
@@ -138,6 +139,33 @@ def in_the_clear(server, inbox):
         equal(smtp.mail(inbox.address)[0], 530, "MAIL without TLS")
 
 
+def own_copy(server, inbox, caught):
+    """What a client puts into Sent after sending it is not doubled there, unless something would be lost: two messages more."""
+    quiet, subject = "quiet@elsewhere.example", "who got it blindly"
+    content = letter(inbox, subject).replace(b"To: ", b"Message-ID: <blind@laptop.example>\r\nTo: ", 1)
+    submit(server, inbox, [OUTSIDE, quiet], content)
+    recipients, sent = caught.message(subject, 2)
+    equal(recipients, sorted([OUTSIDE, quiet]), "captured recipients")
+    check(b"\nBcc:" not in sent and b"quiet@" not in sent, f"the others are told of {quiet}: {sent!r}")
+    session = imaplib.IMAP4_SSL(*server.address("imaps"), ssl_context=server.tls())
+    session.login(inbox.address, inbox.password)
+
+    def append(content):
+        status, told = session.append("Sent", r"(\Seen)", None, content)
+        equal(status, "OK", f"APPEND ({told})")
+        return re.search(rb"APPENDUID \d+ (\d+)\]", told[0]).group(1).decode()
+
+    with_bcc = b"Bcc: " + quiet.encode() + b"\r\n" + content
+    uid = append(with_bcc)
+    equal((append(content), append(with_bcc)), (uid, uid), "UIDs of the client's copies")
+    other = append(content.replace(b"hello", b"howdy"))
+    equal(session.select("Sent")[0], "OK", "SELECT")
+    copies = {name: session.uid("FETCH", name, "(BODY.PEEK[])")[1][0][1] for name in (uid, other)}
+    check(b"Bcc: quiet@elsewhere.example\r\n" in copies[uid], f"the copy in Sent: {copies[uid]!r}")
+    check(b"\r\nhowdy\r\n" in copies[other], f"another text: {copies[other]!r}")
+    session.logout()
+
+
 def run():
     with Server() as server:
         inbox, caught = api.create_inbox(server, "scout"), Captured(server)
@@ -150,7 +178,8 @@ def run():
         swaks_way(server, inbox, caught)
         msmtp_way(server, inbox, caught)
         in_the_clear(server, inbox)
-        equal(len(stored_contents(server, inbox, "Sent")), 3 + 8 + 2 + 3, "messages in Sent")
+        own_copy(server, inbox, caught)
+        equal(len(stored_contents(server, inbox, "Sent")), 3 + 8 + 2 + 3 + 2, "messages in Sent")
 
 
 if __name__ == "__main__":

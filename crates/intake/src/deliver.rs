@@ -72,6 +72,7 @@ impl Intake {
         Ok(Accepted {
             id,
             octets: message.octets(),
+            message_id: message.summary.message_id.clone(),
             placed,
             queued: others.iter().map(|recipient| recipient.inbox).collect(),
         })

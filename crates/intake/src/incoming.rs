@@ -108,6 +108,8 @@ pub struct Accepted {
     pub id: EmailId,
     /// Octets as stored.
     pub octets: u64,
+    /// The Message-ID that it came with.
+    pub message_id: Option<String>,
     /// Where it went, one for each inbox.
     pub placed: Vec<Placed>,
     /// The inboxes beyond the first [`MAX_PLACINGS`](postroom_mailstore::MAX_PLACINGS): they get it from the queue.

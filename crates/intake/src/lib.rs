@@ -5,6 +5,7 @@
 //! known and the sender should try again.
 
 mod answered;
+mod blind;
 mod bring;
 mod deliver;
 mod error;

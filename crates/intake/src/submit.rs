@@ -3,6 +3,7 @@
 //! What always holds: the id is chosen once for each call, and the queue puts its row under Absent, so whatever is
 //! repeated after an unknown outcome is taken once.
 
+use crate::blind::blind_prefix;
 use crate::idempotency::{Known, Replay};
 use crate::limits::{Limit, Reservation};
 use crate::options::SaveSent;
@@ -12,7 +13,7 @@ use crate::turns::Turn;
 use crate::{Intake, SubmitError, keys};
 use postroom_feed::{NewEvent, What, announce};
 use postroom_identity::InboxRecord;
-use postroom_mailstore::{MAX_PREFIX_OCTETS, MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
+use postroom_mailstore::{MailError, MailboxRef, NewMessage, Origin, Placing, ThreadChoice};
 use postroom_message::summarize;
 use postroom_queue::{Destination, Enqueued, NewQueued, NewRecipient, QueueError, QueuedBody};
 use postroom_store::{CommitBuilder, StoreError};
@@ -195,7 +196,7 @@ impl Intake {
 
     /// The sender's copy. It shows who got it blindly, and has no trace of its own way.
     fn copy(&self, prepared: &Prepared) -> NewMessage {
-        let prefix = fitting_lines(&prepared.completed.bcc).to_vec();
+        let prefix = blind_prefix(prepared);
         let mut summary = prepared.summary.clone();
         if !prefix.is_empty() {
             summary.root.lower(prefix.len() as u64);
@@ -265,19 +266,6 @@ fn announce_sent(builder: &mut CommitBuilder, inbox: &InboxRecord, queued: &NewQ
     let events = [Some(What::Sent { message, forwarded }), rejected];
     let events: Vec<_> = events.into_iter().flatten().map(event).collect();
     announce(builder, inbox.organization, &events);
-}
-
-/// As many whole lines as a prefix may have. A list of addresses that is cut after a line is still one (RFC 5322 §4.4).
-fn fitting_lines(fields: &[u8]) -> &[u8] {
-    let most = fields.len().min(MAX_PREFIX_OCTETS);
-    if most == fields.len() {
-        return fields;
-    }
-    let end = fields[..most]
-        .iter()
-        .rposition(|octet| *octet == b'\n')
-        .map_or(0, |at| at + 1);
-    &fields[..end]
 }
 
 /// Random enough to part those who collide.

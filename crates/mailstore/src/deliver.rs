@@ -92,9 +92,10 @@ impl Mailstore {
     /// Delivers a message to at most [`MAX_PLACINGS`] different inboxes in one durable commit.
     ///
     /// A received message whose Message-ID and body are those of one that was received or sent within
-    /// [`Options::duplicate_window`](crate::Options) is that message: received again, nothing is written; received after
-    /// it was sent, it gets one more placement (a note to oneself). Any other origin makes a message of its own: who
-    /// submits the same twice has sent two.
+    /// [`Options::duplicate_window`](crate::Options) is that message: received again, nothing is written, unless all its
+    /// placements have `\Deleted` and would go with the next EXPUNGE: then it gets one more; received after it was sent, it
+    /// gets one more placement too (a note to oneself). Any other origin makes a message of its own: who submits the same
+    /// twice has sent two.
     ///
     /// # Errors
     /// Nothing was written: [`MailError::OverQuota`], [`MailError::NoSuchInbox`], [`MailError::NoSuchMailbox`],

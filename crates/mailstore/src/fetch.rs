@@ -27,28 +27,36 @@ impl Mailstore {
         let rows = self.rows_of(|uid| keys::metadata(inbox, mailbox, uid), uids).await?;
         let mut all = Vec::with_capacity(rows.len());
         for (uid, value) in rows {
-            let row = MetaRow::raw(&value)?;
-            let mut summary = None;
-            if summaries {
-                summary = row.summary()?;
-                if let Some(blob) = row.blob() {
-                    match self.long_summary(blob).await? {
-                        Some((long, _)) => summary = Some(long),
-                        // Expunged since the row was read.
-                        None => continue,
-                    }
-                }
-            }
-            all.push(Meta {
-                uid,
-                email_id: row.email_id,
-                thread_id: row.thread_id,
-                internal_date: row.internal_date,
-                size_octets: row.size_octets,
-                summary,
-            });
+            all.extend(self.decode_meta(uid, &value, summaries).await?.map(|(meta, _)| meta));
         }
         Ok(all)
+    }
+
+    /// A metadata row, and how long it and its summary are together; `None` if the message was expunged since it was read.
+    pub(crate) async fn decode_meta(
+        &self,
+        uid: Uid,
+        value: &[u8],
+        with_summary: bool,
+    ) -> Result<Option<(Meta, usize)>, MailError> {
+        let row = MetaRow::raw(value)?;
+        let (mut summary, mut octets) = (None, value.len());
+        if with_summary {
+            let Some((found, outside)) = self.summary_of(&row).await? else {
+                return Ok(None);
+            };
+            summary = Some(found);
+            octets += outside;
+        }
+        let meta = Meta {
+            uid,
+            email_id: row.email_id,
+            thread_id: row.thread_id,
+            internal_date: row.internal_date,
+            size_octets: row.size_octets,
+            summary,
+        };
+        Ok(Some((meta, octets)))
     }
 
     /// Which messages these are, ascending; those that are gone are left out. Cheaper than [`metadata`](Self::metadata).

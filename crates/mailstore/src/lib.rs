@@ -32,6 +32,7 @@ mod inboxes;
 mod keys;
 mod label_events;
 mod labels;
+mod lately;
 mod likeness;
 mod listing;
 mod mailboxes;

@@ -181,17 +181,12 @@ impl Mailstore {
             let value: Option<Value> = key.and_then(|_| values.next().flatten());
             summaries.push(match value {
                 None => None,
-                Some(value) => self.summary_of(&value).await?,
+                Some(value) => {
+                    let found = self.summary_of(&MetaRow::raw(&value)?).await?;
+                    found.map(|(summary, _)| summary)
+                }
             });
         }
         Ok(summaries)
-    }
-
-    async fn summary_of(&self, meta: &[u8]) -> Result<Option<Summary>, MailError> {
-        let row = MetaRow::raw(meta)?;
-        let Some(blob) = row.blob() else {
-            return Ok(row.summary()?);
-        };
-        Ok(self.long_summary(blob).await?.map(|(summary, _)| summary))
     }
 }

@@ -1,6 +1,6 @@
 //! What FETCH tells of messages without their bodies, as it is stored.
 
-use crate::rows::{MetaRow, read_envelope_of, read_root_of, read_summary, write_summary};
+use crate::rows::{MetaRow, RawMeta, read_envelope_of, read_root_of, read_summary, write_summary};
 use crate::{MailError, Mailstore, keys};
 use bytes::Bytes;
 use postroom_store::{StoreError, Value};
@@ -108,9 +108,17 @@ impl Mailstore {
         Ok(all.into_iter().flatten().collect())
     }
 
+    /// The summary of a metadata row, and how many octets of it lie outside of the row; `None` if those are gone.
+    pub(crate) async fn summary_of(&self, row: &RawMeta<'_>) -> Result<Option<(Summary, usize)>, MailError> {
+        match row.blob() {
+            Some(blob) => self.long_summary(blob).await,
+            None => Ok(row.summary()?.map(|summary| (summary, 0))),
+        }
+    }
+
     /// A summary that lies in a blob, and how long it is; `None` if that is gone. One that is damaged is as one that is gone:
     /// what is asked of many messages is told of the others.
-    pub(crate) async fn long_summary(&self, blob: BlobId) -> Result<Option<(Summary, usize)>, MailError> {
+    async fn long_summary(&self, blob: BlobId) -> Result<Option<(Summary, usize)>, MailError> {
         let bytes = self.store.blob(blob, 0..u64::MAX).await.map_err(MailError::from);
         let read = bytes.and_then(|bytes| {
             let read = |bytes: Bytes| Ok((read_summary(&bytes)?, bytes.len()));

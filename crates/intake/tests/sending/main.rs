@@ -2,6 +2,7 @@
 
 mod announced;
 mod appending;
+mod blind;
 mod handed_out;
 mod idempotency;
 mod limits;

@@ -4,12 +4,12 @@ use super::{IndexChange, Plan, Shared, message_id_hash, to_uid};
 use crate::attempts::Attempts;
 use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
-use crate::labels::{KnownPlacement, MessageRows};
+use crate::labels::{Known, KnownPlacement};
 use crate::model::Origin;
 use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, Placed, Placing, ThreadChoice};
 use postroom_store::{Key, Value, scan_prefix};
-use postroom_types::{EmailId, InboxId, MailboxId, MessageFlags, ThreadId, UidValidity};
+use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, ThreadId, UidValidity};
 
 /// What is read of an inbox to plan.
 struct Seen {
@@ -30,8 +30,8 @@ struct KnownBy {
 /// A message that is there with the same Message-ID and body.
 struct Twin {
     email_id: EmailId,
-    old: Value,
-    row: MessageRow,
+    /// Its row.
+    value: Value,
 }
 
 impl Mailstore {
@@ -163,19 +163,20 @@ impl Mailstore {
     ) -> Result<Option<(bool, Twin)>, MailError> {
         let age = shared.message.received_at.abs_diff(index.received_at);
         let is_recent = u128::from(age) <= self.options.duplicate_window.as_millis();
-        let Some(old) = self.store.get(&keys::message(inbox, index.email_id)).await? else {
+        let Some(value) = self.store.get(&keys::message(inbox, index.email_id)).await? else {
             return Ok(None);
         };
-        let row = MessageRow::read(&old)?;
+        let row = MessageRow::read(&value)?;
         if row.body_hash != shared.body_hash {
             return Ok(None);
         }
         let is_twin = is_recent && has_duplicates(row.origin);
         let email_id = index.email_id;
-        Ok(Some((is_twin, Twin { email_id, old, row })))
+        Ok(Some((is_twin, Twin { email_id, value })))
     }
 
-    /// What to do instead of storing a received message that is there. `None`: it is being removed.
+    /// What to do instead of storing a received message that is there. A placement that is about to go does not count,
+    /// since the newcomer would go with it; one in Trash or Spam does. `None`: it is being removed.
     async fn plan_duplicate(
         &self,
         inbox: InboxId,
@@ -183,34 +184,60 @@ impl Mailstore {
         flags: &MessageFlags,
         twin: Twin,
     ) -> Result<Option<Plan>, MailError> {
-        let Twin { email_id, old, row } = twin;
-        if row.origin == Origin::Received || row.placements.iter().any(|(mailbox, _)| *mailbox == seen.mailbox) {
-            let there = self.there(inbox, &row, email_id, Some(seen.mailbox)).await?;
-            return Ok(Some(there));
+        let Twin { email_id, value } = twin;
+        let Some(known) = self.known_of(inbox, vec![(email_id, value)]).await?.pop() else {
+            return Ok(None);
+        };
+        let staying = self.staying(inbox, &known).await?;
+        let is_here = |(mailbox, _): &(MailboxId, u64)| *mailbox == seen.mailbox;
+        let is_there = match known.row.origin {
+            Origin::Received => !staying.is_empty(),
+            _ => staying.iter().any(is_here),
+        };
+        if is_there {
+            let row = MessageRow {
+                placements: staying,
+                ..known.row
+            };
+            return self.there(inbox, &row, email_id, Some(seen.mailbox)).await.map(Some);
         }
         // The metadata is that of the message as it is stored, whose prefix may differ from that of the newcomer.
-        let (source, uid) = row.placements[0];
+        let Some((source, uid)) = known.row.placements.first().copied() else {
+            return Ok(None);
+        };
         let Some(meta) = self.store.get(&keys::metadata(inbox, source, uid)).await? else {
             return Ok(None);
         };
-        let messages = MessageRows::from([(email_id, (old.clone(), row.clone()))]);
         // If it was moved meanwhile its row is another one, and the commit is not done.
-        let known = self
-            .known_around(inbox, source, &[], messages)
-            .await?
-            .unwrap_or_default();
-        let stays = |placed: &KnownPlacement| Some((placed.mailbox, placed.flags.flags.clone()));
+        let as_it_is = |placed: &KnownPlacement| Some((placed.mailbox, placed.flags.flags.clone()));
         let comes = [(seen.mailbox, flags.clone())];
-        let told = known.first().map(|known| known.told(inbox, &seen.roles, stays, &comes));
         Ok(Some(Plan::Another {
-            told: told.unwrap_or_default(),
+            told: known.told(inbox, &seen.roles, as_it_is, &comes),
             mailbox: seen.mailbox,
             uid_validity: seen.uid_validity,
-            old,
-            row: Box::new(row),
+            old: known.value,
+            row: Box::new(known.row),
             email_id,
             meta,
         }))
+    }
+
+    /// The placements that are not about to go: with the next EXPUNGE, or with their mailbox, which keeps them for a moment
+    /// when it is deleted.
+    async fn staying(&self, inbox: InboxId, known: &Known) -> Result<Vec<(MailboxId, u64)>, MailError> {
+        let keys = known
+            .placements
+            .iter()
+            .map(|placed| keys::mailbox(inbox, placed.mailbox));
+        let mailboxes = self.store.get_many(&Vec::from_iter(keys)).await?;
+        let placements = known.placements.iter().zip(mailboxes);
+        let staying = placements.filter(|(placed, mailbox)| {
+            let is_marked = placed.flags.flags.system.contains(Flag::Deleted);
+            mailbox.is_some() && !is_marked
+        });
+        Ok(staying
+            .map(|(placed, _)| (placed.mailbox, u64::from(placed.uid.get())))
+            .collect())
     }
 
     /// The message is there: where, if possible in the mailbox asked for.

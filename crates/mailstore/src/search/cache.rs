@@ -2,8 +2,8 @@
 
 use super::columns::{Columns, LineMaker};
 use super::texts::Ranks;
+use crate::lately::Lately;
 use postroom_types::{InboxId, MailboxId, UidValidity};
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The columns of one mailbox. They are read and written off the executor only, so nobody there waits for them.
@@ -44,60 +44,35 @@ impl MailboxColumns {
 pub(super) type Place = (InboxId, MailboxId, UidValidity);
 
 /// See the module.
-pub(crate) struct ColumnCache {
-    most_octets: usize,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    entries: HashMap<Place, Entry>,
-    /// Places in the order of their last use.
-    order: BTreeMap<u64, Place>,
-    clock: u64,
-    octets: usize,
-}
-
-struct Entry {
-    columns: Arc<MailboxColumns>,
-    octets: usize,
-    used: u64,
-}
+pub(crate) struct ColumnCache(Mutex<Lately<Place, Arc<MailboxColumns>>>);
 
 impl ColumnCache {
     /// Keeps about this many octets.
     pub(crate) fn new(most_octets: usize) -> Self {
-        Self {
-            most_octets,
-            kept: Mutex::default(),
-        }
+        Self(Mutex::new(Lately::new(most_octets)))
     }
 
     /// The columns of a mailbox; empty ones if none are kept.
     pub(super) fn find_or_add(&self, place: Place) -> Arc<MailboxColumns> {
         let mut kept = self.lock();
-        kept.touch(place)
+        if let Some(columns) = kept.touch(place) {
+            return Arc::clone(columns);
+        }
+        let columns = Arc::default();
+        // Empty ones push nothing out.
+        drop(kept.put(place, Arc::clone(&columns), 0));
+        columns
     }
 
     /// Says how large columns have become; lets go of those not used for longest.
     pub(super) fn keep(&self, place: Place, columns: &Arc<MailboxColumns>) {
         let octets = columns.octets();
-        let mut dropped = Vec::new();
         let mut kept = self.lock();
-        if let Some(entry) = kept.entries.get_mut(&place)
-            && Arc::ptr_eq(&entry.columns, columns)
-        {
-            let before = std::mem::replace(&mut entry.octets, octets);
-            kept.octets = kept.octets - before + octets;
-        }
-        while kept.octets > self.most_octets
-            && let Some((_, oldest)) = kept.order.first_key_value()
-        {
-            let oldest = *oldest;
-            dropped.extend(kept.remove(oldest));
-        }
-        // Large ones are freed without anybody waiting.
+        let is_kept = kept.get(place).is_some_and(|known| Arc::ptr_eq(known, columns));
+        let dropped = is_kept.then(|| kept.put(place, Arc::clone(columns), octets));
         drop(kept);
+        // Large ones are freed without anybody waiting.
+        drop(dropped);
     }
 
     /// Lets go of columns, that somebody makes them anew.
@@ -106,31 +81,8 @@ impl ColumnCache {
         drop(dropped);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Kept {
-    fn touch(&mut self, place: Place) -> Arc<MailboxColumns> {
-        self.clock += 1;
-        let used = self.clock;
-        let entry = self.entries.entry(place).or_insert_with(|| Entry {
-            columns: Arc::default(),
-            octets: 0,
-            used,
-        });
-        self.order.remove(&entry.used);
-        entry.used = used;
-        self.order.insert(used, place);
-        Arc::clone(&entry.columns)
-    }
-
-    fn remove(&mut self, place: Place) -> Option<Entry> {
-        let entry = self.entries.remove(&place)?;
-        self.order.remove(&entry.used);
-        self.octets -= entry.octets;
-        Some(entry)
+    fn lock(&self) -> MutexGuard<'_, Lately<Place, Arc<MailboxColumns>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The open mailboxes: those that somebody holds, and those used lately.
 
 use super::SharedMailbox;
+use crate::lately::Lately;
 use postroom_types::{InboxId, MailboxId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What a mailbox counts at least, in messages: a state has more than its rows.
@@ -13,36 +14,22 @@ const MOST_STALE: usize = 1024;
 type Place = (InboxId, MailboxId);
 
 /// See the module.
-pub(crate) struct OpenMailboxes {
-    most_messages: usize,
-    entries: Mutex<Entries>,
-}
+pub(crate) struct OpenMailboxes(Mutex<Entries>);
 
-#[derive(Default)]
 struct Entries {
     /// All that anybody holds; so that there is never a second state of a mailbox.
     known: HashMap<Place, Weak<SharedMailbox>>,
     /// Those kept for the next session.
-    kept: HashMap<Place, Kept>,
-    /// The kept ones in the order of their last use.
-    order: BTreeMap<u64, Place>,
-    clock: u64,
-    weight: usize,
-}
-
-struct Kept {
-    shared: Arc<SharedMailbox>,
-    used: u64,
-    weight: usize,
+    kept: Lately<Place, Arc<SharedMailbox>>,
 }
 
 impl OpenMailboxes {
     /// Keeps mailboxes of this many messages together.
     pub(crate) fn new(most_messages: usize) -> Self {
-        Self {
-            most_messages,
-            entries: Mutex::default(),
-        }
+        Self(Mutex::new(Entries {
+            known: HashMap::new(),
+            kept: Lately::new(most_messages),
+        }))
     }
 
     pub(super) fn find(&self, inbox: InboxId, mailbox: MailboxId) -> Option<Arc<SharedMailbox>> {
@@ -76,41 +63,18 @@ impl OpenMailboxes {
     pub(super) fn keep(&self, shared: &Arc<SharedMailbox>) {
         let weight = shared.weight().max(LEAST_WEIGHT);
         let place = (shared.inbox, shared.id);
-        let mut dropped = Vec::new();
-        let mut entries = self.lock();
-        dropped.extend(entries.remove(place));
-        entries.clock += 1;
-        let used = entries.clock;
-        entries.weight += weight;
-        entries.order.insert(used, place);
-        let shared = Arc::clone(shared);
-        entries.kept.insert(place, Kept { shared, used, weight });
-        while entries.weight > self.most_messages
-            && let Some((_, oldest)) = entries.order.first_key_value()
-        {
-            let oldest = *oldest;
-            dropped.extend(entries.remove(oldest));
-        }
+        let dropped = self.lock().kept.put(place, Arc::clone(shared), weight);
         // Large states are freed without anybody waiting.
-        drop(entries);
+        drop(dropped);
     }
 
     /// Lets go of a mailbox that does not exist any more. Sessions may still hold it, and see its ghosts.
     pub(super) fn let_go(&self, shared: &SharedMailbox) {
-        let dropped = self.lock().remove((shared.inbox, shared.id));
+        let dropped = self.lock().kept.remove((shared.inbox, shared.id));
         drop(dropped);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entries {
-    fn remove(&mut self, place: Place) -> Option<Arc<SharedMailbox>> {
-        let Kept { shared, used, weight } = self.kept.remove(&place)?;
-        self.order.remove(&used);
-        self.weight -= weight;
-        Some(shared)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -175,7 +175,7 @@ impl Mailstore {
         } in leaving
         {
             let Some(value) = metas.get(&uid) else { continue };
-            let Some((meta, encoded)) = self.decode_meta(uid, value).await? else {
+            let Some((meta, encoded)) = self.decode_meta(uid, value, true).await? else {
                 continue;
             };
             flags.arrival.get_or_insert(MetaRow::raw(value)?.arrival());
@@ -191,30 +191,5 @@ impl Mailstore {
             self.ghosts.add(mailbox, ghost, octets);
         }
         Ok(())
-    }
-
-    /// A metadata row with its summary, and how long they are; `None` if the summary is gone.
-    async fn decode_meta(&self, uid: Uid, value: &[u8]) -> Result<Option<(Meta, usize)>, MailError> {
-        let row = MetaRow::raw(value)?;
-        let mut octets = value.len();
-        let summary = match row.blob() {
-            None => row.summary()?,
-            Some(blob) => match self.long_summary(blob).await? {
-                Some((summary, long)) => {
-                    octets += long;
-                    Some(summary)
-                }
-                None => return Ok(None),
-            },
-        };
-        let meta = Meta {
-            uid,
-            email_id: row.email_id,
-            thread_id: row.thread_id,
-            internal_date: row.internal_date,
-            size_octets: row.size_octets,
-            summary,
-        };
-        Ok(Some((meta, octets)))
     }
 }

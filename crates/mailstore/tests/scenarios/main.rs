@@ -8,3 +8,4 @@ mod flags;
 mod inboxes;
 mod once;
 mod reading;
+mod sent_copies;
