@@ -1,17 +1,21 @@
 //! What is around every route: a deadline, a catch for panics, a line in the log, and the rest of the body.
 
 use crate::agentmail;
+use crate::client::Client;
 use crate::error::ApiError;
 use crate::inkbox;
 use crate::leftover::cleared;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::field::display;
 
 /// From the request's head until the answer begins, its body included.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -81,11 +85,38 @@ async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let client = Whose::of(&request);
     let response = next.run(request).await;
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let code = response.status().as_u16();
-    tracing::info!(%method, route, code, ms = started.elapsed().as_millis(), "request");
+    let (peer, forwarded_for) = (client.peer.map(display), client.forwarded_for.map(display));
+    let ms = started.elapsed().as_millis();
+    tracing::info!(%method, route, code, ms, peer, forwarded_for, "request");
     response
+}
+
+/// Who asks, as far as it can be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whose {
+    /// The other end of the connection.
+    peer: Option<IpAddr>,
+    /// Whom a proxy on this machine speaks for: the last in its list, which it wrote itself.
+    forwarded_for: Option<IpAddr>,
+}
+
+impl Whose {
+    fn of(request: &Request) -> Self {
+        const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+        let peer = request.extensions().get().map(|Client(peer)| peer.to_canonical());
+        let named = || {
+            let last = request.headers().get_all(FORWARDED_FOR).iter().next_back()?;
+            last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+        };
+        Self {
+            peer,
+            forwarded_for: peer.filter(IpAddr::is_loopback).and_then(|_| named()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +126,28 @@ mod tests {
     use axum::routing::get;
     use serde_json::{Value, json};
     use tower::ServiceExt;
+
+    #[test]
+    fn who_asks() {
+        let check = |peer: &str, fields: &[&str], expected: &str| {
+            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            let parsed = |text: &str| text.parse::<IpAddr>().unwrap();
+            request.extensions_mut().insert(Client(parsed(peer)));
+            for field in fields {
+                request.headers_mut().append("x-forwarded-for", field.parse().unwrap());
+            }
+            let whose = Whose::of(&request);
+            let expected = Some(expected).filter(|text| !text.is_empty()).map(parsed);
+            assert_eq!(whose.forwarded_for, expected, "{peer} {fields:?}");
+        };
+        check("127.0.0.1", &["192.0.2.1"], "192.0.2.1");
+        check("::ffff:127.0.0.1", &["198.51.100.7, 192.0.2.1"], "192.0.2.1");
+        check("::1", &["192.0.2.1", "2001:db8::1"], "2001:db8::1");
+        check("127.0.0.1", &["a\tb"], "");
+        check("127.0.0.1", &[], "");
+        // From elsewhere it is anybody's word.
+        check("203.0.113.5", &["192.0.2.1"], "");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_gets_no_answer_is_told_so_in_the_words_of_the_dialect() {

@@ -1,8 +1,9 @@
 //! The HTTP faces of the mailbox: AgentMail under `/v0`, MyAgentMail under `/v1`, Inkbox under `/api`, MCP at `/mcp`, our
-//! own under `/postroom/v1`, `/healthz` and `/readyz`.
+//! own under `/postroom/v1`, `/healthz`, `/readyz` and `/openapi.json`.
 //!
 //! What always holds:
-//! - Every answer is JSON, errors included, in the form of the dialect; only the source of a message is not.
+//! - Every answer is JSON, errors included, in the form of the dialect; only what is to be kept or passed on as it is
+//!   comes as bytes or text: sources, attachments, exports, DNS records.
 //! - What a key may not see is 404, so that no answer tells what other tenants have; a key that is too narrow for a
 //!   route is 403; no key, or a dead one, is 401 before anything else is looked at.
 //! - A body is bounded before it is read, a request has a deadline, and a panic is one 500.
@@ -10,11 +11,13 @@
 
 mod agentmail;
 mod auth;
+mod client;
 mod error;
 mod guard;
 mod inkbox;
 mod large;
 mod leftover;
+mod list_token;
 mod mcp;
 mod model;
 mod myagentmail;
@@ -50,6 +53,7 @@ use postroom_queue::Queue;
 use postroom_webhooks::{Hubs, Webhooks};
 use sockets::Sockets;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Where clients dial a service; not where it is bound.
@@ -104,6 +108,8 @@ pub struct Services {
     pub names: Arc<dyn DomainNames>,
     /// Cancelled when the server stops, so that those who only listen do not hold it up.
     pub stopping: CancellationToken,
+    /// Set while the store has no room for mail, which is refused until it has.
+    pub is_short_of_space: Arc<AtomicBool>,
 }
 
 /// What every handler has.
@@ -167,6 +173,10 @@ impl State {
 
     fn stopping(&self) -> &CancellationToken {
         &self.0.services.stopping
+    }
+
+    fn takes_mail(&self) -> bool {
+        !self.0.services.is_short_of_space.load(Ordering::Relaxed)
     }
 
     fn sockets(&self) -> &Arc<Sockets> {

@@ -13,6 +13,9 @@ use crate::State;
 use crate::agentmail::call::authenticate;
 use crate::agentmail::failure::Failure;
 use crate::auth::bearer_or_key;
+use crate::error::ApiError;
+use crate::large;
+use crate::request::Fields;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State as Shared};
@@ -22,7 +25,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use call::Caller;
-use hyper::body::Frame;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool,
@@ -34,13 +36,12 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Longest request.
 const MAX_BODY_OCTETS: usize = 10 << 20;
 /// Requests up to this do not take turns.
-const SMALL_OCTETS: u64 = 256 << 10;
+const SMALL_OCTETS: usize = 256 << 10;
 /// Large requests read at once.
 const LARGE_AT_ONCE: usize = 8;
 
@@ -80,74 +81,43 @@ struct Door {
     large: Arc<Semaphore>,
 }
 
-/// Asks for a key before anything else is looked at; large requests take turns. One that does not say how large it is counts
-/// as small until it turns out to be large: a call may last as long as it waits for mail, and holds up nobody meanwhile.
+/// Lets a request in. Small ones take no turn: a call may last as long as it waits for mail, and holds up nobody meanwhile.
 async fn admit(Shared(door): Shared<Door>, request: Request, next: Next) -> Response {
-    if let Err(failure) = authenticate(&door.state, bearer_or_key(request.headers())).await {
-        return failure.into_response();
-    }
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let request = match length {
-        Some(length) if length <= SMALL_OCTETS => return next.run(request).await,
-        Some(_) => request,
-        None => match begun(request).await {
-            Begun::Small(request) => return next.run(request).await,
-            Begun::Large(request) => request,
-            Begun::Broken => return Failure::invalid("the body could not be read").into_response(),
-        },
-    };
-    let Ok(_turn) = door.large.acquire().await else {
-        return Failure::internal().into_response();
-    };
-    next.run(request).await
-}
-
-/// A request whose body was begun to be read.
-enum Begun {
-    /// It is all there.
-    Small(Request),
-    /// There is more of it.
-    Large(Request),
-    Broken,
-}
-
-/// Reads a body of unknown length as far as it may be small.
-async fn begun(request: Request) -> Begun {
-    let (parts, mut body) = request.into_parts();
-    let mut read = Vec::new();
-    while read.len() as u64 <= SMALL_OCTETS {
-        match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-            Some(Ok(frame)) => read.extend(frame.into_data().unwrap_or_default()),
-            Some(Err(_)) => return Begun::Broken,
-            None => return Begun::Small(Request::from_parts(parts, Body::from(read))),
+    match door.read(request).await {
+        Ok((request, turn)) => {
+            let response = next.run(request).await;
+            drop(turn);
+            response
         }
+        Err(failure) => failure.into_response(),
     }
-    let begun = Continued {
-        read: Some(read.into()),
-        rest: body,
-    };
-    Begun::Large(Request::from_parts(parts, Body::new(begun)))
 }
 
-/// A body of which the beginning was read.
-struct Continued {
-    read: Option<Bytes>,
-    rest: Body,
-}
-
-impl HttpBody for Continued {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.read.take() {
-            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
+impl Door {
+    /// Asks for a key before anything else is looked at, then reads the body: an object in which no name is there twice,
+    /// for what comes after takes the last. Who sends more than a small one takes a turn for the rest of the call.
+    async fn read(&self, request: Request) -> Result<(Request, Option<OwnedSemaphorePermit>), Failure> {
+        authenticate(&self.state, bearer_or_key(request.headers())).await?;
+        if Fields::declared_octets(request.headers()).is_some_and(|octets| octets > MAX_BODY_OCTETS as u64) {
+            return Err(ApiError::TooLarge.into());
         }
+        let (parts, mut body) = request.into_parts();
+        let (mut read, mut turn) = (Vec::new(), None);
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            let frame = frame.map_err(|_| Failure::invalid("the body could not be read"))?;
+            read.extend(frame.into_data().unwrap_or_default());
+            if read.len() > MAX_BODY_OCTETS {
+                return Err(ApiError::TooLarge.into());
+            }
+            if read.len() > SMALL_OCTETS && turn.is_none() {
+                let taken = Arc::clone(&self.large).acquire_owned().await;
+                turn = Some(taken.map_err(|_| Failure::internal())?);
+            }
+        }
+        let bytes = Bytes::from(read);
+        let looked_at = bytes.clone();
+        large::work(bytes.len() as u64, move || Fields::parse(&looked_at).map(drop)).await?;
+        Ok((Request::from_parts(parts, Body::from(bytes)), turn))
     }
 }
 

@@ -26,6 +26,7 @@ mod webhooks;
 mod websocket;
 mod workspaces;
 
+pub(crate) use inboxes::rotation;
 pub use operations::{MyAgentMailOperation, myagentmail_operations};
 
 use crate::State;

@@ -8,9 +8,10 @@ pub(crate) mod mailboxes;
 use crate::State;
 use crate::error::{ApiError, invalid};
 use axum::http::HeaderMap;
-use postroom_drafts::Written;
+use postroom_drafts::{Source, Written};
 use postroom_identity::InboxRecord;
 use postroom_intake::{Alongside, Idempotency, Submission, Submitted, Via};
+use postroom_mailstore::{Listed, Mailstore};
 use postroom_types::{EmailId, ReversePath};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -37,6 +38,18 @@ pub(crate) async fn submit(
         answers: written.answers,
     };
     Ok(state.intake().submit_with(submission, alongside).await?)
+}
+
+/// A message that is answered or passed on, with its first octets; `None` if it was removed meanwhile.
+pub(crate) async fn source(mailstore: &Mailstore, found: Listed, octets: u64) -> Result<Option<Source>, ApiError> {
+    let content = mailstore.read(&found.record.content, 0..octets).await?;
+    Ok(content.map(|content| Source {
+        email_id: found.record.email_id,
+        thread_id: found.record.thread_id,
+        summary: found.summary,
+        outbound: found.labels.sent,
+        content,
+    }))
 }
 
 /// The `Idempotency-Key` of a request.

@@ -1,5 +1,5 @@
-//! Our own routes: whether the server lives and is ready, what its API is, a message as it is stored, and what runs a mail server: its
-//! queue, its domains, its inboxes.
+//! Our own routes: whether the server lives and is ready, what its API is, a message as it is stored, and what runs a
+//! mail server: its queue, its domains, its inboxes.
 
 mod captured;
 mod described;
@@ -9,6 +9,7 @@ mod export;
 mod identities;
 mod inboxes;
 pub(crate) mod organizations;
+mod postmaster;
 mod queue;
 mod queue_view;
 mod scope;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<State> {
         .nest("/postroom/v1", identities::routes())
         .nest("/postroom/v1", inboxes::routes())
         .nest("/postroom/v1", organizations::routes())
+        .nest("/postroom/v1", postmaster::routes())
         .nest("/postroom/v1", queue::routes())
         .nest("/postroom/v1", wait::routes())
 }
@@ -58,10 +60,15 @@ pub(crate) fn waited() -> Value {
     described::waited()
 }
 
-/// Ready is who can read the store.
+/// Ready is who can read the store. One that is full is ready too: mail is there to be read and deleted, and who balances
+/// load by this would take that away.
 async fn ready(Shared(state): Shared<State>) -> Result<Json<Value>, ApiError> {
     state.identity().postmaster().await?;
-    Ok(Json(json!({ "status": "ready" })))
+    let mut answer = json!({ "status": "ready", "takesMail": state.takes_mail() });
+    if !state.takes_mail() {
+        answer["reason"] = "less free space than store.min_free".into();
+    }
+    Ok(Json(answer))
 }
 
 /// A message whose labels do not hide it from the caller.

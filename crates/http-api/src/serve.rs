@@ -4,11 +4,12 @@
 //! What always holds: there are never more connections than asked for; on shutdown requests under way are finished, idle
 //! connections closed at once, and what is left after a while is cut.
 
+use crate::client::{Client, Told};
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use postroom_net::TlsConfig;
+use postroom_net::{AcceptFailures, TlsConfig};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,17 +79,16 @@ async fn listen(
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+    let mut failures = AcceptFailures::default();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file handles, most likely; accepting again at once would only spin.
-                tracing::warn!(reason = %error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                failures.pause(&error).await;
                 continue;
             }
         };
@@ -98,13 +98,11 @@ async fn listen(
             }
             continue;
         };
-        let conversation = open(
-            stream,
-            tls.clone(),
-            router.clone(),
-            limits.head_timeout,
-            shutdown.clone(),
-        );
+        let service = Told {
+            router: router.clone(),
+            client: Client(address.ip()),
+        };
+        let conversation = open(stream, tls.clone(), service, limits.head_timeout, shutdown.clone());
         let cut = cut.clone();
         connections.spawn(async move {
             tokio::select! {
@@ -128,26 +126,26 @@ async fn listen(
 async fn open(
     stream: TcpStream,
     tls: Option<TlsConfig>,
-    router: Router,
+    service: Told,
     head_timeout: Duration,
     shutdown: CancellationToken,
 ) {
     // Answers are written whole; waiting for more to send would only delay them. A socket that refuses is served too.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return converse(stream, router, head_timeout, shutdown).await;
+        return converse(stream, service, head_timeout, shutdown).await;
     };
     let accepted = tokio::select! {
         () = shutdown.cancelled() => return,
         accepted = tls.accept(stream, head_timeout) => accepted,
     };
     match accepted {
-        Ok(stream) => converse(stream, router, head_timeout, shutdown).await,
+        Ok(stream) => converse(stream, service, head_timeout, shutdown).await,
         Err(error) => tracing::debug!(reason = %error, "no TLS"),
     }
 }
 
-async fn converse<S>(stream: S, router: Router, head_timeout: Duration, shutdown: CancellationToken)
+async fn converse<S>(stream: S, service: Told, head_timeout: Duration, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -156,7 +154,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(MAX_HEAD_OCTETS);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -6,15 +6,12 @@
 use super::call::Call;
 use super::failure::{Answer, Failure};
 use super::wire::Asked;
-use crate::model::{from_hex, hex};
-use sha2::{Digest, Sha256};
+use crate::list_token::ListToken;
 
 /// Items of a page, unless asked otherwise.
 const DEFAULT_LIMIT: u64 = 50;
 /// Most items of a page; who asks for more gets this many.
 const MAX_LIMIT: u64 = 100;
-/// Octets of a token that tell its list.
-const LIST_OCTETS: usize = 8;
 
 /// Which page is asked for.
 #[derive(Clone, Debug)]
@@ -27,7 +24,7 @@ pub(crate) struct Paging {
     pub(crate) ascending: bool,
     /// Where it begins: what [`token`](Self::token) was given for the page before.
     pub(crate) position: Option<Vec<u8>>,
-    list: [u8; LIST_OCTETS],
+    list: ListToken,
 }
 
 impl Paging {
@@ -36,31 +33,27 @@ impl Paging {
         let asked_limit = asked.number("limit", 1..=u64::from(u32::MAX))?;
         let limit = asked_limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
         let ascending = asked.flag("ascending")?;
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        };
-        add(call.operation.id);
-        add(&call.scope.organization.to_string());
-        add(&call.scope.pod.map(|pod| pod.to_string()).unwrap_or_default());
-        add(&call
-            .scope
-            .inbox
-            .as_ref()
-            .map(|inbox| inbox.id.to_string())
-            .unwrap_or_default());
-        add(if ascending { "ascending" } else { "descending" });
+        let scope = &call.scope;
+        let mut parts = vec![
+            call.operation.id.to_owned(),
+            scope.organization.to_string(),
+            scope.pod.map(|pod| pod.to_string()).unwrap_or_default(),
+            scope
+                .inbox
+                .as_ref()
+                .map(|inbox| inbox.id.to_string())
+                .unwrap_or_default(),
+            if ascending { "ascending" } else { "descending" }.to_owned(),
+        ];
         for filter in filters {
             let values = asked.texts(filter)?;
-            add(filter);
-            add(&values.len().to_string());
-            values.iter().for_each(|value| add(value));
+            parts.extend([(*filter).to_owned(), values.len().to_string()]);
+            parts.extend(values);
         }
-        let list = *hash.finalize().first_chunk().expect("8 of 32 octets");
+        let list = ListToken::of(parts);
         let position = match asked.text("page_token")? {
             None => None,
-            Some(token) => Some(position(token, list).ok_or_else(bad_token)?),
+            Some(token) => Some(list.read(token).ok_or_else(bad_token)?),
         };
         Ok(Self {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
@@ -73,7 +66,7 @@ impl Paging {
 
     /// The token of the page that begins behind a place in this list.
     pub(crate) fn token(&self, position: &[u8]) -> String {
-        hex(&[&self.list, position].concat())
+        self.list.write(position)
     }
 
     /// The place as an id of 16 octets.
@@ -93,11 +86,6 @@ impl Paging {
         let number = <[u8; 8]>::try_from(position.as_slice()).map_err(|_| bad_token())?;
         Ok(u64::from_be_bytes(number))
     }
-}
-
-fn position(token: &str, list: [u8; LIST_OCTETS]) -> Option<Vec<u8>> {
-    let octets = from_hex(token)?;
-    octets.strip_prefix(&list).map(<[u8]>::to_vec)
 }
 
 /// A token of another list, or none at all.

@@ -227,14 +227,8 @@ async fn original(state: &State, call: &Call, path: &Segments) -> Answer<Listed>
 }
 
 async fn source(state: &State, found: Listed) -> Answer<Source> {
-    let content = state.mailstore().read(&found.record.content, 0..u64::MAX).await?;
-    Ok(Source {
-        email_id: found.record.email_id,
-        thread_id: found.record.thread_id,
-        outbound: found.labels.sent,
-        content: content.ok_or_else(Failure::not_found)?,
-        summary: found.summary,
-    })
+    let source = outgoing::source(state.mailstore(), found, u64::MAX).await?;
+    source.ok_or_else(Failure::not_found)
 }
 
 /// A request with an idempotency key, under way.

@@ -5,16 +5,13 @@
 
 use super::failure::{Answer, Failure};
 use super::wire::Asked;
-use crate::model::{from_hex, hex};
+use crate::list_token::ListToken;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 /// Items of a page, unless asked otherwise.
 const DEFAULT_LIMIT: u64 = 50;
 /// Most items of a page.
 const MAX_LIMIT: u64 = 100;
-/// Octets of a cursor that tell its list.
-const LIST_OCTETS: usize = 8;
 
 /// Which page is asked for.
 #[derive(Clone, Debug)]
@@ -23,7 +20,7 @@ pub(crate) struct Paging {
     pub(crate) limit: usize,
     /// Where it begins: what [`page`](Self::page) was given for the page before.
     pub(crate) position: Option<Vec<u8>>,
-    list: [u8; LIST_OCTETS],
+    list: ListToken,
 }
 
 /// A page, as it is shown.
@@ -43,15 +40,10 @@ impl Paging {
 
     /// The same for a list with a limit of its own.
     pub(crate) fn within(asked: &Asked, list: &[&str], limit: usize) -> Answer<Self> {
-        let mut hash = Sha256::new();
-        for part in list {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let list = *hash.finalize().first_chunk().expect("8 of 32 octets");
+        let list = ListToken::of(list);
         let position = match asked.text("cursor")? {
             None => None,
-            Some(cursor) => Some(position(cursor, list).ok_or_else(bad_cursor)?),
+            Some(cursor) => Some(list.read(cursor).ok_or_else(bad_cursor)?),
         };
         Ok(Self { limit, position, list })
     }
@@ -67,7 +59,7 @@ impl Paging {
 
     /// The cursor for what is behind a place.
     pub(crate) fn cursor(&self, place: &[u8]) -> String {
-        hex(&[&self.list, place].concat())
+        self.list.write(place)
     }
 
     /// The page of these items; `next` is the place behind which the next one begins.
@@ -85,11 +77,6 @@ impl Paging {
 pub(crate) fn limit(asked: &Asked) -> Answer<usize> {
     let limit = asked.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
-fn position(cursor: &str, list: [u8; LIST_OCTETS]) -> Option<Vec<u8>> {
-    let octets = from_hex(cursor)?;
-    octets.strip_prefix(&list).map(<[u8]>::to_vec)
 }
 
 /// A cursor of another list, or none at all.

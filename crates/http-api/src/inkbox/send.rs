@@ -223,12 +223,6 @@ pub(super) async fn context(
 
 /// A message with its first octets. One that was removed meanwhile is not there.
 async fn source(state: &State, found: Listed, octets: u64) -> Answer<Source> {
-    let content = state.mailstore().read(&found.record.content, 0..octets).await?;
-    Ok(Source {
-        email_id: found.record.email_id,
-        thread_id: found.record.thread_id,
-        outbound: found.labels.sent,
-        content: content.ok_or_else(Failure::not_found)?,
-        summary: found.summary,
-    })
+    let source = outgoing::source(state.mailstore(), found, octets).await?;
+    source.ok_or_else(Failure::not_found)
 }

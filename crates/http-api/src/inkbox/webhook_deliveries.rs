@@ -13,8 +13,8 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use postroom_identity::Permission;
-use postroom_types::OrganizationId;
-use postroom_webhooks::{Delivery, DeliveryId, DeliveryQuery, WebhookError, WebhookId};
+use postroom_types::{DeliveryId, OrganizationId};
+use postroom_webhooks::{Delivery, DeliveryQuery, WebhookError, WebhookId};
 use serde_json::{Value, json};
 
 pub(super) const OPERATIONS: &[Operation] = &[

@@ -167,18 +167,23 @@ async fn rotate(
 ) -> Result<Json<InboxView>, ApiError> {
     let inbox = caller.managed(&state, path.id("inbox")?).await?;
     let mut fields = fields?;
-    let rotate = match (fields.flag("apiKey")?, fields.flag("imapPassword")?) {
-        (None, None) | (Some(true), Some(true)) => Rotate::Both,
-        (Some(true), _) => Rotate::ApiKey,
-        (_, Some(true)) => Rotate::Password,
-        // One is left out of what is rotated, and the other not mentioned.
-        (Some(false), None) => Rotate::Password,
-        (None, Some(false)) => Rotate::ApiKey,
-        (Some(false), Some(false)) => return Err(invalid("nothing to rotate")),
-    };
+    let rotate = rotation(fields.flag("apiKey")?, fields.flag("imapPassword")?)?;
     let rotated = state.identity().rotate_credentials(inbox.id, rotate).await?;
     let view = InboxView::new(&rotated.inbox, state.options());
     Ok(Json(
         view.with_secrets(rotated.api_key.as_ref(), rotated.password.as_ref()),
     ))
+}
+
+/// Which of an inbox's secrets are replaced: both, unless something is said of them.
+pub(crate) fn rotation(api_key: Option<bool>, password: Option<bool>) -> Result<Rotate, ApiError> {
+    match (api_key, password) {
+        (None, None) | (Some(true), Some(true)) => Ok(Rotate::Both),
+        (Some(true), _) => Ok(Rotate::ApiKey),
+        (_, Some(true)) => Ok(Rotate::Password),
+        // One is left out of what is rotated, and the other not mentioned.
+        (Some(false), None) => Ok(Rotate::Password),
+        (None, Some(false)) => Ok(Rotate::ApiKey),
+        (Some(false), Some(false)) => Err(invalid("nothing to rotate")),
+    }
 }

@@ -128,6 +128,8 @@ const ROUTES: &[Route] = &[
     Route { id: "captured.list", path: "/captured", about: "Mail that was caught instead of sent.", query: &PAGE, answers: &[(JSON, of::captured_page)], ..Route::PLAIN },
     Route { id: "captured.get", path: "/captured/{captured}", about: "A message that was caught.", answers: &[(JSON, captured_item)], ..Route::PLAIN },
     Route { id: "captured.raw", path: "/captured/{captured}/raw", about: "A message that was caught, octet by octet.", answers: RAW, ..Route::PLAIN },
+    Route { id: "postmaster.get", path: "/postmaster", about: "The operator's own inbox, where postmaster@ and abuse@ of every domain come.", keys: Operator, answers: &[(JSON, inbox)], ..Route::PLAIN },
+    Route { id: "postmaster.rotate_credentials", method: "post", path: "/postmaster/rotate-credentials", about: "Gives the operator's own inbox a new key and a new password, or one of them; told here only, and the old ones stop.", keys: Operator, body: Some(of::wanted_secrets), answers: &[(JSON, of::postmaster)], ..Route::PLAIN },
     Route { id: "queue.list", path: "/queue", about: "Recipients that mail waits for, or has reached.", query: &[PAGE[0], PAGE[1], ("state", states), ("domain", text), ("inbox", text)], answers: &[(JSON, of::queue_page)], ..Route::PLAIN },
     Route { id: "queue.flush", method: "post", path: "/queue/flush", about: "Tries everything that waits.", keys: Operator, answers: &[(JSON, of::flushed)], ..Route::PLAIN },
     Route { id: "queue.get", path: "/queue/{message}", about: "A message in the queue, with each attempt.", answers: &[(JSON, of::queued)], ..Route::PLAIN },

@@ -15,7 +15,7 @@ pub(super) fn routes() -> Router<State> {
     Router::new().route("/inboxes/{inbox}", get(show).patch(update))
 }
 
-fn view(inbox: &InboxRecord) -> Value {
+pub(super) fn view(inbox: &InboxRecord) -> Value {
     json!({
         "id": inbox.id.to_string(),
         "organization": inbox.organization.to_string(),

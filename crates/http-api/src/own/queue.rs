@@ -12,7 +12,7 @@ use crate::error::{ApiError, invalid};
 use crate::request::{Asked, Fields, Segments};
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use postroom_identity::{KeyKind, Permission};
 use postroom_queue::{ListFilter, RecipientStatus};
@@ -27,9 +27,9 @@ pub(super) fn routes() -> Router<State> {
         .route("/queue", get(list))
         .route("/queue/flush", post(flush))
         .route("/queue/{message}", get(show))
-        .route("/queue/{message}/retry", post(retry))
-        .route("/queue/{message}/hold", post(hold))
-        .route("/queue/{message}/cancel", post(cancel))
+        .route("/queue/{message}/retry", by_hand(Deed::Retry))
+        .route("/queue/{message}/hold", by_hand(Deed::Hold))
+        .route("/queue/{message}/cancel", by_hand(Deed::Cancel))
         .route("/inboxes/{inbox}/messages/{message}/trace", get(trace))
 }
 
@@ -158,31 +158,8 @@ enum Deed {
     Cancel,
 }
 
-async fn retry(
-    shared: Shared<State>,
-    caller: Caller,
-    path: Segments,
-    fields: Result<Fields, ApiError>,
-) -> Result<Json<Value>, ApiError> {
-    act(shared, caller, path, fields, Deed::Retry).await
-}
-
-async fn hold(
-    shared: Shared<State>,
-    caller: Caller,
-    path: Segments,
-    fields: Result<Fields, ApiError>,
-) -> Result<Json<Value>, ApiError> {
-    act(shared, caller, path, fields, Deed::Hold).await
-}
-
-async fn cancel(
-    shared: Shared<State>,
-    caller: Caller,
-    path: Segments,
-    fields: Result<Fields, ApiError>,
-) -> Result<Json<Value>, ApiError> {
-    act(shared, caller, path, fields, Deed::Cancel).await
+fn by_hand(deed: Deed) -> MethodRouter<State> {
+    post(move |state, caller, path, fields| act(state, caller, path, fields, deed))
 }
 
 async fn act(

@@ -4,6 +4,7 @@ use crate::setup::Api;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 async fn post(api: &Api, key: &str, content_type: Option<&str>, body: impl Into<Body>) -> crate::setup::Answer {
     let mut request = Request::post("/v1/inboxes").header("x-api-key", key);
@@ -119,8 +120,15 @@ async fn what_is_not_there_says_so() {
 #[tokio::test]
 async fn health_needs_no_key() {
     let api = Api::new().await;
-    for (path, status) in [("/healthz", "ok"), ("/readyz", "ready")] {
+    let check = async |path, expected| {
         let answer = api.get(path, "").await;
-        assert_eq!((answer.status, answer.body), (200, json!({ "status": status })));
-    }
+        assert_eq!((answer.status, answer.body), (200, expected));
+    };
+    check("/healthz", json!({ "status": "ok" })).await;
+    check("/readyz", json!({ "status": "ready", "takesMail": true })).await;
+    // Mail is there to be read and deleted all the same.
+    api.is_short_of_space.store(true, Ordering::Relaxed);
+    let reason = "less free space than store.min_free";
+    let full = json!({ "status": "ready", "takesMail": false, "reason": reason });
+    check("/readyz", full).await;
 }

@@ -100,6 +100,29 @@ impl Ink {
         subjects(&self.good(&format!("messages{query}")).await["items"])
     }
 
+    /// Whom the queue has for a message.
+    pub(crate) async fn recipients(&self, message: &Value) -> Vec<String> {
+        let id: EmailId = message["id"].as_str().unwrap().parse().unwrap();
+        let all = self.api.queue.recipients(id).await.unwrap();
+        let mut all: Vec<String> = all.iter().map(|status| status.address.to_string()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// A message as it is stored.
+    pub(crate) async fn raw(&self, message: &Value) -> String {
+        let id: EmailId = message["id"].as_str().unwrap().parse().unwrap();
+        let record = self.api.mailstore.message(self.inbox, id).await.unwrap().unwrap();
+        let bytes = self
+            .api
+            .mailstore
+            .read(&record.content, 0..u64::MAX)
+            .await
+            .unwrap()
+            .unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
     pub(crate) async fn check(&self) {
         let faults = self.api.mailstore.check_consistency(self.inbox).await.unwrap();
         assert_eq!(faults, Vec::<String>::new());
@@ -113,6 +136,10 @@ pub(crate) fn subjects(list: &Value) -> Vec<String> {
         .map(|item| item["subject"].as_str().unwrap_or_default().to_owned())
         .collect()
 }
+
+/// A message of a longer thread, to several.
+pub(crate) const GROUP: &str = "From: Ann <ann@example.net>\nTo: scout@example.test, bo@example.net\nCc: cy@example.net, SCOUT+x@example.test\n\
+    Subject: plan\nMessage-ID: <plan@example.net>\nReferences: <root@example.net>\n\nWhat now?\n";
 
 /// A message to be sent.
 pub(crate) fn letter(subject: &str) -> Value {

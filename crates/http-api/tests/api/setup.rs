@@ -17,6 +17,7 @@ use postroom_store::{BoxFuture, MemoryStore, SharedStore};
 use postroom_types::Domain;
 use postroom_webhooks::{Hubs, Webhooks};
 use serde_json::{Value, json};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ pub(crate) struct Api {
     pub(crate) imports: Arc<Imports>,
     pub(crate) names: Arc<Zone>,
     pub(crate) operator: String,
+    pub(crate) is_short_of_space: Arc<AtomicBool>,
 }
 
 /// What may differ from one server to the next.
@@ -154,6 +156,7 @@ impl Api {
             Arc::clone(&intake),
             postroom_imports::Options::new(folder),
         ));
+        let is_short_of_space = Arc::new(AtomicBool::new(false));
         let services = Services {
             imports: Arc::clone(&imports),
             identity: Arc::clone(&identity),
@@ -167,6 +170,7 @@ impl Api {
             outgoing_http: http,
             names: Arc::clone(&names) as Arc<dyn DomainNames>,
             stopping: stopping.clone(),
+            is_short_of_space: Arc::clone(&is_short_of_space),
         };
         let state = State::new(services, options);
         tokio::spawn(Arc::clone(&webhooks).run(Arc::new(state.clone()), stopping.clone()));
@@ -181,6 +185,7 @@ impl Api {
             imports,
             names,
             operator: key.secret.expose().clone(),
+            is_short_of_space,
         }
     }
 

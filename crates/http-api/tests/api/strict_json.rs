@@ -13,6 +13,7 @@ async fn text(api: &Api, method: &str, path: &str, key: &str, body: &str) -> Ans
         .uri(path)
         .header("x-api-key", key)
         .header(header::HOST, "mail.example.test")
+        .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::CONTENT_TYPE, "application/json");
     api.send(request.body(Body::from(body.to_owned())).unwrap()).await
 }
@@ -184,8 +185,34 @@ async fn no_name_is_there_twice() {
         let refused = text(&api, method, &path, key, body).await;
         assert_eq!(refused.status, status, "{method} {path}: {}", refused.body);
     }
-    let inboxes = api.get("/v1/inboxes", &tenant.key).await;
-    assert_eq!(inboxes.body["inboxes"].as_array().unwrap().len(), 1);
+    let call = |arguments: &str| {
+        let params = format!(r#"{{"name":"create_inbox","arguments":{arguments}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#)
+    };
+    let once = call(r#"{"username":"b"}"#);
+    for twice in [
+        call(r#"{"username":"b","username":"c"}"#),
+        call(r#"{"metadata":{"a":1,"a":2}}"#),
+        once.replace(r#""id":1"#, r#""id":1,"method":"tools/list""#),
+        once.replace(r#""id":1"#, &format!(r#""id":1,"id":"{}""#, "x".repeat(300 << 10))),
+    ] {
+        let refused = text(&api, "POST", "/mcp", &am, &twice).await;
+        assert_eq!(
+            (refused.status, refused.text("code").as_str()),
+            (400, "validation_error")
+        );
+        assert!(refused.text("message").contains("twice"), "{}", refused.body);
+    }
+    let inboxes = async || {
+        api.get("/v1/inboxes", &tenant.key).await.body["inboxes"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(inboxes().await, 1);
+    let made = text(&api, "POST", "/mcp", &am, &once).await;
+    assert_eq!(made.body["result"]["isError"], json!(false), "{}", made.body);
+    assert_eq!(inboxes().await, 2);
 }
 
 #[tokio::test]

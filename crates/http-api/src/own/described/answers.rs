@@ -3,7 +3,7 @@
 use super::schema::{
     Of, body, flag, id, list, named, nullable, number, number_from, object, one_of, text, time, with_required,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The schemas that answers refer to by name.
 pub(super) const NAMED: [(&str, Of); 11] = [
@@ -229,6 +229,16 @@ fn dns_record() -> Value {
 
 pub(super) fn dns() -> Value {
     object(&[("domain", text()), ("records", list(&named("PostroomDnsRecord")))])
+}
+
+pub(super) fn wanted_secrets() -> Value {
+    body(&[("apiKey", flag()), ("password", flag())], &[])
+}
+
+/// The inbox, with those of its secrets that are new.
+pub(super) fn postmaster() -> Value {
+    let secrets = with_required(&[("apiKey", text()), ("password", text())], &[]);
+    json!({ "allOf": [named("PostroomInbox"), secrets] })
 }
 
 fn inbox() -> Value {
