@@ -4,6 +4,7 @@
 With operator and tenant key here; with keys of the AgentMail API in cli_mail.py and cli_rules.py; events in cli_events.py.
 """
 
+import imaplib
 import os
 import smtplib
 import sys
@@ -128,10 +129,37 @@ def organizations(server, operator):
     operator.refused(KEY, "An operator key opens no mail", "inbox", "ls")
 
 
+def postmaster(server, operator, tenant):
+    """What comes for abuse@ is read by the operator, over the API and over IMAP."""
+    wanted = "postmaster@example.test"
+    shown = operator.json("org", "postmaster")
+    equal((shown["address"], "apiKey" in shown, "password" in shown), (wanted, False, False), "the operator's inbox")
+    with smtplib.SMTP(*server.address("smtp_in"), timeout=20) as smtp:
+        smtp.sendmail("zoe@example.net", ["abuse@example.test"], b"From: zoe@example.net\r\nSubject: spam from you\r\n\r\nstop\r\n")
+    made = operator.json("org", "postmaster", "--new-key", "--new-password")
+    own = Cli(server, made["apiKey"])
+    mail = own.json("message", "list", wanted)["messages"]
+    equal([one["subject"] for one in mail], ["spam from you"], "mail for abuse@ over the API")
+    check("stop" in own.text("message", "show", wanted, mail[0]["message_id"]), "its text")
+    with imaplib.IMAP4(*server.address("imap"), timeout=20) as client:
+        client.login(wanted, made["password"])
+        client.select("INBOX", readonly=True)
+        equal(client.search(None, "SUBJECT", '"spam from you"'), ("OK", [b"1"]), "the same over IMAP")
+    again = operator.json("org", "postmaster", "--new-key")
+    check("password" not in again, "the password stays")
+    own.refused(KEY, "401", "message", "list", wanted)
+    with imaplib.IMAP4(*server.address("imap"), timeout=20) as client:
+        client.login(wanted, made["password"])
+    tenant.refused(KEY, "403", "org", "postmaster")
+    tenant.refused(KEY, "403", "org", "postmaster", "--new-key")
+    Cli(server, again["apiKey"]).refused(KEY, "403", "org", "postmaster", "--new-password")
+
+
 def run():
     with Server() as server:
         operator, tenant = Cli(server, "operator_key"), Cli(server, "tenant_key")
         organizations(server, operator)
+        postmaster(server, operator, tenant)
 
         inbox = tenant.json("inbox", "create", "scout", "--display-name", "Scout")
         equal(inbox["email"], "scout@example.test", "address")

@@ -6,8 +6,11 @@ certificate for new connections; SIGTERM ends with 0 while a client is connected
 a second process on the same data folder is refused.
 """
 
+import imaplib
 import os
+import resource
 import signal
+import smtplib
 import socket
 import ssl
 import stat
@@ -95,6 +98,56 @@ def mistakes_are_told_at_once(server):
     check(b'"version"' in command([binary(), "version", "--json"]), "version --json")
 
 
+def certificates_are_looked_at(server):
+    """What keeps clients away is an error, what may is a warning; each names its file."""
+    said = command([binary(), "check-config", "--config", server.config]).decode()
+    check(f"warning: {server.folder}/cert.pem is not for mail.example.test" in said, f"a certificate for another name: {said!r}")
+    os.chmod(f"{server.folder}/key.pem", 0o644)
+    said = command([binary(), "check-config", "--config", server.config]).decode()
+    check(f"warning: {server.folder}/key.pem can be read by everybody" in said, f"a key for everybody: {said!r}")
+    os.chmod(f"{server.folder}/key.pem", 0o600)
+    with open(f"{server.folder}/key.pem", "rb") as file:
+        key = file.read()
+    server.certificate("other")
+    with open(f"{server.folder}/key.pem", "wb") as file:
+        file.write(key)
+    for verb in ("check-config", "serve"):
+        said = command([binary(), verb, "--config", server.config], expect=1).decode()
+        check(f"{server.folder}/cert.pem and {server.folder}/key.pem cannot be used together" in said, f"{verb}, another key: {said!r}")
+    check(not os.path.exists(os.path.join(server.data, "store")), "serve looks at the certificate before it opens the store")
+    server.certificate("first")
+
+
+def open_files(server):
+    """The soft limit, low for the sake of programs that call select, becomes the hard one."""
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    equal(soft, hard, "soft limit of open files")
+
+
+def who_is_it_from(server):
+    """The log tells where a message came from, and who asks without a good key or password."""
+    with smtplib.SMTP("127.0.0.1", server.base + 25, timeout=10) as smtp:
+        smtp.sendmail("zoe@example.org", ["postmaster@example.test", "abuse@example.net"],
+                      b"From: zoe@example.org\r\nMessage-ID: <one@example.org>\r\nSubject: x\r\n\r\nx\r\n")
+    equal(api.request(server, "GET", "/v1/me", key="tk_wrong")[0], 401, "a wrong key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for user in ("Nobody@example.test", '"secret words"'):
+        with imaplib.IMAP4_SSL("127.0.0.1", server.base + 993, ssl_context=context, timeout=10) as client:
+            try:
+                client.login(user, "wrong")
+                check(False, "a wrong password")
+            except imaplib.IMAP4.error:
+                pass
+    with open(server.log.name, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    for wanted in (["accepted", "from=<zoe@example.org>", "recipients=2", "message_id=\"one@example.org\"", "peer=127.0.0.1"],
+                   ["auth failed", 'user="nobody@example.test"', "peer=127.0.0.1"],
+                   ["request", "code=401", "peer=127.0.0.1"]):
+        check(any(all(part in line for part in wanted) for line in lines), f"no line with {wanted}: {lines[-12:]}")
+    check(not any("secret words" in line for line in lines), "what is no address is not in the log: it may be a password")
+
+
 def keys_and_doors(server):
     key_file = os.path.join(server.data, "operator-key")
     equal(stat.S_IMODE(os.stat(key_file).st_mode), 0o600, "mode of the operator key")
@@ -135,6 +188,27 @@ def stop(server):
     equal(server.process.wait(30), 0, "exit code after SIGTERM")
 
 
+def without_space(server):
+    """With next to nothing free, mail can be read all the same, after a restart too; that it is refused is said once."""
+    with open(server.config, encoding="ascii") as file:
+        text = file.read()
+    with open(server.config, "w", encoding="ascii") as file:
+        file.write(text.replace('min_free = "1 MiB"', 'min_free = "900000 GiB"'))
+    server.certificate("third")
+    server.start()
+    ready = lambda: api.request(server, "GET", "/readyz")
+    wait_until(lambda: ready()[1]["takesMail"] is False, "/readyz to say that no mail is taken", 20)
+    status, shown = api.request(server, "GET", "/postroom/v1/postmaster", key=server.ready["operator_key"])
+    equal(status, 200, f"reading without space: {shown}")
+    said = server.talk(25, b"HELO x\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<abuse@example.test>\r\n", b"DATA\r\n", b"\r\n.\r\n")
+    equal(said[-1][:3], b"452", f"mail without space ({said[-1]})")
+    with open(server.log.name, encoding="utf-8") as file:
+        told = [line for line in file if "store.min_free" in line]
+    equal(len(told), 1, f"lines about it: {told}")
+    server.process.send_signal(signal.SIGTERM)
+    equal(server.process.wait(30), 0, "exit code after SIGTERM")
+
+
 def second_configuration(server):
     """The same data folder with other ports."""
     with open(server.config, encoding="ascii") as file:
@@ -150,10 +224,14 @@ def run():
     server = Serve()
     second_configuration(server)
     mistakes_are_told_at_once(server)
+    certificates_are_looked_at(server)
     server.start()
     keys_and_doors(server)
+    open_files(server)
+    who_is_it_from(server)
     reload(server)
     stop(server)
+    without_space(server)
     command([binary(), "fsck", "--data", server.data])
 
 

@@ -68,7 +68,7 @@ class Unit:
         self.config = os.path.join(self.folder, "postroom.toml")
         self.log = os.path.join(self.folder, "log")
         # Ports of the configuration that nobody may open: the sockets passed win.
-        listen = "".join(f'{name} = ["192.0.2.1:1"]\n' for name in OFFSETS)
+        listen = "".join(f'{name} = ["192.0.2.1:{port}"]\n' for port, name in enumerate(OFFSETS, 1))
         with open(self.config, "w", encoding="ascii") as file:
             file.write(f"""hostname = "mail.example.test"
 data_dir = "{self.folder}/data"
@@ -183,7 +183,7 @@ def sockets_by_port(unit):
     with open(unit.config, encoding="ascii") as file:
         text = file.read()
     for name, offset in OFFSETS.items():
-        text = text.replace(f'{name} = ["192.0.2.1:1"]', f'{name} = ["192.0.2.1:{unit.base + offset}"]')
+        text = re.sub(rf'(?m)^{name} = \["192.0.2.1:\d+"\]$', f'{name} = ["192.0.2.1:{unit.base + offset}"]', text)
     with open(unit.config, "w", encoding="ascii") as file:
         file.write(text)
     before = len(unit.manager.times("READY=1"))

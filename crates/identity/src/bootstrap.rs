@@ -21,7 +21,8 @@ pub struct Operator {
 
 impl Identity {
     /// Makes the operator's organization and the inbox `postmaster@<default domain>` on the first start, and finds them
-    /// on every later one; reads the domains, and lists what older servers did not. Nobody knows the inbox's secrets until they are rotated.
+    /// on every later one; reads the domains, and lists what older servers did not. Nobody knows the inbox's secrets until
+    /// they are rotated.
     ///
     /// # Errors
     /// Those of the store.

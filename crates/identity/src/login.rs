@@ -129,7 +129,7 @@ impl Identity {
         purpose: Purpose,
     ) -> Result<Login, LoginError> {
         let result = self.check_login(user, password, source, purpose).await;
-        log(result.as_ref(), source, purpose);
+        log(result.as_ref(), Some(user), source, purpose);
         result
     }
 
@@ -146,7 +146,7 @@ impl Identity {
         purpose: Purpose,
     ) -> Result<Login, LoginError> {
         let result = self.check_token(user, token, source, purpose).await;
-        log(result.as_ref(), source, purpose);
+        log(result.as_ref(), user, source, purpose);
         result
     }
 
@@ -325,12 +325,21 @@ pub(crate) const fn limited(retry_after: Duration) -> LoginError {
     LoginError::RateLimited { retry_after }
 }
 
-pub(crate) fn log(result: Result<&Login, &LoginError>, source: IpAddr, purpose: Purpose) {
+pub(crate) fn log(result: Result<&Login, &LoginError>, user: Option<&str>, source: IpAddr, purpose: Purpose) {
     match result {
         Ok(login) => tracing::info!(inbox = %login.inbox.id, peer = %source, ?purpose, "auth"),
-        // The user is not logged: people type passwords there.
-        Err(error) => tracing::info!(peer = %source, ?purpose, reason = %error, "auth failed"),
+        Err(error) => {
+            let user = user.and_then(address_tried);
+            tracing::info!(peer = %source, ?purpose, user, reason = %error, "auth failed");
+        }
     }
+}
+
+/// The user of a login that failed, as far as it is an address: those are short, and what else people type there may be
+/// their password. As text, the log escapes what is in it.
+fn address_tried(user: &str) -> Option<String> {
+    let address = EmailAddress::parse(user).ok()?;
+    Some(address.folded().to_string())
 }
 
 impl From<IdentityError> for LoginError {
@@ -342,5 +351,27 @@ impl From<IdentityError> for LoginError {
 impl From<StoreError> for LoginError {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_are_told() {
+        for (user, expected) in [
+            ("Scout@Example.Test", Some("Scout@example.test")),
+            ("scout", None),
+            ("correct horse battery", None),
+            ("a\r\nb@example.test", None),
+            ("", None),
+        ] {
+            let told = address_tried(user);
+            let same = told.as_deref().map(str::to_lowercase) == expected.map(str::to_lowercase);
+            assert!(same, "{user:?}: {told:?}");
+        }
+        let longest = format!("{}@{}.test", "x".repeat(65), "y".repeat(60));
+        assert_eq!(address_tried(&longest), None);
     }
 }

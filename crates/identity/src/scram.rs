@@ -129,7 +129,7 @@ impl Identity {
         purpose: Purpose,
     ) -> Result<(Login, [u8; 32]), LoginError> {
         let result = self.check_proof(user, auth_message, proof, source, purpose).await;
-        log(result.as_ref().map(|(login, _)| login), source, purpose);
+        log(result.as_ref().map(|(login, _)| login), Some(user), source, purpose);
         result
     }
 

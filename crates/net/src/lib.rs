@@ -7,6 +7,7 @@
 //!   farewell at a limit of their own, and a shutdown at the drain time.
 //! - While a question is open, nothing is read: the peer waits, and memory stays bounded.
 
+mod accept;
 mod answerer;
 mod compressed;
 mod dial;
@@ -15,6 +16,7 @@ mod limits;
 mod listener;
 mod tls;
 
+pub use accept::AcceptFailures;
 pub use answerer::{Answerer, Peer};
 pub use dial::dial;
 pub use limits::Limits;

@@ -1,5 +1,6 @@
 //! One door: accepts, refuses when full, and closes in bounded time.
 
+use crate::accept::AcceptFailures;
 use crate::answerer::{Answerer, Peer};
 use crate::driver::{Session, handshake};
 use crate::limits::{Gate, Limits};
@@ -8,14 +9,10 @@ use bytes::Bytes;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Pause after an accept that failed for want of descriptors or memory: trying again at once would only spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a listener needs besides its socket.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +45,7 @@ where
     let gate = Arc::new(Gate::default());
     let sessions = TaskTracker::new();
     let kill = CancellationToken::new();
+    let mut failures = AcceptFailures::default();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -56,8 +54,7 @@ where
         let (tcp, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
+                failures.pause(&error).await;
                 continue;
             }
         };

@@ -21,9 +21,11 @@ pub(crate) async fn run(args: &BackupArgs) -> Outcome<ExitCode> {
     let data = args.data.folder()?;
     crate::format::check(&data)?;
     let beside = beside(&data)?;
-    let (store, to) = (data.join("store"), args.folder.clone());
+    let (store, to, verify) = (data.join("store"), args.folder.clone(), args.verify);
+    let what = if verify { "reading and copying" } else { "copying" };
     let mut bar = Bar::new();
-    let work = move || backup(&store, &beside, &to, |progress| bar.show("copying", progress));
+    let work = move || backup(&store, &beside, &to, verify, |progress| bar.show(what, progress));
+    let made = tokio::task::spawn_blocking(work).await??;
     let BackedUp {
         lsn,
         files,
@@ -31,21 +33,28 @@ pub(crate) async fn run(args: &BackupArgs) -> Outcome<ExitCode> {
         copied_octets,
         removed_files,
         damaged,
-    } = tokio::task::spawn_blocking(work).await??;
+        mended,
+    } = made;
     match args.json {
         true => println!(
             "{}",
             serde_json::json!({
                 "lsn": lsn.0, "files": files, "octets": octets, "copied_octets": copied_octets, "removed_files": removed_files,
-                "damaged": names(&damaged),
+                "damaged": names(&damaged), "mended": names(&mended),
             })
         ),
         false => println!("backup of {files} files, {octets} octets; {copied_octets} octets were copied now"),
     }
+    if !mended.is_empty() {
+        tell(
+            &mended,
+            "damaged in the backup, whose disk may be failing, and copied anew",
+        );
+    }
     if damaged.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    tell(&damaged, "are damaged and not in the backup; all else is");
+    tell(&damaged, "damaged, and not in the backup as written (all else is)");
     Ok(ExitCode::from(1))
 }
 
@@ -55,7 +64,7 @@ fn names(damaged: &[Damaged]) -> Vec<String> {
 
 fn tell(damaged: &[Damaged], what: &str) {
     damaged.iter().for_each(|damaged| eprintln!("{damaged}"));
-    eprintln!("postroom: {} bodies {what}", damaged.len());
+    eprintln!("postroom: {what}: {} above", damaged.len());
 }
 
 fn beside(data: &Path) -> Outcome<Vec<Beside>> {
@@ -77,8 +86,9 @@ fn beside(data: &Path) -> Outcome<Vec<Beside>> {
     Ok(names.into_iter().map(beside).collect())
 }
 
-/// Makes a data folder of a backup, and opens its store once, so that what cannot be opened is known now.
-pub(crate) async fn run_restore(args: &RestoreArgs) -> Outcome<()> {
+/// Makes a data folder of a backup, and opens its store once, so that what cannot be opened is known now: 0 if all is in it,
+/// 1 if something is not.
+pub(crate) async fn run_restore(args: &RestoreArgs) -> Outcome<ExitCode> {
     let (from, to) = (args.folder.clone(), args.data.clone());
     let mut bar = Bar::new();
     let work = move || restore(&from, &to, |progress| bar.show("restoring", progress));
@@ -106,11 +116,15 @@ pub(crate) async fn run_restore(args: &RestoreArgs) -> Outcome<()> {
         ),
         false => println!("restored {files} files, {octets} octets, into {}", args.data.display()),
     }
-    if !damaged.is_empty() {
-        tell(
-            &damaged,
-            "were damaged when the backup was made and are missing; all else is there",
-        );
+    if let Some(hint) = crate::owner::hint(&args.data) {
+        eprintln!("postroom: {hint}");
     }
-    Ok(())
+    if damaged.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell(
+        &damaged,
+        "damaged in the store or in the backup, and not restored (all else is)",
+    );
+    Ok(ExitCode::from(1))
 }

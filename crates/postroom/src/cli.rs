@@ -32,9 +32,10 @@ pub(crate) enum Command {
     },
     /// Check the data of a server that is not running; ends with 0 if all is well, 1 if not, 2 if it could not look
     Fsck(FsckArgs),
-    /// Copy the data of a server, running or not, into a folder; a further backup there copies only what is new
+    /// Copy the data of a server, running or not, into a folder; a further backup there copies only what is new. Ends with 0
+    /// if all is in it as it was written, else with 1
     Backup(BackupArgs),
-    /// Make a data folder of a backup
+    /// Make a data folder of a backup; ends with 0 if all is in it, 1 if something is not or nothing could be restored
     Restore(RestoreArgs),
     /// Print the version
     Version {
@@ -108,6 +109,9 @@ pub(crate) struct FsckArgs {
     /// Make the index anew from snapshot and journal first
     #[arg(long)]
     pub(crate) rebuild_index: bool,
+    /// If the journal has lost its end: go on without what is missing, and say what that is. Copy the folder first
+    #[arg(long, conflicts_with = "rebuild_index")]
+    pub(crate) accept_loss: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -120,6 +124,9 @@ pub(crate) struct BackupArgs {
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArg,
+    /// Read all of the earlier backup, and copy anew what is not what was written
+    #[arg(long)]
+    pub(crate) verify: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,11 +12,15 @@ use postroom_outgoing_http::Reach;
 use postroom_types::Domain;
 use reader::{Reader, boolean, list, number, octets, text};
 use secret::credential;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use values::{addresses, cache, count, duration, host_name, http_url, number_u32, path, port, span, word};
+use values::{
+    absolute_path, addresses, cache, count, duration, host_name, http_url, log_filter, number_u32, path, port, size,
+    span, word,
+};
 
 pub(crate) use outbound::Outbound;
 pub(crate) use reader::Complaint;
@@ -200,7 +204,7 @@ impl Config {
             "data_dir",
             PathBuf::from("/var/lib/postroom"),
             "\"/var/lib/postroom\"",
-            path,
+            absolute_path,
         );
         let config = Self {
             listen: Listen::read(reader),
@@ -222,7 +226,7 @@ impl Config {
             }),
             limits: Limits::read(reader),
             log: Log {
-                filter: reader.take("log.filter", "info".to_owned(), "\"info\"", text),
+                filter: reader.take("log.filter", "info".to_owned(), "\"info\"", log_filter),
                 json: reader.take("log.json", false, "false", boolean),
             },
             hostname,
@@ -231,6 +235,9 @@ impl Config {
         };
         if config.limits.import_waiting_octets < config.limits.import_octets {
             reader.complain_whole("`limits.import_waiting` must be at least `limits.import_file`");
+        }
+        for twice in config.listen.twice() {
+            reader.complain_whole(&format!("two services of `[listen]` have the address {twice}"));
         }
         if config.tls.is_none() && !config.listen.https.is_empty() {
             reader.complain_whole("`listen.https` needs `tls.certificate` and `tls.key`");
@@ -308,6 +315,22 @@ impl Listen {
         }
     }
 
+    /// Addresses that stand in it more than once. Port 0 is another one each time.
+    fn twice(&self) -> BTreeSet<SocketAddr> {
+        let services = [
+            &self.smtp_in,
+            &self.submission,
+            &self.submissions,
+            &self.imap,
+            &self.imaps,
+            &self.http,
+            &self.https,
+        ];
+        let all = services.into_iter().flatten().filter(|address| address.port() != 0);
+        let mut seen = BTreeSet::new();
+        all.filter(|address| !seen.insert(**address)).copied().collect()
+    }
+
     fn read(reader: &mut Reader<'_>) -> Self {
         let mut take =
             |key: &str, shown: &str, default: &[SocketAddr]| reader.take(key, default.to_vec(), shown, addresses);
@@ -353,8 +376,8 @@ impl Imap {
 impl Limits {
     fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            message_octets: reader.take("limits.message", 50 << 20, "\"50 MiB\"", octets),
-            inbox_octets: reader.take("limits.inbox", 10 << 30, "\"10 GiB\"", octets),
+            message_octets: reader.take("limits.message", 50 << 20, "\"50 MiB\"", size),
+            inbox_octets: reader.take("limits.inbox", 10 << 30, "\"10 GiB\"", size),
             connections: reader.take("limits.connections", 4096, "4096", count),
             connections_per_address: reader.take("limits.connections_per_address", 64, "64", count),
             deleted_keep_days: reader.take("limits.deleted_keep_days", 7, "7", number),

@@ -13,13 +13,18 @@ use postroom_intake::{Intake, SendLimits, Spooler};
 use postroom_mailstore::Mailstore;
 use postroom_message::Verifier;
 use postroom_outgoing_http::OutgoingHttp;
-use postroom_queue::Queue;
+use postroom_queue::{Queue, QueueError};
 use postroom_store::SharedStore;
 use postroom_store_sled::{Progress, SledStore};
 use postroom_types::{Domain, OrganizationId};
 use postroom_webhooks::{Hubs, Webhooks};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Between two tries to begin with the queue.
+const QUEUE_AGAIN: Duration = Duration::from_secs(10);
 
 /// For trying out, or for real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) names: Arc<dyn DomainNames>,
     pub(crate) verifier: Verifier,
     pub(crate) spooler: Spooler,
+    /// Whether the disk has no room for mail at present.
+    pub(crate) is_short_of_space: Arc<AtomicBool>,
 }
 
 impl Core {
@@ -94,7 +101,7 @@ impl Core {
                 ..postroom_queue::Options::new(config.hostname.clone(), default_domain.clone())
             },
         ));
-        queue.start().await?;
+        start_queue(&queue).await?;
         let webhook_options = postroom_webhooks::Options::default();
         let hubs = Hubs::new(Arc::clone(&feed), Arc::clone(&identity), webhook_options.poll);
         let outgoing_http = OutgoingHttp::new(&postroom_outgoing_http::Options {
@@ -154,6 +161,7 @@ impl Core {
                 Verifier::off()
             },
             spooler: Spooler::new(config.data_dir.join("spool"))?,
+            is_short_of_space: Arc::default(),
             store,
             mailstore,
             identity,
@@ -181,6 +189,28 @@ async fn ensure_operator_key(identity: &Identity, operator: OrganizationId, data
         .await?;
     write_private(&file, format!("{}\n", key.secret.expose()).as_bytes())?;
     tracing::info!(file = %file.display(), "wrote an operator key");
+    Ok(())
+}
+
+/// Without space nothing can be sent, but mail can be read, and deleted to make some: the queue begins once there is.
+async fn start_queue(queue: &Arc<Queue>) -> Outcome<()> {
+    match queue.start().await {
+        Err(QueueError::Full) => {}
+        started => return Ok(started?),
+    }
+    tracing::warn!("there is no space to begin with what is to be sent: it waits until there is");
+    let queue = Arc::downgrade(queue);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(QUEUE_AGAIN).await;
+            let Some(queue) = queue.upgrade() else { return };
+            match queue.start().await {
+                Ok(()) => return tracing::info!("there is space again: mail is sent"),
+                Err(QueueError::Full) => {}
+                Err(error) => tracing::error!(%error, "the queue does not begin"),
+            }
+        }
+    });
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! `postroom fsck`: checks the data of a server that is not running.
 //!
 //! From the bottom up: the journal, the index made of it, the bodies; then what each inbox, the accounts, the feed and the
-//! queue keep twice. Nothing is repaired, but what a start does anyway; `--rebuild-index` makes the index anew.
+//! queue keep twice. Nothing is repaired, but what a start does anyway; `--rebuild-index` makes the index anew, and
+//! `--accept-loss` goes on with a journal that has lost its end.
 
 use crate::Outcome;
 use crate::cli::FsckArgs;
 use crate::progress::Bar;
+use crate::remedy::remedy;
 use postroom_feed::Feed;
 use postroom_identity::Identity;
 use postroom_mailstore::{MailError, Mailstore};
@@ -53,13 +55,16 @@ async fn look(args: &FsckArgs) -> Outcome<Report> {
     if !folder.is_dir() {
         return Err(format!("{} holds no store", data.display()).into());
     }
+    crate::owner::check(&folder)?;
     crate::format::check(&data)?;
     let mut report = Report::default();
+    let is_accepted = !args.accept_loss || report.accept_loss(&folder).await?;
     report.journal(&folder).await?;
-    if args.rebuild_index {
-        SledStore::discard_index(&folder).map_err(in_use)?;
-    }
-    if let Some(store) = report.open(&folder).await? {
+    let is_discarded = !args.rebuild_index || report.discard_index(&folder).await?;
+    if is_accepted
+        && is_discarded
+        && let Some(store) = report.open(&folder).await?
+    {
         let checked = report.all(&store).await;
         let closed = store.close().await;
         match (checked, closed) {
@@ -78,6 +83,45 @@ async fn look(args: &FsckArgs) -> Outcome<Report> {
 }
 
 impl Report {
+    /// Goes on without what the journal has lost; whether that was possible.
+    async fn accept_loss(&mut self, folder: &Path) -> Outcome<bool> {
+        let folder = folder.to_path_buf();
+        let accept = move || SledStore::accept_loss(&folder, &options());
+        match tokio::task::spawn_blocking(accept).await? {
+            Ok(Some(loss)) => self.notes.push(format!("journal: {loss}, as was accepted")),
+            Ok(None) => self
+                .notes
+                .push("journal: it has not lost its end, nothing to accept".into()),
+            Err(error @ OpenError::Corrupt { .. }) => {
+                let problem = format!("the loss cannot be accepted: what there is does not make a whole: {error}");
+                self.problems.push(problem);
+                return Ok(false);
+            }
+            Err(error) => return Err(in_use(error)),
+        }
+        Ok(true)
+    }
+
+    /// Puts the index out of the way; whether that loses nothing.
+    async fn discard_index(&mut self, folder: &Path) -> Outcome<bool> {
+        let folder = folder.to_path_buf();
+        let discard = move || SledStore::discard_index(&folder, &options());
+        match tokio::task::spawn_blocking(discard).await? {
+            Ok(()) => Ok(true),
+            Err(error @ (OpenError::Lost { .. } | OpenError::Corrupt { .. })) => {
+                self.not_opened("the index stays as it is", error);
+                Ok(false)
+            }
+            Err(error) => Err(in_use(error)),
+        }
+    }
+
+    fn not_opened(&mut self, what: &str, error: OpenError) {
+        self.notes.extend(remedy(&error).map(str::to_owned));
+        self.problems
+            .push(format!("{what}: {error}; nothing above it was checked"));
+    }
+
     /// Every record and every snapshot, before the store is opened, which would cut what is torn.
     async fn journal(&mut self, folder: &Path) -> Outcome<()> {
         let folder = folder.to_path_buf();
@@ -96,15 +140,13 @@ impl Report {
 
     /// The store; `None` if it does not open, which is then a problem.
     async fn open(&mut self, folder: &Path) -> Outcome<Option<Arc<SledStore>>> {
-        let options = Options {
-            boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
-            min_free_octets: 0,
-            tidy_every: None,
-            ..Options::default()
-        };
         let folder = folder.to_path_buf();
         let mut bar = Bar::new();
-        let open = move || SledStore::open(&folder, options, |progress| bar.show("replaying the journal", progress));
+        let open = move || {
+            SledStore::open(&folder, options(), |progress| {
+                bar.show("replaying the journal", progress)
+            })
+        };
         match tokio::task::spawn_blocking(open).await? {
             Ok(store) => {
                 if let Some(why) = store.renewed() {
@@ -113,9 +155,8 @@ impl Report {
                 }
                 Ok(Some(store))
             }
-            Err(error @ (OpenError::Corrupt { .. } | OpenError::Index(_))) => {
-                let problem = format!("the store does not open: {error}; nothing above it was checked");
-                self.problems.push(problem);
+            Err(error @ (OpenError::Corrupt { .. } | OpenError::Lost { .. } | OpenError::Index(_))) => {
+                self.not_opened("the store does not open", error);
                 Ok(None)
             }
             Err(error) => Err(in_use(error)),
@@ -208,6 +249,15 @@ impl Report {
             }
         }
         Ok(())
+    }
+}
+
+fn options() -> Options {
+    Options {
+        boot_id: std::env::var("POSTROOM_BOOT_ID").ok(),
+        min_free_octets: 0,
+        tidy_every: None,
+        ..Options::default()
     }
 }
 

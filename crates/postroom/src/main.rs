@@ -4,20 +4,25 @@
 //! the store, builds mailstore, identity and intake on it, and gives each socket its listener.
 
 mod backup;
+mod certificate_check;
 mod certificates;
 mod cli;
 mod client;
 mod config;
 mod core;
+mod descriptors;
 mod dev;
 mod format;
 mod fsck;
 mod log;
 mod memory;
+mod owner;
 mod progress;
+mod remedy;
 mod serve;
 mod server;
 mod sockets;
+mod space;
 mod startup;
 mod systemd;
 mod upkeep;
@@ -50,7 +55,7 @@ async fn run(command: Command) -> Outcome<ExitCode> {
         Command::Fsck(args) => return Ok(fsck::run(&args).await),
         Command::Client(client) => return Ok(client::run(&client).await),
         Command::Backup(args) => return backup::run(&args).await,
-        Command::Restore(args) => backup::run_restore(&args).await,
+        Command::Restore(args) => return backup::run_restore(&args).await,
         Command::Dev(args) => dev::run(&args).await,
         Command::Serve { config } => serve::run(&config.file).await,
         Command::CheckConfig { config } => serve::check(&config.file),
@@ -73,11 +78,17 @@ fn version(json: bool) -> Outcome<()> {
 fn completions(shell: clap_complete::Shell) -> Outcome<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "postroom", &mut script);
-    std::io::stdout().write_all(&script)?;
-    Ok(())
+    match std::io::stdout().write_all(&script) {
+        // Who reads no further has seen enough, as with `head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
-fn fail(error: &(dyn std::error::Error + Send + Sync)) -> ExitCode {
+fn fail(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ExitCode {
     eprintln!("postroom: {error}");
+    if let Some(remedy) = remedy::remedy(error) {
+        eprintln!("postroom: {remedy}");
+    }
     ExitCode::FAILURE
 }

@@ -7,7 +7,7 @@ use crate::config::{Config, TlsFiles};
 use crate::core::{Core, Mode};
 use crate::sockets::Sockets;
 use crate::startup::Waiting;
-use crate::{systemd, upkeep};
+use crate::{certificate_check, descriptors, space, systemd, upkeep};
 use postroom_delivery::{Delivery, HickoryNetwork};
 use postroom_identity::Identity;
 use postroom_net::TlsConfig;
@@ -26,6 +26,7 @@ const HTTP_LATER: &[u8] =
 
 /// A running server.
 pub(crate) struct Server {
+    hostname: String,
     store: Arc<SledStore>,
     identity: Arc<Identity>,
     tls: Vec<TlsConfig>,
@@ -49,6 +50,12 @@ struct Doors {
 }
 
 impl Doors {
+    fn count(&self) -> usize {
+        let plain = [&self.smtp_in, &self.submission, &self.imap, &self.http];
+        let over_tls = [&self.submissions, &self.imaps, &self.https];
+        plain.into_iter().chain(over_tls).map(Vec::len).sum()
+    }
+
     /// Sockets that systemd passes win over those of the configuration.
     async fn open(config: &Config) -> std::io::Result<Self> {
         let (listen, mut sockets) = (&config.listen, Sockets::passed(&config.listen)?);
@@ -77,9 +84,15 @@ impl Server {
     pub(crate) async fn start(config: Config, mode: Mode) -> Outcome<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let reload = signal(SignalKind::hangup())?;
+        let descriptors = descriptors::raise();
         let doors = Doors::open(&config).await?;
+        if mode == Mode::Serve {
+            let (each, outwards) = (config.limits.connections, config.outbound.connections);
+            descriptors::warn_if_few(descriptors, doors.count(), each, outwards);
+        }
         let core = Core::open(&config, mode).await?;
         let mut server = Self {
+            hostname: config.hostname.clone(),
             store: Arc::clone(&core.store),
             identity: Arc::clone(&core.identity),
             tls: Vec::new(),
@@ -109,6 +122,14 @@ impl Server {
         let keep = Duration::from_secs(config.limits.deleted_keep_days.saturating_mul(86_400));
         let (drafts, shutdown) = (Arc::clone(&core.drafts), server.shutdown.clone());
         server.tasks.spawn(async move { drafts.run(shutdown).await });
+        let space = space::watch(
+            config.data_dir.join("store"),
+            config.store.min_free_octets,
+            Arc::clone(&core.is_short_of_space),
+        );
+        server
+            .tasks
+            .spawn(server.shutdown.clone().run_until_cancelled_owned(space));
         let upkeep = upkeep::run(core, keep);
         server
             .tasks
@@ -149,14 +170,20 @@ impl Server {
     fn reload_certificates(&self) {
         systemd::reloading();
         if let Some(files) = &self.tls_files {
-            for tls in &self.tls {
-                match tls.replace_from_files(&files.certificate, &files.key) {
-                    Ok(()) => tracing::info!("certificate read again"),
-                    Err(error) => tracing::error!(%error, "the certificate stays as it was"),
-                }
+            match self.read_again(files) {
+                Ok(()) => tracing::info!("certificate read again"),
+                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
             }
         }
         systemd::ready();
+    }
+
+    fn read_again(&self, files: &TlsFiles) -> Outcome<()> {
+        certificate_check::warn(files, &self.hostname)?;
+        for tls in &self.tls {
+            tls.replace_from_files(&files.certificate, &files.key)?;
+        }
+        Ok(())
     }
 
     fn tls(&mut self, tickets: bool) -> Outcome<Option<TlsConfig>> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Pause between two rounds.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// Rows removed of one inbox in one go, so that its mail gets its turn.
+/// Rows removed in one go, so that mail gets its turn.
 const BUDGET: usize = 500;
 
 /// Works in rounds for ever; the first begins at once, since a crash may have left something half purged. May be dropped
@@ -62,8 +62,7 @@ async fn withdraw(core: &Core, done: &mut HashSet<OrganizationId>) -> Outcome<()
 }
 
 async fn tidy_queue(core: &Core) -> Result<(), postroom_queue::QueueError> {
-    // `true` is that there is more.
-    while core.queue.maintain(BUDGET).await? {
+    while !core.queue.maintain(BUDGET).await? {
         tokio::task::yield_now().await;
     }
     Ok(())

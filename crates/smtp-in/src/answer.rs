@@ -7,9 +7,12 @@ use postroom_intake::{Accepted, Incoming, LocalRecipient, Spool};
 use postroom_message::SmtpPeer;
 use postroom_net::Answerer;
 use postroom_smtp_proto::{Answer, Envelope, Question, Reply, Server};
-use postroom_types::{BlobSpan, ForwardPath};
+use postroom_types::{BlobSpan, ForwardPath, ReversePath};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Most octets of a Message-ID in the log.
+const LOGGED_ID_OCTETS: usize = 256;
 
 /// One session's answers.
 pub struct Session {
@@ -82,19 +85,15 @@ impl Session {
         })
     }
 
-    fn log_accepted(&self, accepted: &Accepted) {
-        for placed in &accepted.placed {
-            tracing::info!(
-                msg = %accepted.id,
-                inbox = %placed.inbox,
-                peer = %self.peer,
-                code = 250,
-                octets = accepted.octets,
-                "accepted"
-            );
+    /// One line for each inbox. The Message-ID is text of the sender, which the log escapes.
+    fn log_accepted(&self, from: &ReversePath, recipients: usize, accepted: &Accepted) {
+        let (msg, peer, octets) = (&accepted.id, &self.peer, accepted.octets);
+        let message_id = accepted.message_id.as_deref().map(|id| start_of(id, LOGGED_ID_OCTETS));
+        for inbox in accepted.placed.iter().map(|placed| placed.inbox) {
+            tracing::info!(%msg, %inbox, %peer, %from, recipients, message_id, code = 250, octets, "accepted");
         }
         for inbox in &accepted.queued {
-            tracing::info!(msg = %accepted.id, %inbox, peer = %self.peer, code = 250, octets = accepted.octets, "accepted, queued");
+            tracing::info!(%msg, %inbox, %peer, %from, recipients, message_id, code = 250, octets, "accepted, queued");
         }
     }
 }
@@ -123,17 +122,20 @@ impl Answerer for Session {
                 }
             },
             Question::Data(_) => Answer::Accept,
-            Question::Message(envelope) => match self.message(envelope).await {
-                Ok(accepted) => {
-                    self.log_accepted(&accepted);
-                    Answer::AcceptWith(Reply {
-                        code: 250,
-                        enhanced: "2.0.0".into(),
-                        text: format!("Accepted, id {}", accepted.id).into(),
-                    })
+            Question::Message(envelope) => {
+                let (from, recipients) = (envelope.reverse_path.clone(), envelope.forward_paths.len());
+                match self.message(envelope).await {
+                    Ok(accepted) => {
+                        self.log_accepted(&from, recipients, &accepted);
+                        Answer::AcceptWith(Reply {
+                            code: 250,
+                            enhanced: "2.0.0".into(),
+                            text: format!("Accepted, id {}", accepted.id).into(),
+                        })
+                    }
+                    Err(reply) => Answer::Refuse(reply),
                 }
-                Err(reply) => Answer::Refuse(reply),
-            },
+            }
             Question::Refused { envelope, reply } => {
                 let (from, octets, reason) = (&envelope.reverse_path, self.spool.octets(), &reply.text);
                 tracing::info!(peer = %self.peer, %from, code = reply.code, octets, %reason, "rejected");
@@ -155,5 +157,27 @@ impl Answerer for Session {
 
     async fn read_blob(&mut self, _span: BlobSpan) -> Option<Bytes> {
         None
+    }
+}
+
+/// The beginning of a text, of so many octets at most.
+fn start_of(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_of_a_text_is_bounded() {
+        for (text, most, expected) in [
+            ("abc", 4, "abc"),
+            ("abcd", 3, "abc"),
+            ("ab\u{e9}", 3, "ab"),
+            ("", 3, ""),
+        ] {
+            assert_eq!(start_of(text, most), expected, "{text}");
+        }
     }
 }

@@ -20,6 +20,7 @@ pub(super) async fn org(api: &Api, verb: &OrgVerb) -> Result<()> {
         OrgVerb::Show { id: Some(id) } => organization::shown(id),
         OrgVerb::Show { id: None } => Call::get(Place::v0(&["organizations"])),
         OrgVerb::Rm { id } => Call::delete(tenants(&[id])),
+        OrgVerb::Postmaster { new_key, new_password } => organization::postmaster(*new_key, *new_password),
         OrgVerb::Export { id, file } => return organization::export(api, id, file).await,
         OrgVerb::Ls { deleted: true }
         | OrgVerb::Suspend { .. }

@@ -91,9 +91,10 @@ impl Api {
         let body = response.json().await.unwrap_or_default();
         let failure = Failure::answered(status, &body);
         Err(match self.is_operator() && failure.exit() == Exit::Key {
-            true => {
-                failure.with_advice("An operator key opens no mail and no organization: use one of the organization.")
-            }
+            true => failure.with_advice(
+                "An operator key opens no mail and no organization: use one of the organization. \
+                     `postroom org postmaster --new-key` makes one for the mail of postmaster@ and abuse@.",
+            ),
             false => failure,
         })
     }

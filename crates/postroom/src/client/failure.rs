@@ -42,6 +42,10 @@ const ABOUT_THE_KEY: [&str; 6] = [
     "unrestricted_key_required",
 ];
 
+/// What helps most often when nobody answers.
+const NOBODY_THERE: &str =
+    "--url or POSTROOM_URL says where the server is: `postroom serve` listens on port 8080 unless told otherwise.";
+
 /// Who has a name that was asked for.
 fn in_the_way_of_a_handle(namespace: &str) -> Option<&'static str> {
     match namespace {
@@ -135,9 +139,13 @@ impl From<reqwest::Error> for Failure {
             cause = below;
         }
         let url = error.url().map_or_else(String::new, |url| format!("{url}: "));
-        Self {
+        let told = Self {
             passing: !error.is_builder(),
             ..Self::failed(format!("{url}{cause}"))
+        };
+        match error.is_connect() {
+            true => told.with_advice(NOBODY_THERE),
+            false => told,
         }
     }
 }

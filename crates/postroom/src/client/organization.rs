@@ -1,4 +1,4 @@
-//! The life of organizations, for the operator: suspended, limited, had back, exported.
+//! The life of organizations, for the operator: suspended, limited, had back, exported; and the operator's own inbox.
 
 use super::Result;
 use super::api::Api;
@@ -21,6 +21,18 @@ fn place(more: &[&str]) -> Place {
 /// What an organization is, and what it uses.
 pub(super) fn shown(id: &str) -> Call<'static> {
     Call::get(place(&[id]))
+}
+
+/// The operator's own inbox, as it is or with these of its secrets anew.
+pub(super) fn postmaster(new_key: bool, new_password: bool) -> Call<'static> {
+    let inbox = Place::own(&["postmaster"]);
+    match new_key || new_password {
+        true => {
+            let wanted = json!({ "apiKey": new_key, "password": new_password });
+            Call::post(inbox.then(&["rotate-credentials"]), wanted)
+        }
+        false => Call::get(inbox),
+    }
 }
 
 /// The call of a verb; of the others it is the list.

@@ -87,3 +87,31 @@ fn the_documented_file_is_the_code() {
         .collect();
     assert_eq!(complaints(&uncommented), []);
 }
+
+#[test]
+fn what_cannot_work_is_told() {
+    for (text, line, expected) in [
+        ("data_dir = \"var\"", 2, "`var` must begin with /"),
+        ("[limits]\ninbox = 0", 3, "limits.inbox: must not be 0"),
+        ("[limits]\nmessage = \"0 MiB\"", 3, "limits.message: must not be 0"),
+        (
+            "[log]\nfilter = \"info,postroom=loud\"",
+            3,
+            "log.filter: `info,postroom=loud`",
+        ),
+        (
+            "[listen]\nhttp = [\"127.0.0.1:8080\"]\nimap = [\"127.0.0.1:8080\"]",
+            0,
+            "two services of `[listen]` have the address 127.0.0.1:8080",
+        ),
+        ("[listen]\nimap = [\"[::]:25\"]", 0, "have the address [::]:25"),
+    ] {
+        let found = complaints(&format!("hostname = \"a.example\"\n{text}\n"));
+        assert!(
+            found.len() == 1 && found[0].0 == line && found[0].1.contains(expected),
+            "{text}: {found:?}"
+        );
+    }
+    let any_port = "hostname = \"a.example\"\n[listen]\nhttp = [\"127.0.0.1:0\"]\nimap = [\"127.0.0.1:0\"]\n";
+    assert_eq!(complaints(any_port), []);
+}

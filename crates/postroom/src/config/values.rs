@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
+use tracing_subscriber::EnvFilter;
 
 /// A host name or mail domain.
 pub(super) fn host_name(text: &str) -> Result<Domain, String> {
@@ -23,6 +24,32 @@ pub(super) fn domain(value: &DeValue<'_>) -> Result<Option<Domain>, String> {
 
 pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     text(value).map(PathBuf::from)
+}
+
+/// A path that means the same wherever the server is started from.
+pub(super) fn absolute_path(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    let path = path(value)?;
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(format!("`{}` must begin with /", path.display())),
+    }
+}
+
+/// A size that is not nothing.
+pub(super) fn size(value: &DeValue<'_>) -> Result<u64, String> {
+    match octets(value)? {
+        0 => Err("must not be 0".to_owned()),
+        octets => Ok(octets),
+    }
+}
+
+/// What is logged: directives such as `info` or `postroom_queue=debug`, with commas between.
+pub(super) fn log_filter(value: &DeValue<'_>) -> Result<String, String> {
+    let filter = text(value)?;
+    match EnvFilter::try_new(&filter) {
+        Ok(_) => Ok(filter),
+        Err(error) => Err(format!("`{filter}`: {error}")),
+    }
 }
 
 /// For keys without a default.

@@ -147,6 +147,7 @@ impl Server {
             outgoing_http: core.outgoing_http.clone(),
             names: Arc::clone(&core.names),
             stopping: self.shutdown.clone(),
+            is_short_of_space: Arc::clone(&core.is_short_of_space),
         };
         let state = http_api::State::new(services, options);
         let telling = Arc::clone(&core.webhooks).run(Arc::new(state.clone()), self.shutdown.clone());

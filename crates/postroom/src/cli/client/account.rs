@@ -51,6 +51,15 @@ pub(crate) enum OrgVerb {
         /// Its id
         id: String,
     },
+    /// Show the operator's own inbox, where postmaster@ and abuse@ of every domain come, or give it new secrets to read it with
+    Postmaster {
+        /// Make an API key for it and print it, once; the one before stops
+        #[arg(long)]
+        new_key: bool,
+        /// Make a password for mail clients and print it, once; the one before stops
+        #[arg(long)]
+        new_password: bool,
+    },
     /// Save everything of one as a zip archive: mail as mbox files, the rest as JSON
     Export {
         /// Its id
