@@ -18,6 +18,7 @@ pub use news::{News, OtherNews};
 
 use postroom_types::{ModSeq, SearchKey, SortKey, SpecialUse, ThreadAlgorithm, Uid};
 use postroom_wire::Credentials;
+use std::sync::Arc;
 
 /// Most UIDs in one [`Question::Store`] or [`Question::Expunge`], and in a [`Question::Fetch`] that opens messages.
 pub const PIECE: usize = 300;
@@ -146,17 +147,19 @@ pub enum Question {
     Expunge(Vec<Uid>),
     /// Which messages of the selected mailbox match? → [`Answer::Found`]
     Search {
-        /// The messages this session knows of, ascending; only these count.
+        /// Messages this session knows of, ascending; only these count. All of them, or where a search is followed
+        /// (RFC 5267), those that may have another answer than before.
         among: Vec<Uid>,
         /// The program, sequence numbers already turned into UIDs.
-        program: SearchKey,
+        program: Arc<SearchKey>,
     },
     /// The same, in this order. → [`Answer::Found`]
     Sort {
-        /// The messages this session knows of, ascending; only these count.
+        /// Messages this session knows of, ascending; only these count. All of them, or the result of a search that is
+        /// followed.
         among: Vec<Uid>,
         /// The program.
-        program: SearchKey,
+        program: Arc<SearchKey>,
         /// The order; equal ones stay in the order of the mailbox.
         keys: Vec<SortKey>,
     },

@@ -7,6 +7,7 @@
 //! The client knows everything up to the modseq `complete`, and that is the one it may resynchronise from: a MODSEQ above
 //! it that it was told of may have an untold expunge below it (RFC 7162 §3.2).
 
+mod context;
 mod contexts;
 mod difference;
 mod numbers;
@@ -14,7 +15,8 @@ mod pieces;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use contexts::{Context, Contexts};
+pub(crate) use context::Context;
+pub(crate) use contexts::Contexts;
 pub(crate) use difference::Difference;
 pub(crate) use pieces::Pieces;
 
@@ -87,6 +89,16 @@ impl View {
     pub(crate) fn of(uids: Vec<Uid>) -> Self {
         Self {
             told: Numbers::new(uids.into()),
+            ..Self::default()
+        }
+    }
+
+    /// All that have come since are not recent; there are none.
+    #[cfg(test)]
+    pub(crate) fn of_not_recent(not_recent: Vec<Uid>) -> Self {
+        Self {
+            recent_from: Some(Uid::MIN),
+            not_recent,
             ..Self::default()
         }
     }
@@ -207,12 +219,13 @@ impl View {
 
     /// Takes in news. What is known already, or was never told, changes nothing.
     pub(crate) fn absorb(&mut self, news: News) {
+        self.contexts.try_again();
         self.highest = self.highest.max(news.highest_modseq.unwrap_or_default());
         let mut last = self.appended.last().copied().or(self.told.last());
         for uid in news.appended {
             if last.is_none_or(|last| uid > last) {
                 self.appended.push(uid);
-                self.contexts.have_changed([uid]);
+                self.contexts.has_come(uid);
                 last = Some(uid);
             }
         }
@@ -221,7 +234,7 @@ impl View {
             .extend(news.not_recent.into_iter().filter(counts_as_recent));
         for FlagsNow { uid, flags, modseq } in news.flags {
             if self.told.index_of(uid).is_some() {
-                self.contexts.have_changed([uid]);
+                self.contexts.flags_have_changed(uid);
                 self.flags.insert(uid, (flags, modseq));
             }
         }

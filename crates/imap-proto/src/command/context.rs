@@ -1,6 +1,6 @@
 //! What is told of searches with UPDATE, and CANCELUPDATE (RFC 5267 §4.3).
 //!
-//! When the client has been told of what happened, each context is asked about the messages that have changed, and only
+//! When the client has been told of what happened, each context is asked about the messages that matter to it, and only
 //! these; a sorted one also where those that have come belong. What is gone is told before EXPUNGE, in whose numbers the
 //! client still counts; what has come after EXISTS and FETCH.
 
@@ -13,6 +13,7 @@ use crate::response::esearch::write_update;
 use crate::session::{Flow, Phase, Refusal, Session, Task};
 use crate::view::{Context, Difference, View};
 use postroom_types::{SearchKey, SeqNum, Uid};
+use std::sync::Arc;
 
 pub(super) fn cancel_update(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     let mut tags = Vec::new();
@@ -23,10 +24,11 @@ pub(super) fn cancel_update(args: &mut Scanner<'_>, session: &mut Session) -> Re
     }
     args.end()?;
     let (view, _) = session.selected()?;
-    if !tags.iter().all(|tag| view.contexts.has(tag)) {
+    // Some may have ended meanwhile, of which the client has not heard yet.
+    let cancelled = tags.iter().filter(|tag| view.contexts.remove(tag)).count();
+    if cancelled == 0 {
         return Err(Refusal::No("", "No updates are told of this search"));
     }
-    tags.iter().for_each(|tag| view.contexts.remove(tag));
     Flow::ok("CANCELUPDATE completed")
 }
 
@@ -43,25 +45,20 @@ impl Session {
 
     /// What is to be asked so that a context can be told of. To be asked again until there is nothing more.
     pub(crate) fn next_update(&mut self) -> Option<(Question, Box<dyn Task>)> {
-        if !self.notify.tells_messages() {
-            return None;
-        }
         let Phase::Selected(view) = &mut self.phase else {
             return None;
         };
+        let last = view.last_uid()?;
         let mut contexts = std::mem::take(&mut view.contexts);
         let is_told = |uid: &Uid| view.seq_of(*uid).is_some() && !view.is_gone(*uid);
-        let last = view.last_uid();
-        let next = last
-            .and_then(|last| contexts.next(last, is_told))
-            .map(|(context, among)| {
-                let question = Question::Search {
-                    among: among.to_vec(),
-                    program: context.program.clone(),
-                };
-                let tag = context.tag.clone();
-                (question, Box::new(Matching { tag }) as Box<dyn Task>)
-            });
+        let next = contexts.next(last, is_told).map(|(context, among)| {
+            let question = Question::Search {
+                among: among.to_vec(),
+                program: Arc::clone(&context.program),
+            };
+            let tag = context.tag.clone();
+            (question, Box::new(Matching { tag }) as Box<dyn Task>)
+        });
         view.contexts = contexts;
         next
     }
@@ -70,6 +67,14 @@ impl Session {
     pub(crate) fn refuse_updates(&mut self, tag: &[u8], text: &str) {
         let tag = String::from_utf8_lossy(tag);
         self.out.line(&format!("* NO [NOUPDATE \"{tag}\"] {text}"));
+    }
+
+    /// The same, of all searches.
+    pub(crate) fn end_updates(&mut self, text: &str) {
+        let Phase::Selected(view) = &mut self.phase else { return };
+        for context in view.contexts.take() {
+            self.refuse_updates(&context.tag, text);
+        }
     }
 }
 
@@ -81,68 +86,76 @@ struct Matching {
 impl Task for Matching {
     fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
         let Answer::Found(Ok(found)) = answer else {
-            return lose(&self.tag, session);
+            return miss(&self.tag, session);
         };
         let (view, _) = session.selected()?;
         let Some((context, among)) = view.contexts.find(&self.tag) else {
             return told();
         };
         let (leaves, comes) = context.compare(among, &found.uids);
-        let mut now = context.with(&leaves, &comes);
-        match &context.keys {
-            Some(keys) if !comes.is_empty() => {
-                now.sort_unstable();
-                let question = Question::Sort {
-                    among: now,
-                    program: SearchKey::All,
-                    keys: keys.clone(),
-                };
-                Flow::ask(question, Ordered { tag: self.tag })
-            }
-            _ => Telling { tag: self.tag, now }.begin(session),
+        if let Some(keys) = context.keys.as_ref().filter(|_| !comes.is_empty()) {
+            let question = Question::Sort {
+                among: context.with(&leaves, &comes),
+                program: Arc::new(SearchKey::All),
+                keys: keys.clone(),
+            };
+            return Flow::ask(question, Ordered { tag: self.tag, comes });
         }
+        let telling = Telling {
+            tag: self.tag,
+            leaves,
+            comes,
+            sorted: None,
+        };
+        telling.begin(session)
     }
 }
 
 /// Waits for the result of a sorted context in its order.
 struct Ordered {
     tag: Vec<u8>,
+    comes: Vec<Uid>,
 }
 
 impl Task for Ordered {
     fn resume(self: Box<Self>, answer: Answer, session: &mut Session) -> Result<Flow, Refusal> {
-        match answer {
-            Answer::Found(Ok(found)) => {
-                let telling = Telling {
-                    tag: self.tag,
-                    now: found.uids,
-                };
-                telling.begin(session)
-            }
-            _ => lose(&self.tag, session),
-        }
+        let Answer::Found(Ok(found)) = answer else {
+            return miss(&self.tag, session);
+        };
+        let telling = Telling {
+            tag: self.tag,
+            leaves: Vec::new(),
+            comes: self.comes,
+            sorted: Some(found.uids),
+        };
+        telling.begin(session)
     }
 }
 
-/// A context has this result now.
+/// The result of a context becomes another.
 struct Telling {
     tag: Vec<u8>,
-    now: Vec<Uid>,
+    leaves: Vec<Uid>,
+    comes: Vec<Uid>,
+    /// The whole result, where its order matters; else these leave and those come.
+    sorted: Option<Vec<Uid>>,
 }
 
 impl Telling {
     /// Of what is new in it the client may want to hear more, and hears it first (RFC 5465 §7).
     fn begin(self, session: &mut Session) -> Result<Flow, Refusal> {
         let (view, _) = session.selected()?;
-        let last = view.last_uid();
         let Some((context, _)) = view.contexts.find(&self.tag) else {
             return told();
         };
-        let looked_at = std::mem::replace(&mut context.last, last);
+        let looked_at = context.is_told();
+        if self.leaves.is_empty() && self.comes.is_empty() {
+            return told();
+        }
         let Some(spec) = context.fetch.clone() else {
             return self.tell(session);
         };
-        let new = self.now.iter().copied().filter(|uid| Some(*uid) > looked_at);
+        let new = self.comes.iter().copied().filter(|uid| Some(*uid) > looked_at);
         let fetch = Fetch::unasked(UidRanges::of(new), spec, session).next(session);
         self.after(fetch, session)
     }
@@ -159,7 +172,10 @@ impl Telling {
         let (view, out) = session.selected()?;
         let mut contexts = std::mem::take(&mut view.contexts);
         if let Some((context, _)) = contexts.find(&self.tag) {
-            let difference = context.becomes(self.now);
+            let difference = match self.sorted {
+                Some(sorted) => context.becomes(sorted),
+                None => context.changes(self.leaves, self.comes),
+            };
             write_difference(out, view, context, &difference);
         }
         let outgrown = contexts.outgrown();
@@ -188,11 +204,12 @@ fn told() -> Result<Flow, Refusal> {
     Flow::ok("")
 }
 
-/// What has changed could not be found out: rather no updates than wrong ones.
-fn lose(tag: &[u8], session: &mut Session) -> Result<Flow, Refusal> {
+/// What has changed could not be found out. Once that may pass; then rather no updates than wrong ones.
+fn miss(tag: &[u8], session: &mut Session) -> Result<Flow, Refusal> {
     let (view, _) = session.selected()?;
-    view.contexts.remove(tag);
-    session.refuse_updates(tag, "The search cannot be repeated now");
+    if !view.contexts.miss(tag) {
+        session.refuse_updates(tag, "The search cannot be repeated now");
+    }
     told()
 }
 

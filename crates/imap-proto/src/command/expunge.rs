@@ -11,6 +11,7 @@ use crate::question::{Answer, PIECE, Question};
 use crate::session::{Flow, Refusal, Session, Task};
 use crate::view::Pieces;
 use postroom_types::{Flag, Flags, SearchKey, Uid};
+use std::sync::Arc;
 
 pub(super) fn expunge(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     args.end()?;
@@ -58,7 +59,7 @@ impl Task for Fresh {
 }
 
 fn ask_marked(among: Vec<Uid>, close: bool) -> Result<Flow, Refusal> {
-    let program = SearchKey::Has(Flags::NONE.with(Flag::Deleted));
+    let program = Arc::new(SearchKey::Has(Flags::NONE.with(Flag::Deleted)));
     Flow::ask(Question::Search { among, program }, Marked { close })
 }
 

@@ -234,7 +234,7 @@ impl Task for Fetch {
                 view.modseq_shown(message.modseq);
             }
             if with_flags {
-                view.contexts.have_changed([message.uid]);
+                view.contexts.flags_have_changed(message.uid);
             }
             if let Some(flags) = &message.flags {
                 announce_keywords(out, view, flags);

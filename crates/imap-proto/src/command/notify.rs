@@ -198,6 +198,9 @@ impl Task for Watching {
             watches_flags: watches.iter().any(|watch: &Watch| watch.flags),
             ..Notify::default()
         };
+        if !session.notify.tells_messages() {
+            session.end_updates("Nothing more is told of this mailbox");
+        }
         if status {
             let selected = selected_id(session);
             for (name, data) in counts.iter().filter(|(_, data)| Some(data.id) != selected) {
@@ -238,6 +241,7 @@ impl Session {
         if std::mem::take(&mut self.notify.overflowed) {
             self.out
                 .line("* OK [NOTIFICATIONOVERFLOW] Too much has happened; nothing more is told");
+            self.end_updates("Nothing more is told of this mailbox");
         }
         let selected = selected_id(self);
         for news in std::mem::take(&mut self.notify.pending) {

@@ -11,6 +11,7 @@ use crate::response::esearch::{Results, write_esearch, write_plain};
 use crate::session::{Flow, Phase, Refusal, Session, Task};
 use crate::view::{Context, View};
 use postroom_types::{SearchKey, SeqNum, SortKey, Uid};
+use std::sync::Arc;
 
 pub(super) fn search(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -37,7 +38,8 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     if session.enabled.rev2 {
         search.options.get_or_insert_with(ReturnOptions::all);
     }
-    let (among, program) = program(args, session, charset)?;
+    let (among, program) = program(args, session, charset, search.is_followed())?;
+    let program = Arc::new(program);
     search.will_follow(&program, None);
     Flow::ask(Question::Search { among, program }, search)
 }
@@ -49,11 +51,12 @@ pub(super) fn charset(args: &mut Scanner<'_>) -> Result<Charset, Refusal> {
     Charset::named(&name).ok_or(Refusal::No(BAD_CHARSET, "This charset is not known here"))
 }
 
-/// The messages this session knows of, and the program that chooses among them.
+/// The messages this session knows of, and the program that chooses among them; now, or also later if it is followed.
 pub(super) fn program(
     args: &mut Scanner<'_>,
     session: &mut Session,
     charset: Charset,
+    is_followed: bool,
 ) -> Result<(Vec<Uid>, SearchKey), Refusal> {
     let Phase::Selected(view) = &session.phase else {
         return Err(Refusal::Bad("Select a mailbox first"));
@@ -62,6 +65,7 @@ pub(super) fn program(
         view,
         saved: session.saved.as_ref(),
         charset,
+        is_followed,
     };
     let program = search_key::program(args, meaning)?;
     let among = view.to_vec();
@@ -95,11 +99,8 @@ impl Search {
         }
     }
 
-    /// Reads RETURN and what belongs to it, if it comes next and has not been read.
+    /// Reads RETURN and what belongs to it, if it comes next.
     pub(super) fn read_options(&mut self, args: &mut Scanner<'_>, session: &mut Session) -> Result<(), Refusal> {
-        if self.options.is_some() {
-            return Ok(());
-        }
         self.options = ReturnOptions::parse(args)?;
         let (view, _) = session.selected()?;
         if self.update().is_some() && view.contexts.has(&self.tag) {
@@ -112,17 +113,18 @@ impl Search {
         self.options.as_ref()?.update.as_ref()
     }
 
+    pub(super) fn is_followed(&self) -> bool {
+        self.update().is_some()
+    }
+
     /// If it has UPDATE: this program is to be asked again, and its result is in this order.
-    pub(super) fn will_follow(&mut self, program: &SearchKey, keys: Option<&[SortKey]>) {
-        self.follows = self.update().map(|update| Context {
-            tag: self.tag.clone(),
-            by_uid: self.by_uid,
-            program: program.clone(),
-            keys: keys.map(<[SortKey]>::to_vec),
-            fetch: update.fetch.clone(),
-            result: Vec::new(),
-            last: None,
-            is_due: false,
+    pub(super) fn will_follow(&mut self, program: &Arc<SearchKey>, keys: Option<&[SortKey]>) {
+        self.follows = self.update().map(|update| {
+            let mut context = Context::new(Arc::clone(program), keys.map(<[SortKey]>::to_vec));
+            context.tag = self.tag.clone();
+            context.by_uid = self.by_uid;
+            context.fetch = update.fetch.clone();
+            context
         });
     }
 
@@ -165,24 +167,30 @@ impl Search {
             session.saved = Some(UidRanges::of(chosen.flat_map(|range| uids[range].iter().copied())));
         }
         match self.follows {
-            Some(context) => follow(
-                Context {
-                    result: uids,
-                    ..context
-                },
-                session,
-            ),
+            Some(mut context) => {
+                context.result = uids;
+                follow(context, session)
+            }
             None => Ok(()),
         }
     }
 }
 
 fn follow(context: Context, session: &mut Session) -> Result<(), Refusal> {
+    let tells_messages = session.notify.tells_messages();
     let (view, _) = session.selected()?;
     let tag = context.tag.clone();
-    let last = view.last_uid();
-    if !view.follow(Context { last, ..context }) {
-        session.refuse_updates(&tag, "Too much is followed already");
+    let refused = if !tells_messages {
+        Some("Nothing is told of this mailbox")
+    } else if context.traits.by_recent {
+        Some("What is recent is not followed")
+    } else if !view.follow(context) {
+        Some("Too much is followed already")
+    } else {
+        None
+    };
+    if let Some(text) = refused {
+        session.refuse_updates(&tag, text);
     }
     Ok(())
 }

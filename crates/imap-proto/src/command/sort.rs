@@ -5,6 +5,7 @@ use crate::grammar::Scanner;
 use crate::grammar::sort_key::sort_criteria;
 use crate::question::Question;
 use crate::session::{Flow, Refusal, Session};
+use std::sync::Arc;
 
 pub(super) fn sort(args: &mut Scanner<'_>, session: &mut Session) -> Result<Flow, Refusal> {
     run(args, session, false)
@@ -21,9 +22,8 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     let keys = sort_criteria(args)?;
     args.space()?;
     let charset = search.charset(args, session)?;
-    // Some write it here, and nothing else can be meant: no search key has that name.
-    search.read_options(args, session)?;
-    let (among, program) = program(args, session, charset)?;
+    let (among, program) = program(args, session, charset, search.is_followed())?;
+    let program = Arc::new(program);
     search.will_follow(&program, Some(&keys));
     Flow::ask(Question::Sort { among, program, keys }, search)
 }

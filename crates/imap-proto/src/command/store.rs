@@ -169,7 +169,7 @@ impl Store {
 
     fn told(&self, now: &FlagsNow, enabled: Enabled, view: &mut View, out: &mut Output) {
         let Some(seq) = view.seq_of(now.uid) else { return };
-        view.contexts.have_changed([now.uid]);
+        view.contexts.flags_have_changed(now.uid);
         if enabled.condstore {
             view.modseq_shown(now.modseq);
         }

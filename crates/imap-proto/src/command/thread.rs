@@ -20,7 +20,7 @@ fn run(args: &mut Scanner<'_>, session: &mut Session, by_uid: bool) -> Result<Fl
     let algorithm = thread_algorithm(args)?;
     args.space()?;
     let charset = charset(args)?;
-    let (among, program) = program(args, session, charset)?;
+    let (among, program) = program(args, session, charset, false)?;
     let question = Question::Thread {
         among,
         program,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here allocates before it has checked; lengths are bounded by the command's own limit.
 
+pub(crate) mod asked_again;
 pub(crate) mod charset;
 pub(crate) mod date;
 pub(crate) mod event_groups;

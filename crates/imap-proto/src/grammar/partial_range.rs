@@ -4,7 +4,8 @@ use super::{Bad, Parsed, Scanner};
 use std::fmt;
 use std::ops::Range;
 
-/// `500:400` is the same as `400:500`: the lower number stands first, and so it is said again in the response.
+/// `500:400` is the same as `400:500`. The response names the range as it was asked for, but the lower number first:
+/// so Dovecot does, and imaptest (`search-partial`) takes nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartialRange {
     /// Counted from 1, both included.

@@ -19,8 +19,6 @@ pub(crate) struct ReturnOptions {
     pub(crate) partial: Option<PartialRange>,
     /// What becomes different about the result is told from now on.
     pub(crate) update: Option<Update>,
-    /// The result will be wanted again. That is no news to the caches of the mail store.
-    context: bool,
 }
 
 /// `UPDATE`
@@ -64,7 +62,8 @@ impl ReturnOptions {
             b"ALL" => self.all = true,
             b"COUNT" => self.count = true,
             b"SAVE" => self.save = true,
-            b"CONTEXT" => self.context = true,
+            // The result will be wanted again: the caches of the mail store need no hint (RFC 5267 §4.2).
+            b"CONTEXT" => {}
             b"UPDATE" => {
                 let mut update = Update::default();
                 if scanner.clone().eat_ignoring_case(b" (") {
@@ -91,7 +90,7 @@ impl ReturnOptions {
     /// SAVE alone: nothing is told (RFC 5182 §1).
     pub(crate) const fn is_silent(&self) -> bool {
         let tells = self.names_some() || self.all || self.count;
-        self.save && !tells && self.update.is_none() && !self.context
+        self.save && !tells && self.update.is_none()
     }
 
     /// Which of so many results are told and saved, as ranges of places: a part and the ends, if only these were asked
@@ -129,7 +128,6 @@ mod tests {
                     options.count.then(|| "count".to_owned()),
                     options.save.then(|| "save".to_owned()),
                     options.partial.map(|range| range.to_string()),
-                    options.context.then(|| "context".to_owned()),
                     update.map(|update| format!("update {}", update.fetch.as_ref().map_or(0, |spec| spec.items.len()))),
                 ];
                 words.into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -142,7 +140,7 @@ mod tests {
         check("RETURN (SAVE COUNT) 1", Some("count save"));
         check("RETURN (partial 9:2 COUNT) 1", Some("count 2:9"));
         check("RETURN (MIN PARTIAL -1:-100) 1", Some("min -1:-100"));
-        check("RETURN (CONTEXT UPDATE COUNT) 1", Some("count context update 0"));
+        check("RETURN (CONTEXT UPDATE COUNT) 1", Some("count update 0"));
         check("RETURN (UPDATE (FLAGS BODY[HEADER.FIELDS (TO)])) 1", Some("update 3"));
         for bad in [
             "RETURN",

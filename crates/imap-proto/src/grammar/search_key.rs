@@ -1,6 +1,7 @@
 //! The search program (RFC 9051 §6.4.4 with RFC 5032, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.3), with numbers turned
 //! into UIDs of one view.
 
+use super::asked_again::star;
 use super::charset::Charset;
 use super::date::date;
 use super::scanner::utf8;
@@ -16,6 +17,9 @@ const DEPTH: usize = 100;
 const ORS: usize = 500;
 /// Most keys in a program.
 const KEYS: usize = 2_000;
+/// Most ranges of UIDs in all keys of a program, of 8 octets each, beside those of one `$` and one RECENT, which are as
+/// many as the mailbox makes of them.
+const RANGES: usize = 100_000;
 
 const TOO_DEEP: Bad = Bad("Search nested too deeply");
 const UNKNOWN: Bad = Bad("Unknown search key");
@@ -27,6 +31,8 @@ pub(crate) struct Meaning<'v> {
     /// `$` (RFC 5182).
     pub(crate) saved: Option<&'v UidRanges>,
     pub(crate) charset: Charset,
+    /// It is to be asked again when other messages are there (RFC 5267 §4.3): `*` among UIDs is the last one then.
+    pub(crate) is_followed: bool,
 }
 
 /// A program that was read.
@@ -43,6 +49,7 @@ pub(crate) fn program(scanner: &mut Scanner<'_>, meaning: Meaning<'_>) -> Parsed
         scanner,
         meaning,
         keys: 0,
+        ranges: 0,
         by_number: false,
     };
     let mut keys = Vec::new();
@@ -88,6 +95,7 @@ struct Reader<'s, 'a, 'v> {
     scanner: &'s mut Scanner<'a>,
     meaning: Meaning<'v>,
     keys: usize,
+    ranges: usize,
     by_number: bool,
 }
 
@@ -125,6 +133,9 @@ impl Reader<'_, '_, '_> {
     fn named(&mut self, depth: usize) -> Parsed<SearchKey> {
         let name = self.scanner.take_while(|byte| byte.is_ascii_alphabetic());
         let name = name.to_ascii_uppercase();
+        if let b"RECENT" | b"OLD" | b"NEW" = name.as_slice() {
+            self.count_ranges(self.meaning.view.not_recent().len())?;
+        }
         if let Some(key) = flag_key(&name, self.meaning.view) {
             return Ok(key);
         }
@@ -141,7 +152,7 @@ impl Reader<'_, '_, '_> {
             b"TEXT" => SearchKey::Text(self.argument(Self::text)?),
             b"KEYWORD" => self.argument(Self::keyword)?,
             b"UNKEYWORD" => not(self.argument(Self::keyword)?),
-            b"UID" => SearchKey::Uids(self.argument(Self::uids)?.into_vec()),
+            b"UID" => self.argument(Self::uids)?,
             b"MODSEQ" => self.argument(Self::modseq)?,
             b"EMAILID" => SearchKey::EmailId(object_id::email_id(&self.argument(Self::object_id)?)),
             b"THREADID" => SearchKey::ThreadId(object_id::thread_id(&self.argument(Self::object_id)?)),
@@ -229,12 +240,33 @@ impl Reader<'_, '_, '_> {
         Ok(Keyword::new(name).map_or(SearchKey::Uids(Vec::new()), SearchKey::Keyword))
     }
 
-    fn uids(&mut self) -> Parsed<UidRanges> {
-        Ok(self.set()?.found_uids(self.meaning.view))
+    fn uids(&mut self) -> Parsed<SearchKey> {
+        let (set, view) = (self.set()?, self.meaning.view);
+        if !self.meaning.is_followed {
+            return Ok(SearchKey::Uids(set.uids(view).into_vec()));
+        }
+        let (ranges, has_star) = set.open_uids();
+        let ranges = SearchKey::Uids(ranges.into_vec());
+        Ok(match has_star {
+            true => SearchKey::Or(Box::new((ranges, star(view.last_uid())))),
+            false => ranges,
+        })
     }
 
     fn set(&mut self) -> Parsed<SequenceSet> {
-        Ok(SequenceSet::parse(self.scanner)?.with_saved(self.meaning.saved))
+        let set = SequenceSet::parse(self.scanner)?;
+        self.count_ranges(set.ranges(self.meaning.saved))?;
+        Ok(set.with_saved(self.meaning.saved))
+    }
+
+    fn count_ranges(&mut self, ranges: usize) -> Parsed<()> {
+        let Meaning { view, saved, .. } = self.meaning;
+        let given = saved.map_or(0, |saved| saved.as_slice().len()) + view.not_recent().len();
+        self.ranges += ranges;
+        if self.ranges > RANGES + given {
+            return Err(Bad("Too many messages named one by one"));
+        }
+        Ok(())
     }
 
     /// There is one modseq a message, so entry and type are read and mean nothing (RFC 7162 §3.1.5).
@@ -298,6 +330,7 @@ fn flag_key(name: &[u8], view: &View) -> Option<SearchKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::asked_again::Traits;
     use postroom_types::Uid;
 
     fn parse_in(text: &[u8], charset: Charset) -> Parsed<SearchKey> {
@@ -307,6 +340,7 @@ mod tests {
             view: &view,
             saved: Some(&saved),
             charset,
+            is_followed: false,
         };
         program(&mut Scanner::new(text), meaning).map(|program| program.key)
     }
@@ -324,7 +358,7 @@ mod tests {
         check("ALL", "All");
         check("unseen", "Not(Has({\"\\\\Seen\"}))");
         check("2:3", "Uids([(Uid(20), Uid(30))])");
-        check("UID 1:*", "Uids([(Uid(1), Uid(4294967295))])");
+        check("UID 1:*", "Uids([(Uid(1), Uid(30))])");
         check("$", "Uids([(Uid(10), Uid(10)), (Uid(30), Uid(30))])");
         check("UID $", "Uids([(Uid(10), Uid(10)), (Uid(30), Uid(30))])");
         check("from Smith", "Address { field: From, text: \"Smith\" }");
@@ -419,5 +453,30 @@ mod tests {
         assert_eq!(ors(501), Err(TOO_DEEP));
         assert!(parse(&"ALL ".repeat(2_000)).is_ok());
         assert_eq!(parse(&"ALL ".repeat(2_001)), Err(Bad("Too many search keys")));
+    }
+
+    #[test]
+    fn what_is_saved_is_not_multiplied_without_end() {
+        let every_second = |count: u32| UidRanges::of((1..=count).filter_map(|n| Uid::new(n * 2)));
+        let ranges_of = |text: &str, saved: u32, not_recent: u32| {
+            let saved = every_second(saved);
+            let view = View::of_not_recent((1..=not_recent).filter_map(Uid::new).collect());
+            let meaning = Meaning {
+                view: &view,
+                saved: Some(&saved),
+                charset: Charset::UTF_8,
+                is_followed: true,
+            };
+            let read = program(&mut Scanner::new(text.as_bytes()), meaning);
+            read.map(|program| Traits::of(&program.key).ranges)
+        };
+        let too_many = Err(Bad("Too many messages named one by one"));
+        assert_eq!(ranges_of("UNSEEN $ UID 1", 150_000, 0), Ok(150_001));
+        assert_eq!(ranges_of("$ UID $", 100_000, 0), Ok(200_000));
+        assert_eq!(ranges_of("$ NOT $ 1", 100_000, 0), too_many);
+        assert_eq!(ranges_of("2 UID 1,$ $", 99_999, 0), too_many);
+        assert_eq!(ranges_of(&"$ ".repeat(2_000), 51, 0), too_many);
+        assert_eq!(ranges_of("RECENT OLD", 0, 100_000), Ok(200_000));
+        assert_eq!(ranges_of("RECENT OLD NEW", 0, 60_000), too_many);
     }
 }

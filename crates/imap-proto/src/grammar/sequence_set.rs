@@ -91,18 +91,32 @@ impl SequenceSet {
         UidRanges::merged(ranges.chain(self.saved.as_slice().iter().copied()).collect())
     }
 
-    /// Read as UIDs by a search, which may be asked again when messages have come (RFC 5267 §4.3): a range up to `*` has no
-    /// end, unless it begins above all that is there.
-    pub(crate) fn found_uids(&self, view: &View) -> UidRanges {
-        let last = view.last_uid().map_or(0, Uid::get);
-        let ordered = self.ranges.iter().map(|range| match *range {
-            (Number::Is(from), Number::Star) | (Number::Star, Number::Is(from)) if from <= last || last == 0 => {
-                (from, u32::MAX)
-            }
-            (a, b) => order(a.or(last), b.or(last)),
-        });
-        let ranges = ordered.filter_map(|(a, b)| Some((Uid::new(a)?, Uid::new(b)?)));
-        UidRanges::merged(ranges.chain(self.saved.as_slice().iter().copied()).collect())
+    /// Read as UIDs by a search that is asked again when messages have come or gone (RFC 5267 §4.3), and whether `*` is in
+    /// it: whichever message is the last then matches as well. A range up to `*` has no end here.
+    pub(crate) fn open_uids(&self) -> (UidRanges, bool) {
+        let mut has_star = false;
+        let mut ranges = self.saved.as_slice().to_vec();
+        for range in &self.ranges {
+            let (first, last) = match *range {
+                (Number::Is(a), Number::Is(b)) => order(a, b),
+                (Number::Is(from), Number::Star) | (Number::Star, Number::Is(from)) => {
+                    has_star = true;
+                    (from, u32::MAX)
+                }
+                (Number::Star, Number::Star) => {
+                    has_star = true;
+                    continue;
+                }
+            };
+            ranges.extend(Uid::new(first).zip(Uid::new(last)));
+        }
+        (UidRanges::merged(ranges), has_star)
+    }
+
+    /// How many ranges it has if `$` means this.
+    pub(crate) fn ranges(&self, saved: Option<&UidRanges>) -> usize {
+        let saved = saved.filter(|_| self.with_saved);
+        self.ranges.len() + saved.map_or(0, |saved| saved.as_slice().len())
     }
 
     /// Says what `$` means, if it is in it; without that, nothing. Those of them that are gone are none of the set.
@@ -252,17 +266,30 @@ mod tests {
     }
 
     #[test]
-    fn as_uids_of_a_search() {
-        let check = |text: &str, uids: &[u32], expected: &[(u32, u32)]| {
-            assert_eq!(shown(&parse(text).unwrap().found_uids(&view(uids))), expected, "{text}");
+    fn as_uids_of_a_search_that_is_followed() {
+        let check = |text: &str, expected: (&[(u32, u32)], bool)| {
+            let (ranges, has_star) = parse(text).unwrap().open_uids();
+            assert_eq!((shown(&ranges).as_slice(), has_star), expected, "{text}");
         };
-        check("4:*", &[3, 5, 9], &[(4, u32::MAX)]);
-        check("*:9,1", &[3, 5, 9], &[(1, 1), (9, u32::MAX)]);
-        check("*", &[3, 5, 9], &[(9, 9)]);
-        check("20:*", &[3, 5, 9], &[(9, 20)]);
-        check("7:2", &[3, 5, 9], &[(2, 7)]);
-        check("4:*,2", &[], &[(2, 2), (4, u32::MAX)]);
-        check("*", &[], &[]);
+        check("4:*", (&[(4, u32::MAX)], true));
+        check("*:9,1", (&[(1, 1), (9, u32::MAX)], true));
+        check("*", (&[], true));
+        check("*,3:*,2", (&[(2, u32::MAX)], true));
+        check("7:2", (&[(2, 7)], false));
+        check("4:4294967295", (&[(4, u32::MAX)], false));
+    }
+
+    #[test]
+    fn ranges_are_counted() {
+        let saved = UidRanges::of([3, 9, 11].into_iter().filter_map(Uid::new));
+        for (text, expected, without) in [("1,3:*", 2, 2), ("$", 3, 0), ("$,5,$", 4, 1)] {
+            let set = parse(text).unwrap();
+            assert_eq!(
+                (set.ranges(Some(&saved)), set.ranges(None)),
+                (expected, without),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -24,6 +24,26 @@ impl Difference {
         }
     }
 
+    /// Of a result in any order, which these leave; they ascend.
+    pub(crate) fn without(before: &[Uid], leaves: &[Uid]) -> Self {
+        let mut difference = Self::default();
+        let mut stays = 0;
+        for uid in before {
+            if leaves.binary_search(uid).is_ok() {
+                difference.remove(stays, *uid);
+            } else {
+                stays += 1;
+            }
+        }
+        difference
+    }
+
+    /// The next one that goes; so many before it stay.
+    fn remove(&mut self, stays: usize, uid: Uid) {
+        let follows = self.removed.last().is_some_and(|(place, _)| *place == stays + 1);
+        join(&mut self.removed, follows, stays + 1, uid);
+    }
+
     /// Of results in any order. What has another order than before goes and comes again.
     pub(crate) fn between(before: &[Uid], now: &[Uid]) -> Self {
         let mut places: Vec<(Uid, usize)> = now.iter().copied().zip(0..).collect();
@@ -40,11 +60,7 @@ impl Difference {
         for uid in before {
             match place_of(uid).filter(|place| kept.last().is_none_or(|last| last < place)) {
                 Some(place) => kept.push(place),
-                None => {
-                    let stays = kept.len();
-                    let follows = difference.removed.last().is_some_and(|(place, _)| *place == stays + 1);
-                    join(&mut difference.removed, follows, stays + 1, *uid);
-                }
+                None => difference.remove(kept.len(), *uid),
             }
         }
         let mut kept = kept.into_iter().peekable();
@@ -58,10 +74,6 @@ impl Difference {
             }
         }
         difference
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.removed.is_empty() && self.added.is_empty()
     }
 }
 
@@ -132,6 +144,16 @@ mod tests {
         ) {
             let (before, now) = (uids(&before[..lengths.0]), uids(&now[..lengths.1]));
             prop_assert_eq!(apply(before.clone(), &Difference::between(&before, &now)), now);
+        }
+
+        #[test]
+        fn who_leaves_is_the_difference(
+            before in Just((1_u32..25).collect::<Vec<_>>()).prop_shuffle(),
+            leaves in proptest::collection::btree_set(1_u32..25, 0..25),
+        ) {
+            let (before, leaves) = (uids(&before), uids(&leaves.into_iter().collect::<Vec<_>>()));
+            let now: Vec<Uid> = before.iter().copied().filter(|uid| !leaves.contains(uid)).collect();
+            prop_assert_eq!(Difference::without(&before, &leaves), Difference::between(&before, &now));
         }
 
         #[test]

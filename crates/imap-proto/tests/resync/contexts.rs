@@ -6,12 +6,15 @@ use super::{Connection, event};
 use proptest::prelude::*;
 
 /// Tag, what is searched for, and whether it is by UID.
-const FOLLOWED: [(&str, &str, &str, bool); 5] = [
+const FOLLOWED: [(&str, &str, &str, bool); 8] = [
     ("c1", "SEARCH", "FLAGGED", false),
     ("c2", "UID SEARCH", "NOT FLAGGED", true),
     ("c3", "UID SORT", "(SIZE) UTF-8 OR FLAGGED DELETED", true),
     ("c4", "SORT", "(REVERSE SIZE) UTF-8 UNSEEN", false),
     ("c5", "SEARCH", "ALL", false),
+    ("c6", "UID SEARCH", "UID 8:*", true),
+    ("c7", "SEARCH", "NOT UID *", false),
+    ("c8", "UID SORT", "(SIZE) UTF-8 OR UID 3:5,7:* FLAGGED", true),
 ];
 
 /// A result, as the client has it.

@@ -17,12 +17,15 @@ pub(crate) enum Event {
     IsExpunged(u8),
 }
 
-fn matches(program: &SearchKey, flags: Flags) -> bool {
+fn matches(program: &SearchKey, uid: Uid, flags: Flags) -> bool {
+    let matches = |key: &SearchKey| matches(key, uid, flags);
     match program {
         SearchKey::All => true,
         SearchKey::Has(wanted) => wanted.iter().all(|flag| flags.contains(flag)),
-        SearchKey::Not(key) => !matches(key, flags),
-        SearchKey::Or(keys) => matches(&keys.0, flags) || matches(&keys.1, flags),
+        SearchKey::Uids(ranges) => ranges.iter().any(|(a, b)| (a..=b).contains(&&uid)),
+        SearchKey::And(keys) => keys.iter().all(matches),
+        SearchKey::Not(key) => !matches(key),
+        SearchKey::Or(keys) => matches(&keys.0) || matches(&keys.1),
         other => unreachable!("not said: {other:?}"),
     }
 }
@@ -158,7 +161,7 @@ impl Mailbox {
         among.retain(|uid| {
             self.messages
                 .get(uid)
-                .is_some_and(|(flags, _)| matches(program, flags.system))
+                .is_some_and(|(flags, _)| matches(program, *uid, flags.system))
         });
         Found {
             uids: among,
