@@ -279,9 +279,18 @@ def mistakes(server, folder):
             file.seek(-1, os.SEEK_CUR)
             file.write(bytes([octet[0] ^ 0x20]))
         refused(["restore", copy, "--data", new], "damaged" if names else "manifest")
-        check(not os.path.exists(os.path.join(new, "store")), "a store of what is damaged")
+        is_there = os.path.exists(os.path.join(new, "store"))
+        check(is_there or kind not in ("bodies", "beside"), f"one damaged file of {kind}, and nothing was restored")
+        check(is_there or not os.path.exists(new), "what could not be restored has left something")
+        shutil.rmtree(new, ignore_errors=True)
+        if names:
+            command([binary(), "backup", copy, "--data", server.data, "--verify"])
+            command([binary(), "restore", copy, "--data", new])
+        else:
+            refused(["backup", copy, "--data", server.data], "remove this file")
         shutil.rmtree(copy)
         shutil.rmtree(new, ignore_errors=True)
+    refused(["restore", os.path.join(server.folder, "nowhere"), "--data", new], "is not there")
 
 
 def power_loss(server, traffic, folder):
@@ -345,9 +354,67 @@ def report(output):
     return json.loads(lines[0])
 
 
+def covered(store):
+    """The journal files that the newest snapshot stands for."""
+    journal, snapshot = os.path.join(store, "journal"), os.path.join(store, "snapshot")
+    files = sorted(name for name in os.listdir(journal) if name.endswith(".log"))
+    lsn = max((int(name[:-5]) for name in os.listdir(snapshot) if name.endswith(".snap")), default=0)
+    return [os.path.join(journal, name) for name, after in zip(files, files[1:]) if int(after[:-4]) <= lsn + 1]
+
+
+def flip(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        octet = file.read(1)
+        file.seek(at)
+        file.write(bytes([octet[0] ^ 1]))
+
+
+def rot(server, traffic, folder):
+    """One octet of a message that lies below the snapshot: what was copied before stays good, and a new backup tells it."""
+    then = traffic.ledger()
+    server.stop()
+    backup(server, folder)
+    # Of the newest such file, since upkeep may have moved bodies out of older ones.
+    for path in reversed(covered(os.path.join(server.data, "store"))):
+        with open(path, "rb") as file:
+            at = file.read().find(b"X-Unique: stays-") + 40
+        if at >= 40:
+            break
+    flip(path, at)
+    equal(backup(server, folder)["damaged"], [], "damage told of what was copied before")
+    new, data = os.path.join(server.folder, "rotten"), os.path.join(server.folder, "rotten-restored")
+    told = report(command([binary(), "backup", new, "--data", server.data, "--json"], expect=1))
+    check(len(told["damaged"]) == 1 and f"{os.path.basename(path)}:" in told["damaged"][0], f"a new backup tells: {told}")
+    again = report(command([binary(), "restore", new, "--data", data, "--json"], expect=1))
+    equal(again["damaged"], told["damaged"], "what restoring tells")
+    shutil.rmtree(data)
+    flip(path, at)
+    command([binary(), "backup", new, "--data", server.data, "--verify"])
+    server.relaunch()
+    restored(folder, server, traffic, then)
+    restored(new, server, traffic, then)
+    shutil.rmtree(new)
+    say("an octet that changed in the store was told by a new backup, and kept out of the old one")
+
+
+def owned(server):
+    """Root keeps its hands off what a server of another user must be able to read."""
+    if os.geteuid() != 0:
+        return
+    store = os.path.join(server.data, "store")
+    os.chown(store, 65534, 65534)
+    before = tree(server.data)
+    for more in ([], ["--rebuild-index"]):
+        refused(["fsck", "--data", server.data, *more], "runuser -u nobody -- ", 2)
+    equal(tree(server.data), before, "the files after fsck was refused")
+    os.chown(store, 0, 0)
+
+
 def rebuilt(server):
     """fsck tells a damaged body and ends with 1; it makes the index anew when asked."""
     server.stop()
+    owned(server)
     bodies = os.path.join(server.data, "store", "bodies")
     victim = os.path.join(bodies, sorted(os.listdir(bodies))[0])
     with open(victim, "r+b") as file:
@@ -375,6 +442,7 @@ def run():
         full_disk(server, traffic, folder)
         power_loss(server, traffic, folder)
         mistakes(server, folder)
+        rot(server, traffic, folder)
         compacted(server, traffic, folder)
         rebuilt(server)
 

@@ -154,7 +154,7 @@ def run():
         equal(sum("its body is damaged" in problem for problem in problems), 2, f"messages that fsck names: {problems}")
         check(not any("not checked further" in problem for problem in problems), f"fsck gave up: {problems}")
         data = os.path.join(server.folder, "restored")
-        output = command([binary(), "restore", folder, "--data", data, "--json"]).decode()
+        output = command([binary(), "restore", folder, "--data", data, "--json"], expect=1).decode()
         told = json.loads([line for line in output.splitlines() if line.startswith("{")][-1])
         equal(len(told["damaged"]), 2, f"what restoring tells: {told}")
         with Server(data=data, log_level="error") as other, Imap(other, box.address, box.password) as session:

@@ -6,8 +6,10 @@
 //!   the backup began is in it. Nothing is asked of the process that has the store open, and its lock is not taken.
 //! - What upkeep removes meanwhile (a snapshot, a journal file, a body that was forgotten) makes the round begin anew with
 //!   what there is then; what was copied stays copied.
-//! - A large body that the store has lost, or of which it has other octets than were written, does not keep the rest from
-//!   being copied: the manifest names it, and so do backing up and restoring. An earlier copy that is good is kept.
+//! - A body that the store has lost, or of which it has other octets than were written, does not keep the rest from being
+//!   copied: the manifest names it, and so do backing up and restoring. An earlier copy that is good is kept. What a
+//!   replay reads (the newest snapshot, the journal after it) must be whole.
+//! - What is copied is checked then, once. Copies of an earlier backup are trusted, unless they are to be verified.
 //! - `manifest` names every file with its length and SHA-256. It is replaced, in one step, once all that the new one
 //!   names is on disk; what only the old one named goes after that. A file is only ever added to beyond the length that
 //!   the manifest knows. So a backup that breaks off leaves the one before it as it was.
@@ -22,13 +24,17 @@
 
 mod bodies;
 mod hold;
+mod inline;
+mod lost;
 mod manifest;
 mod octets;
 mod places;
 mod restore;
 mod round;
+mod salvage;
 mod source;
 mod target;
+mod trust;
 
 pub use restore::{Restored, restore};
 
@@ -57,6 +63,12 @@ pub enum BackupError {
     /// There is nothing to back up.
     #[error("{0} holds no store")]
     NoStore(PathBuf),
+    /// There is no such folder.
+    #[error("{0} is not there")]
+    Missing(PathBuf),
+    /// The folder is for a backup, and none was made.
+    #[error("{0} holds no backup that was finished")]
+    NoneFinished(PathBuf),
     /// The folder holds something else, which is not touched.
     #[error("{0} is not empty, and not a backup")]
     NotABackup(PathBuf),
@@ -93,10 +105,10 @@ pub enum BackupError {
     Files(#[from] OpenError),
 }
 
-/// A body that the store had lost when it was backed up, and which is not in the backup.
+/// A body that is lost, or a file that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
-    /// Its file, relative to the data folder.
+    /// Its file, relative to the data folder; for a body in a journal file, a colon and where in that it lies follow.
     pub name: String,
     /// What is wrong with it.
     pub what: String,
@@ -127,8 +139,10 @@ pub struct BackedUp {
     pub copied_octets: u64,
     /// Files that were removed, since only older backups needed them.
     pub removed_files: usize,
-    /// What is not in it.
+    /// What is not in it, or not as it was written.
     pub damaged: Vec<Damaged>,
+    /// What was damaged in the earlier backup, and was copied anew.
+    pub mended: Vec<Damaged>,
 }
 
 /// A small file of the data folder that goes along: its name there, and where it is now.
@@ -143,25 +157,30 @@ pub struct Beside {
 /// Backs up a store, which may be open in another process and lies in its data folder, into a folder that is new or holds
 /// an earlier backup of it. Blocks. On return all of it is on disk; see [`BackedUp::damaged`] for what is not.
 ///
+/// Asked to `verify`, it reads all of the earlier backup, and copies anew what is not what was written; else it trusts what
+/// has the right length.
+///
 /// # Errors
 /// See [`BackupError`]; the earlier backup is as it was.
 pub fn backup(
     store: &Path,
     beside: &[Beside],
     to: &Path,
+    verify: bool,
     progress: impl FnMut(Progress),
 ) -> Result<BackedUp, BackupError> {
     let folder = Folder::new(store);
     let no_store = || BackupError::NoStore(store.to_path_buf());
     let identity = read_identity(&folder)?.ok_or_else(no_store)?;
     apart(to, store.parent().unwrap_or(store))?;
-    let mut target = Target::open(to, identity.id, progress)?;
+    let mut target = Target::open(to, identity.id, verify, progress)?;
     let (mut rounds, mut missing) = (0, BTreeSet::new());
     loop {
         let round = Round {
             folder: &folder,
             store: identity.id,
             beside,
+            verify,
             target: &mut target,
             missing: &mut missing,
         };

@@ -75,7 +75,7 @@ impl Drop for OwnBody {
         if let Some(path) = &self.path
             && let Err(error) = fs::remove_file(path)
         {
-            // A later start removes it.
+            // Upkeep removes it after the next start.
             tracing::debug!(path = %path.display(), %error, "a body without a commit stays");
         }
     }

@@ -2,31 +2,39 @@
 //!
 //! What always holds:
 //! - An index that is not trusted is moved aside before anything is recorded that would make a later start trust it.
+//! - Nothing is changed before it is known that the journal reaches as far as anything else knows of: see [`known`].
 //! - On return the index shows the whole journal, and all of the journal is on disk.
 
 mod formats;
-mod orphans;
+mod known;
+mod left;
+mod loss;
 mod start;
+
+pub(crate) use known::Known;
+pub use loss::Loss;
+pub(crate) use loss::accept;
 
 use crate::Options;
 use crate::error::{OpenError, Trouble, at};
 use crate::files::{Folder, remove_if_there, sync_dir};
-use crate::identity::{CleanMark, Identity, Running, read_identity, take_clean_mark, write_identity};
+use crate::identity::{Identity, Running, read_identity, remove_clean_mark, write_identity};
 use crate::index::Index;
 use crate::journal::{FILE_HEADER_OCTETS, FileHeader, JOURNAL_MAGIC, Journal, file_path, list};
 use crate::replay::read_full_at;
 use crate::snapshot;
+use left::Left;
 use postroom_types::Lsn;
 use start::{Start, Whole};
 use std::fs;
 use std::path::Path;
 
-/// How far a start has come; for the log and for systemd.
+/// How far a start has come, first with the snapshot if that is read, then with the journal; for the log and for systemd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Octets of the journal that were replayed.
+    /// Octets that were read.
     pub done_octets: u64,
-    /// Octets to be replayed in all.
+    /// Octets to be read in all.
     pub total_octets: u64,
 }
 
@@ -46,55 +54,44 @@ pub(crate) fn boot(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Booted, OpenError> {
-    let identity = read_identity(folder)?;
-    if identity.is_none() {
+    if read_identity(folder)?.is_none() {
         drop_unfinished(folder)?;
     }
-    let files = list(&folder.journal())?;
-    let store = match (&identity, files.first()) {
-        (Some(identity), Some(_)) => identity.id,
-        (None, Some(first)) => store_of(&file_path(&folder.journal(), *first))?,
-        (None, None) => return create(folder, options),
-        (Some(_), None) => {
-            let what = "the journal of this store is missing".to_owned();
-            return Err(OpenError::Corrupt {
-                file: folder.journal(),
-                offset: 0,
-                what,
-            });
-        }
+    let Some(left) = Left::look(folder, options)? else {
+        return create(folder, options);
     };
-    let running = Running::now(folder, options.boot_id.as_deref())?;
-    formats::check(folder, &files)?;
-    let continues = identity
-        .as_ref()
-        .is_some_and(|identity| running.continues(&identity.running));
-    let clean = take_clean_mark(folder)?.filter(|mark| is_end(mark, store, &files, folder));
-    let renewed = distrusted(folder, continues || clean.is_some());
+    formats::check(folder, &left.files)?;
+    if let Some(known) = left.known(folder)? {
+        left.check(&known, folder)?;
+    }
+    remove_clean_mark(folder)?;
+    let renewed = distrusted(folder, left.is_continued || left.clean().is_some());
     if let Some(why) = &renewed {
         tracing::info!(why, "the index is built anew");
         move_aside(folder)?;
     }
+    let store = left.store;
+    let running = left.running.clone();
     write_identity(folder, &Identity { id: store, running })?;
     snapshot::remove_old(&folder.snapshots()).map_err(at(folder.snapshots()))?;
-    let snapshots = snapshot::list(&folder.snapshots()).map_err(at(folder.snapshots()))?;
+    let snapshots = snapshot::list_of(folder)?;
 
     let mut start = Start {
         folder,
         options,
         store,
-        files,
+        files: left.files.clone(),
         snapshot: snapshots.last().copied().unwrap_or_default(),
         progress,
     };
-    let (whole, unusable) = start.index(clean.as_ref())?;
-    let Whole { index, end, orphans } = whole;
+    let (whole, unusable) = start.index(left.clean())?;
+    let Whole { index, end } = whole;
     let last = *start.files.last().expect("there is a first file");
     let journal = Journal::resume(&folder.journal(), store, last, end.octets, options.roll_octets)?;
     for path in [folder.index_aside(), folder.index_compared(), folder.distrusted()] {
         remove_if_there(&path).map_err(at(path))?;
     }
-    tracing::info!(lsn = end.next.0 - 1, orphans, "store open");
+    tracing::info!(lsn = end.next.0 - 1, "store open");
     Ok(Booted {
         store,
         journal,
@@ -189,10 +186,21 @@ pub(crate) fn store_of(path: &Path) -> Result<[u8; 16], OpenError> {
     })
 }
 
-/// Whether the journal still ends where it ended when the mark was made.
-fn is_end(mark: &CleanMark, store: [u8; 16], files: &[Lsn], folder: &Folder) -> bool {
-    let octets = fs::metadata(file_path(&folder.journal(), mark.file)).map(|metadata| metadata.len());
-    mark.id == store && files.last() == Some(&mark.file) && octets.is_ok_and(|octets| octets == mark.octets)
+/// Puts the index out of the way, so that the next opening makes another one.
+///
+/// # Errors
+/// [`OpenError::Lost`] if the journal has less than the index, or another, knows of.
+pub(crate) fn discard_index(folder: &Folder, options: &Options) -> Result<(), OpenError> {
+    if let Some(left) = Left::look(folder, options)? {
+        formats::check(folder, &left.files)?;
+        if let Some(known) = left.known(folder)? {
+            left.check(&known, folder)?;
+        }
+        if let Some(known) = left.known_to_index(folder, options)? {
+            left.check(&known, folder)?;
+        }
+    }
+    move_aside(folder)
 }
 
 pub(crate) fn move_aside(folder: &Folder) -> Result<(), OpenError> {

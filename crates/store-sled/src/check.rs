@@ -9,7 +9,7 @@ pub use journal::check_journal;
 
 use crate::error::OpenError;
 use crate::files::Folder;
-use crate::{Progress, SledStore, boot};
+use crate::{Loss, Options, Progress, SledStore, boot};
 use postroom_store::StoreError;
 use std::fmt;
 use std::path::Path;
@@ -112,13 +112,30 @@ impl SledStore {
     }
 
     /// Puts the index of a store that is not open out of the way, so that the next opening builds it anew from snapshot
-    /// and journal.
+    /// and journal. Blocks.
     ///
     /// # Errors
-    /// [`OpenError::Locked`] if the store is open; [`OpenError::Io`].
-    pub fn discard_index(folder: &Path) -> Result<(), OpenError> {
+    /// [`OpenError::Locked`] if the store is open; [`OpenError::Lost`] if the journal has lost its end, of which the index
+    /// may be the last to know; those of looking.
+    pub fn discard_index(folder: &Path, options: &Options) -> Result<(), OpenError> {
         let folder = Folder::new(folder);
         let _lock = folder.lock()?;
-        boot::move_aside(&folder)
+        boot::discard_index(&folder, options)
+    }
+
+    /// Lets a store open again whose journal has lost its end ([`OpenError::Lost`]), without what is lost: as it was with
+    /// the journal's last record. The index, the clean mark and the snapshots from after that are discarded, and the
+    /// journal goes on after the last lsn that was known of. Returns what is lost; `None` if nothing is, and nothing is
+    /// changed then. Blocks, as long as a replay of the journal.
+    ///
+    /// UIDs and modseqs that were given by what is lost are given again.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] if the store is open; [`OpenError::Corrupt`] if the journal reaches back neither to its beginning
+    /// nor to a snapshot from before its end, or is damaged before its end: the store stays as it is.
+    pub fn accept_loss(folder: &Path, options: &Options) -> Result<Option<Loss>, OpenError> {
+        let folder = Folder::new(folder);
+        let _lock = folder.lock()?;
+        boot::accept(&folder, options)
     }
 }

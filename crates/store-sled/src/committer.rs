@@ -135,7 +135,7 @@ impl Committer {
             group.add(order, |commit| has_room(commit, free, self.min_free));
         }
         let group = group.finish();
-        if let Some(why) = self.damage() {
+        if let Some(why) = self.trouble() {
             // What was resolved may be so because of what the index did not show.
             group.members.into_iter().for_each(Member::give_up);
             return Err(why);
@@ -163,7 +163,7 @@ impl Committer {
     /// Does the chores of upkeep, as a commit of their own.
     fn do_chores(&mut self, chores: Vec<Chore>, reply: oneshot::Sender<Forgotten>) -> Result<(), String> {
         let record = record_of(chores, &self.index, self.journal.seed(), self.next);
-        if let Some(why) = self.damage() {
+        if let Some(why) = self.trouble() {
             let _ = reply.send(Err(StoreError::Unavailable(why.as_str().into())));
             return Err(why);
         }
@@ -193,11 +193,13 @@ impl Committer {
         done.map(drop)
     }
 
-    /// The damage that the index has met, after which it is not trusted any more.
-    fn damage(&self) -> Option<String> {
-        let why = self.index.damage()?;
-        self.shared.distrust_index(why);
-        Some(why.to_owned())
+    /// Why nothing may be written any more: the index has met damage, here or elsewhere, or somebody else has failed the
+    /// store, perhaps because what the index shows is not so.
+    fn trouble(&self) -> Option<String> {
+        if let Some(why) = self.index.damage() {
+            self.shared.distrust_index(why);
+        }
+        self.shared.why().map(str::to_owned)
     }
 
     /// Makes records durable, if there are any.

@@ -1,5 +1,6 @@
 //! What can go wrong, and what it means. sled's types end here; nothing above has heard of them.
 
+use postroom_types::Lsn;
 use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +20,21 @@ pub enum OpenError {
         offset: u64,
         /// What was found there.
         what: String,
+    },
+    /// The journal is whole as far as it goes, and ends before what other files were made of; nothing was changed. Its end,
+    /// or files of it, were lost or left behind.
+    #[error(
+        "the journal ends with lsn {end}, in {file}, but {by} knows of lsn {known}: its end, or files of it, are missing"
+    )]
+    Lost {
+        /// The journal's last file.
+        file: PathBuf,
+        /// The last lsn in it.
+        end: Lsn,
+        /// What knows of more: the clean mark, a snapshot or the index.
+        by: PathBuf,
+        /// The last lsn that this knows of.
+        known: Lsn,
     },
     /// Written by a later version.
     #[error("{file} was written by a later version: its format is {found}, this version knows up to {known}")]

@@ -128,6 +128,14 @@ pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// An error, [`io::ErrorKind::StorageFull`], if less than this is free on the file system of `path`.
+pub(crate) fn check_room(path: &Path, min_free_octets: u64) -> io::Result<()> {
+    match free_octets(path)? < min_free_octets {
+        true => Err(io::ErrorKind::StorageFull.into()),
+        false => Ok(()),
+    }
+}
+
 /// Octets that unprivileged processes may still write to the file system of `path`.
 pub(crate) fn free_octets(path: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(path)?;

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const IDENTITY: &str = "store.id";
 const IDENTITY_TITLE: &str = "postroom store ";
@@ -101,15 +101,27 @@ pub(crate) fn write_identity(folder: &Folder, identity: &Identity) -> Result<(),
     replace_file(folder.path(), IDENTITY, &text).map_err(at(folder.path().join(IDENTITY)))
 }
 
-/// Reads and removes the clean mark; one that cannot be read counts as none.
-pub(crate) fn take_clean_mark(folder: &Folder) -> Result<Option<CleanMark>, OpenError> {
+/// Where the clean mark is.
+pub(crate) fn clean_mark_path(folder: &Folder) -> PathBuf {
+    folder.path().join(CLEAN)
+}
+
+/// Removes the clean mark. Durable on return.
+pub(crate) fn remove_clean_mark(folder: &Folder) -> Result<(), OpenError> {
+    let path = clean_mark_path(folder);
+    if !path.exists() {
+        return Ok(());
+    }
+    remove_if_there(&path)
+        .and_then(|()| sync_dir(folder.path()))
+        .map_err(at(path))
+}
+
+/// The clean mark; one that cannot be read counts as none.
+pub(crate) fn read_clean_mark(folder: &Folder) -> Result<Option<CleanMark>, OpenError> {
     let Some(text) = read(folder.path(), CLEAN)? else {
         return Ok(None);
     };
-    let path = folder.path().join(CLEAN);
-    remove_if_there(&path)
-        .and_then(|()| sync_dir(folder.path()))
-        .map_err(at(path))?;
     Ok(Fields::parse(&text, "postroom clean 1").and_then(|fields| {
         let (file, lsn) = (Lsn(fields.number("file")?), Lsn(fields.number("lsn")?));
         Some(CleanMark {

@@ -11,17 +11,21 @@
 
 mod compare;
 mod forget;
+mod orphans;
 mod round;
 mod rounds;
+mod snapshots;
 
 pub(crate) use rounds::{Parts, Rounds};
 
 use crate::Options;
 use crate::blobs::Bodies;
 use crate::committer::Request;
+use crate::error::OpenError;
 use crate::files::Folder;
 use crate::index::Index;
 use crate::state::SharedState;
+use orphans::OwnFile;
 use postroom_store::StoreError;
 use postroom_types::BlobId;
 use round::Round;
@@ -33,6 +37,8 @@ use tokio::sync::mpsc;
 /// What one round of upkeep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
+    /// Files of large bodies that were removed: no commit named them when the store was opened.
+    pub orphans: usize,
     /// Bodies that were forgotten: nobody had owned them for the time of grace.
     pub forgotten: usize,
     /// Bodies that were moved to the journal's end.
@@ -55,11 +61,20 @@ pub(crate) struct Keeper {
     round: Mutex<()>,
     /// Bodies that were found damaged; no round reads them again.
     damaged: Mutex<HashSet<BlobId>>,
+    /// The files of large bodies that were there when the store was opened, until they are looked at.
+    found: Mutex<Vec<OwnFile>>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: Folder, store: [u8; 16], options: Options, shared: Arc<SharedState>) -> Self {
-        Self {
+    /// Of a store that nobody writes to yet.
+    pub(crate) fn new(
+        folder: Folder,
+        store: [u8; 16],
+        options: Options,
+        shared: Arc<SharedState>,
+    ) -> Result<Self, OpenError> {
+        Ok(Self {
+            found: Mutex::new(orphans::list(&folder.bodies())?),
             folder,
             store,
             options,
@@ -67,7 +82,7 @@ impl Keeper {
             stop: AtomicBool::new(false),
             round: Mutex::default(),
             damaged: Mutex::default(),
-        }
+        })
     }
 
     /// The store's name.

@@ -39,7 +39,7 @@ mod state;
 mod truth;
 
 pub use backup::{BackedUp, BackupError, Beside, Damaged, Restored, backup, restore};
-pub use boot::Progress;
+pub use boot::{Loss, Progress};
 pub use check::{Checked, check_journal};
 pub use error::OpenError;
 pub use keeper::Tidied;
@@ -104,6 +104,8 @@ impl SledStore {
 
         let index = Arc::new(index);
         let shared = Arc::new(SharedState::new(folder.clone(), Lsn(next.0 - 1)));
+        let keeper = Keeper::new(folder.clone(), store, options.clone(), Arc::clone(&shared))?;
+        let keeper = Arc::new(keeper);
         let (sender, queue) = mpsc::channel(QUEUE_COMMITS);
         let committer = Committer {
             folder: folder.clone(),
@@ -119,7 +121,6 @@ impl SledStore {
         let thread = thread.spawn(move || committer.run());
         let thread = thread.map_err(error::at(folder.path()))?;
         let bodies = Arc::new(Bodies::new(folder.journal(), folder.bodies(), options.open_files));
-        let keeper = Arc::new(Keeper::new(folder.clone(), store, options.clone(), Arc::clone(&shared)));
         let parts = keeper::Parts {
             keeper: Arc::clone(&keeper),
             index: Arc::clone(&index),
@@ -182,8 +183,9 @@ impl SledStore {
         closed.await.unwrap_or_else(|_| Err(self.shared.unavailable()))
     }
 
-    /// Forgets bodies that nobody has owned for the time of grace, takes a snapshot if one is due, and removes journal
-    /// files that nobody needs. Done every [`Options::tidy_every`] without being asked.
+    /// Takes a snapshot if one is due, forgets bodies that nobody has owned for the time of grace, and removes journal
+    /// files that nobody needs, and files of bodies that no commit named when the store was opened. Without room for a
+    /// snapshot there is none, and the rest is done. Done every [`Options::tidy_every`] without being asked.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store is closed or there is no space; what was done stays done.

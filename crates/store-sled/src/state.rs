@@ -99,6 +99,11 @@ impl SharedState {
         self.why.get().is_some()
     }
 
+    /// Why the store has failed, if it has.
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.why.get().map(AsRef::as_ref)
+    }
+
     /// The error of all calls once the store has failed or is closed.
     pub(crate) fn unavailable(&self) -> StoreError {
         StoreError::Unavailable(self.why.get().cloned().unwrap_or_else(|| "closed".into()))

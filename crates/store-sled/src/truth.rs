@@ -6,16 +6,16 @@
 //!
 //! What always holds:
 //! - The index is not asked for anything.
-//! - What is read comes to its end, with all CRCs right, or is an error: nothing is concluded from a part.
+//! - All that an answer depends on is read, with all CRCs right, or there is an error: nothing is concluded from a part.
+//!   (Bodies come first in a snapshot, so who asks for nothing else does not read on.)
 //! - The journal is read up to an lsn that is durable, so commits may go on meanwhile. Nobody else removes files meanwhile:
-//!   a start does this before the store is open, and later there is one round of upkeep at a time.
+//!   there is one round of upkeep at a time, and what is asked before that is asked before the store is open.
 
 mod alive;
 mod bodies;
 mod changed;
 mod fold;
-
-pub(crate) use fold::SCRATCH_OCTETS;
+mod merge;
 
 use crate::error::{OpenError, at};
 use crate::files::Folder;
@@ -30,7 +30,7 @@ use std::io;
 pub(crate) struct Truth<'a> {
     folder: &'a Folder,
     store: [u8; 16],
-    /// The newest snapshot's lsn; 0 if there is none.
+    /// The lsn of the snapshot that it is read from; 0 if from none.
     snapshot: Lsn,
     files: Vec<Lsn>,
     until: Lsn,
@@ -38,18 +38,19 @@ pub(crate) struct Truth<'a> {
 }
 
 impl<'a> Truth<'a> {
-    /// As of this lsn, which must be durable. `stop` ends any reading with an error.
-    pub(crate) fn until(
+    /// As of the lsn `until`, which must be durable, from this snapshot, which may have a newer one beside it; from the
+    /// beginning, for lsn 0. `stop` ends any reading with an error.
+    pub(crate) fn from_snapshot(
         folder: &'a Folder,
         store: [u8; 16],
+        snapshot: Lsn,
         until: Lsn,
         stop: &'a dyn Fn() -> bool,
     ) -> Result<Self, OpenError> {
-        let snapshots = snapshot::list(&folder.snapshots()).map_err(at(folder.snapshots()))?;
         Ok(Self {
             folder,
             store,
-            snapshot: snapshots.last().copied().unwrap_or_default(),
+            snapshot,
             files: list(&folder.journal())?,
             until,
             stop,

@@ -44,7 +44,7 @@ impl World {
     }
 
     fn try_backup(&self) -> Result<BackedUp, BackupError> {
-        backup(&self.store(), &[], &self.to(), |_| ())
+        backup(&self.store(), &[], &self.to(), false, |_| ())
     }
 
     fn backup(&self) -> BackedUp {
@@ -119,7 +119,7 @@ async fn what_was_acknowledged_before_is_in_it() {
         tokio::time::sleep(std::time::Duration::from_millis(120)).await;
         let before = next.load(Ordering::SeqCst);
         let (from, to) = (world.store(), world.to());
-        let made = tokio::task::spawn_blocking(move || backup(&from, &[], &to, |_| ())).await;
+        let made = tokio::task::spawn_blocking(move || backup(&from, &[], &to, false, |_| ())).await;
         made.expect("no panic").expect("a backup");
         // Deletions that may have happened before the end of the backup.
         let gone = gone.load(Ordering::SeqCst);
@@ -193,12 +193,14 @@ async fn an_end_that_was_cut_off_is_not_in_the_next() {
     let octets = fs::metadata(&journal).expect("a file").len();
     put(&store, 10).await;
     world.backup();
-    store.close().await.expect("closed");
     drop(store);
     let file = OpenOptions::new().write(true).open(&journal).expect("a file");
     file.set_len(octets).expect("cut");
-    fs::remove_dir_all(world.store().join("index")).expect("removed");
-    let store = world.open(options());
+    // The index, which knows better, is of another run of the machine and not asked.
+    let store = world.open(Options {
+        boot_id: Some("another".into()),
+        ..options()
+    });
     assert_eq!(rows(&store).await.len(), 10);
     for n in [20, 21, 22] {
         put(&store, n).await;
@@ -254,7 +256,7 @@ async fn what_lies_beside_and_what_does_not_belong() {
         path: data.join("missing"),
     };
     let all = [beside("secret"), beside("keys/other"), missing];
-    let make = |beside: &[Beside]| backup(&world.store(), beside, &world.to(), |_| ());
+    let make = |beside: &[Beside]| backup(&world.store(), beside, &world.to(), false, |_| ());
     make(&all).expect("a backup");
     fs::write(data.join("secret"), "two").expect("written");
     make(&all).expect("a backup");
@@ -275,18 +277,18 @@ async fn what_lies_beside_and_what_does_not_belong() {
     assert!(matches!(again, Err(BackupError::NotEmpty(_))), "{again:?}");
     let other = World::new();
     drop(other.open(options()));
-    let wrong = backup(&other.store(), &[], &world.to(), |_| ());
+    let wrong = backup(&other.store(), &[], &world.to(), false, |_| ());
     assert!(matches!(wrong, Err(BackupError::AnotherStore(_))), "{wrong:?}");
-    let wrong = backup(&world.store(), &[], &restored, |_| ());
+    let wrong = backup(&world.store(), &[], &restored, false, |_| ());
     assert!(matches!(wrong, Err(BackupError::NotABackup(_))), "{wrong:?}");
     for within in [&data, &data.join("sub"), &world.store().join("sub")] {
-        let wrong = backup(&world.store(), &[], within, |_| ());
+        let wrong = backup(&world.store(), &[], within, false, |_| ());
         assert!(matches!(wrong, Err(BackupError::Within { .. })), "{wrong:?}");
     }
     let wrong = restore(&world.to(), &world.to().join("data"), |_| ());
     assert!(matches!(wrong, Err(BackupError::Within { .. })), "{wrong:?}");
     assert!(!data.join("sub").exists() && !world.to().join("data").exists());
-    let wrong = backup(&world.to(), &[], &world.folder.path().join("new"), |_| ());
+    let wrong = backup(&world.to(), &[], &world.folder.path().join("new"), false, |_| ());
     assert!(matches!(wrong, Err(BackupError::NoStore(_))), "{wrong:?}");
     let text = fs::read_to_string(world.to().join("manifest")).expect("read");
     fs::write(
@@ -301,7 +303,7 @@ async fn what_lies_beside_and_what_does_not_belong() {
     );
 }
 
-/// One octet of one file is enough for nothing to be restored.
+/// One octet of one file is told; and if a replay reads it, nothing is restored.
 #[test]
 fn damage_is_seen() {
     let world = World::new();
@@ -325,9 +327,14 @@ fn damage_is_seen() {
         let at = (place * bytes.len() as f64) as usize;
         bytes[at] ^= 1 << bit;
         fs::write(file, bytes).expect("written");
-        let restored = restore(&world.to(), &into, |_| ());
-        prop_assert!(restored.is_err(), "{} at {at}", file.display());
-        prop_assert!(!into.join("store").exists());
+        match restore(&world.to(), &into, |_| ()) {
+            Ok(restored) => {
+                prop_assert_eq!(restored.damaged.len(), 1, "{} at {}", file.display(), at);
+                prop_assert!(kind != "manifest" && Some(file) != files.last().filter(|_| kind == "journal"));
+                fs::remove_dir_all(&into).expect("removed");
+            }
+            Err(_) => prop_assert!(!into.exists(), "what is left of it"),
+        }
         fs::write(file, good).expect("written");
     });
     restore(&world.to(), &into, |_| ()).expect("what is whole is restored");

@@ -7,7 +7,7 @@ use postroom_store::{BlobPut, CommitBuilder, Outcome, Store};
 use postroom_store_sled::{Checked, OpenError, Options, SledStore, check_journal};
 use postroom_types::BlobId;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use support::{Folder, eager, options};
 
@@ -113,12 +113,12 @@ async fn an_index_that_is_not_the_journals_is_told_and_made_anew() {
         assert!(fault.contains(words), "{fault} says nothing of {words}");
     }
     assert!(matches!(
-        SledStore::discard_index(folder.path()),
+        SledStore::discard_index(folder.path(), &options()),
         Err(OpenError::Locked(_))
     ));
     store.close().await.expect("closed");
     drop(store);
-    SledStore::discard_index(folder.path()).expect("moved aside");
+    SledStore::discard_index(folder.path(), &options()).expect("moved aside");
     let store = folder.open();
     assert_eq!(all(&store).await, Checked::default());
     assert_eq!(store.get(b"r\x06").await.expect("answers"), Some(vec![1, 6]));
@@ -191,24 +191,6 @@ async fn what_cannot_be_compared_is_no_fault_and_bodies_are_read() {
     assert!(!*store.failed().borrow());
 }
 
-/// The files of a store with what is in them, but for the lock.
-fn contents(folder: &Folder) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.path().to_path_buf()];
-    while let Some(one) = folders.pop() {
-        for entry in fs::read_dir(one).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with("lock") {
-                found.push((path.clone(), fs::read(path).expect("read")));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 /// Writes another format into a file's header.
 fn later(path: &Path) {
     let mut bytes = fs::read(path).expect("read");
@@ -233,9 +215,9 @@ async fn what_a_later_version_wrote_is_refused_and_left_alone() {
         } else {
             later(&folder.files(kind)[0]);
         }
-        let before = contents(&folder);
+        let before = folder.contents();
         let refused = folder.try_open();
         assert!(matches!(refused, Err(OpenError::Format { .. })), "{kind}: {refused:?}");
-        assert!(contents(&folder) == before, "{kind}: something was changed");
+        assert!(folder.contents() == before, "{kind}: something was changed");
     }
 }

@@ -38,7 +38,7 @@ impl World {
     }
 
     fn backup(&self) -> Vec<Damaged> {
-        let made = backup(&self.at("data/store"), &[], &self.at("backup"), |_| ());
+        let made = backup(&self.at("data/store"), &[], &self.at("backup"), false, |_| ());
         made.expect("a backup").damaged
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use postroom_store::Store;
+use postroom_store::{CommitBuilder, Outcome, Store};
 use postroom_store_sled::{Options, SledStore};
 use postroom_types::BlobId;
 use std::fs;
@@ -56,9 +56,15 @@ async fn a_large_body_that_the_index_has_lost_is_kept() {
         let orphan = format!("bodies/{}-{}", "0".repeat(32), "0".repeat(16));
         fs::write(folder.path().join(&orphan), "orphan").expect("written");
         let store = folder.open();
-        let why = store.renewed().expect("it was made anew");
+        assert!(store.tidy().await.is_err());
+        assert!(*store.failed().borrow(), "an index that lies is in use");
+        drop(store);
+        assert_eq!(folder.files("bodies").len(), 2);
+        let store = folder.open();
+        let why = store.renewed().expect("it was made anew").to_owned();
         assert!(why.contains("lost"), "{why}");
         assert_eq!(rows(&store).await.len(), 10);
+        assert_eq!(store.tidy().await.expect("tidied").orphans, 1);
         assert_eq!(folder.files("bodies").len(), 1, "the orphan is gone and nothing else");
     }
 }
@@ -77,10 +83,14 @@ async fn a_file_stays_if_it_cannot_be_found_out_whether_it_is_needed() {
     let first = &folder.journal()[0];
     let whole = fs::read(first).expect("read");
     fs::write(first, &whole[..whole.len() / 2]).expect("cut");
-    folder.open().close().await.expect("closed");
-    assert!(orphan.exists());
-    fs::write(first, &whole).expect("written");
     let store = folder.open();
+    for _ in 0..2 {
+        assert!(store.tidy().await.is_err());
+        assert!(orphan.exists());
+    }
+    assert!(!*store.failed().borrow(), "the index is not at fault");
+    fs::write(first, &whole).expect("written");
+    assert_eq!(store.tidy().await.expect("tidied").orphans, 1, "the next round goes on");
     assert!(!orphan.exists());
     assert_eq!(rows(&store).await.len(), 70);
 }
@@ -101,6 +111,11 @@ async fn a_body_whose_owner_the_index_has_lost_is_not_forgotten() {
     let store = folder.open_with(eager());
     assert!(store.tidy().await.is_err());
     assert!(*store.failed().borrow(), "an index that lies is in use");
+    // It would be resolved by what the index shows.
+    let mut commit = CommitBuilder::new();
+    commit.put_new(row(3), vec![1]);
+    let outcome = store.commit(commit.build()).await;
+    assert!(!matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}");
     drop(store);
     assert_eq!((folder.files("journal"), folder.files("bodies")), (journal, bodies));
     let store = folder.open_with(eager());

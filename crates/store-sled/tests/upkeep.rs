@@ -174,6 +174,9 @@ async fn damage_to_a_snapshot_stops_a_start_that_needs_it() {
     assert!(store.tidy().await.expect("tidied").snapshot);
     drop(store);
     let path = folder.files("snapshot").remove(0);
+    // The journal alone does not reach back to the beginning.
+    let first = folder.journal().remove(0);
+    fs::rename(&first, folder.path().join("first")).expect("moved");
     let whole = fs::read(&path).expect("read");
     for (place, what) in [(3, "header"), (whole.len() / 2, "block"), (whole.len() - 1, "count")] {
         let mut damaged = whole.clone();
@@ -191,7 +194,30 @@ async fn damage_to_a_snapshot_stops_a_start_that_needs_it() {
     fs::write(&path, &whole[..whole.len() - 20]).expect("written");
     assert!(matches!(folder.try_open(), Err(OpenError::Corrupt { .. })), "cut short");
     fs::write(&path, &whole).expect("written");
+    fs::rename(folder.path().join("first"), first).expect("moved back");
     check(&folder.open_with(eager()), 0..60).await;
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_set_aside_if_the_journal_has_it_all() {
+    let folder = Folder::new();
+    let store = folder.open_with(eager());
+    for n in 0..60 {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    drop(store);
+    let path = folder.files("snapshot").remove(0);
+    let mut damaged = fs::read(&path).expect("read");
+    let place = damaged.len() / 2;
+    damaged[place] ^= 1;
+    fs::write(&path, &damaged).expect("written");
+    let store = reopen_anew(&folder, 1);
+    check(&store, 0..60).await;
+    assert_eq!(folder.files("snapshot"), [path.with_extension("snap.damaged")]);
+    assert!(store.tidy().await.expect("tidied").snapshot, "upkeep goes on");
+    drop(store);
+    check(&reopen_anew(&folder, 2), 0..60).await;
 }
 
 #[tokio::test]

@@ -39,11 +39,11 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         let (mut damaged, mut is_new) = (BTreeMap::new(), false);
         for (id, location) in own {
             let path = own_path(&self.folder.bodies(), id, location.0);
-            let stored = format!("bodies/{}", file_name(&path));
-            let name = format!("store/{stored}");
+            let file = file_name(&path).to_owned();
+            let name = format!("store/bodies/{file}");
             if self.target.have(&name).is_none() {
                 let what = match Source::open(path) {
-                    Ok(source) => self.body(&source, &name, stored, location)?,
+                    Ok(source) => self.body(&source, &name, &file, location)?,
                     // Upkeep forgets a body before it removes its file: one that is still named in the round after this
                     // was not removed by it.
                     Err(Halt::Again(_)) => {
@@ -70,12 +70,14 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         &mut self,
         source: &Source,
         name: &str,
-        stored: String,
+        file: &str,
         (_, octets, crc): (u64, u64, u32),
     ) -> Result<Option<String>, Halt> {
         if source.octets != octets {
             return Ok(Some(format!("it has {} octets of {octets}", source.octets)));
         }
+        // A copy that is not trusted stays until there is a better one.
+        let stored = self.target.free_name("bodies", file);
         self.target.expect(octets);
         let (found, entry) = match self.target.copy(source.as_pair(), octets, stored) {
             Ok(copied) => copied,

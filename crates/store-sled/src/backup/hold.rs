@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 pub(super) const LOCK: &str = "lock";
-const IDENTITY: &str = "backup.id";
+pub(super) const IDENTITY: &str = "backup.id";
 
 /// Makes the folder if it is missing, and takes it for this store and this process, until the file is dropped.
 ///

@@ -1,16 +1,17 @@
 //! Making a data folder of a backup.
 
-use super::hold::LOCK;
+use super::hold::{IDENTITY, LOCK};
 use super::manifest::{Entry, Manifest};
-use super::octets::{create, make_folder};
+use super::octets::{CHUNK, create, make_folder};
 use super::places::apart;
+use super::salvage::Salvage;
 use super::{BackupError, Damaged};
 use crate::Progress;
 use crate::error::{OpenError, at};
 use crate::files::{remove_if_there, sync_dir, sync_tree};
 use postroom_types::Lsn;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -30,28 +31,62 @@ pub struct Restored {
     pub files: usize,
     /// Their octets.
     pub octets: u64,
-    /// What the store had lost when it was backed up, and lacks again.
+    /// What the store had lost when it was backed up and lacks again, and what the backup has lost since.
     pub damaged: Vec<Damaged>,
 }
 
 /// Makes a data folder, which must be new or empty, of a backup; its store lies in `store`. Every file is checked against
-/// its SHA-256. Blocks. On return all of it is on disk; the index is built by the first opening.
+/// its SHA-256. A damaged copy costs what only it has, see [`Restored::damaged`]; of the newest snapshot and the journal
+/// after it, that is all. Blocks. On return all of it is on disk; the index is built by the first opening.
 ///
 /// # Errors
-/// See [`BackupError`]. The folder then has no `store`; a further try may use it.
-pub fn restore(from: &Path, to: &Path, mut progress: impl FnMut(Progress)) -> Result<Restored, BackupError> {
+/// See [`BackupError`]. Nothing is left in the folder then, but by a process that is killed; a further try may use it.
+pub fn restore(from: &Path, to: &Path, progress: impl FnMut(Progress)) -> Result<Restored, BackupError> {
     apart(to, from)?;
     let _lock = lock(from)?;
-    let not_a_backup = || BackupError::NotABackup(from.to_path_buf());
-    let manifest = Manifest::read(from)?.ok_or_else(not_a_backup)?;
+    let manifest = Manifest::read(from)?.ok_or_else(|| no_backup(from))?;
+    let is_new = !to.exists();
     make_folder(to)?;
-    let unfinished = to.join(UNFINISHED);
     for entry in fs::read_dir(to).map_err(at(to))? {
         if entry.map_err(at(to))?.file_name() != UNFINISHED {
             return Err(BackupError::NotEmpty(to.to_path_buf()));
         }
     }
-    remove_if_there(&unfinished).map_err(at(&unfinished))?;
+    let unfinished = to.join(UNFINISHED);
+    let restored = fill(from, &unfinished, &manifest, progress).and_then(|restored| {
+        put_in_place(&unfinished, to, &manifest)?;
+        Ok(restored)
+    });
+    if restored.is_err() {
+        // What cannot be removed is removed by a further try.
+        let _ = remove_if_there(&unfinished);
+        if is_new {
+            let _ = fs::remove_dir(to);
+        }
+    }
+    restored
+}
+
+/// Why a folder without a manifest is not one to restore from.
+fn no_backup(from: &Path) -> BackupError {
+    let is_empty = || fs::read_dir(from).is_ok_and(|mut entries| entries.next().is_none());
+    if !from.exists() {
+        BackupError::Missing(from.to_path_buf())
+    } else if from.join(IDENTITY).exists() || is_empty() {
+        BackupError::NoneFinished(from.to_path_buf())
+    } else {
+        BackupError::NotABackup(from.to_path_buf())
+    }
+}
+
+/// Copies all there is, and finds out what is lost.
+fn fill(
+    from: &Path,
+    unfinished: &Path,
+    manifest: &Manifest,
+    mut progress: impl FnMut(Progress),
+) -> Result<Restored, BackupError> {
+    remove_if_there(unfinished).map_err(at(unfinished))?;
     for folder in ["journal", "snapshot", "bodies"] {
         make_folder(&unfinished.join(STORE).join(folder))?;
     }
@@ -59,21 +94,28 @@ pub fn restore(from: &Path, to: &Path, mut progress: impl FnMut(Progress)) -> Re
         done_octets: 0,
         total_octets: manifest.entries.values().map(|entry| entry.octets).sum(),
     };
+    let mut wrong = BTreeMap::new();
     for (name, entry) in &manifest.entries {
         let place = unfinished.join(name);
-        make_folder(place.parent().unwrap_or(&unfinished))?;
-        copy(&from.join(&entry.stored), entry, &place, &mut |octets| {
+        make_folder(place.parent().unwrap_or(unfinished))?;
+        let fault = copy(&from.join(&entry.stored), entry, &place, &mut |octets| {
             told.done_octets += octets;
             progress(told);
         })?;
+        wrong.extend(fault.map(|what| (name.as_str(), what)));
     }
-    sync_tree(&unfinished).map_err(at(&unfinished))?;
-    put_in_place(&unfinished, to, &manifest)?;
+    let damaged = Salvage {
+        from,
+        to: unfinished,
+        manifest,
+    }
+    .run(wrong)?;
+    sync_tree(unfinished).map_err(at(unfinished))?;
     Ok(Restored {
         lsn: manifest.lsn,
         files: manifest.entries.len(),
         octets: told.total_octets,
-        damaged: manifest.damaged.into_iter().map(Damaged::from).collect(),
+        damaged: damaged.into_iter().map(Damaged::from).collect(),
     })
 }
 
@@ -84,6 +126,9 @@ fn put_in_place(unfinished: &Path, to: &Path, manifest: &Manifest) -> Result<(),
     tops.remove(std::ffi::OsStr::new(STORE));
     for name in tops.into_iter().chain([OsString::from(STORE)]) {
         sync_dir(to).map_err(at(to))?;
+        if !unfinished.join(&name).exists() {
+            continue;
+        }
         fs::rename(unfinished.join(&name), to.join(&name)).map_err(at(to.join(name)))?;
     }
     fs::remove_dir(unfinished)
@@ -91,25 +136,22 @@ fn put_in_place(unfinished: &Path, to: &Path, manifest: &Manifest) -> Result<(),
         .map_err(at(unfinished))
 }
 
-fn copy(from: &Path, entry: &Entry, to: &Path, done: &mut dyn FnMut(u64)) -> Result<(), BackupError> {
-    let damaged = |what: &str| BackupError::Damaged {
-        file: from.to_path_buf(),
-        what: what.into(),
-    };
+/// Copies a file as far as it reads; what is wrong with it, if it is not what was written.
+fn copy(from: &Path, entry: &Entry, to: &Path, done: &mut dyn FnMut(u64)) -> Result<Option<String>, BackupError> {
     let input = match File::open(from) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("it is missing")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some("it is missing".to_owned())),
         Err(error) => return Err(at(from)(error).into()),
     };
     let mut input = input.take(entry.octets);
     let mut output = create(to).map_err(at(to))?;
-    let (mut chunk, mut octets, mut sha256) = (vec![0; 1 << 20], 0, Sha256::new());
+    let (mut chunk, mut octets, mut sha256) = (vec![0; CHUNK], 0, Sha256::new());
     loop {
         let read = match input.read(&mut chunk) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(at(from)(error).into()),
+            Err(error) => return Ok(Some(format!("it does not read: {error}"))),
         };
         sha256.update(&chunk[..read]);
         output.write_all(&chunk[..read]).map_err(at(to))?;
@@ -117,13 +159,11 @@ fn copy(from: &Path, entry: &Entry, to: &Path, done: &mut dyn FnMut(u64)) -> Res
         done(read as u64);
     }
     if octets < entry.octets {
-        return Err(damaged("it ends early"));
+        return Ok(Some("it ends early".to_owned()));
     }
     let found: [u8; 32] = sha256.finalize().into();
-    if found != entry.sha256 {
-        return Err(damaged("its SHA-256 is not that of the manifest"));
-    }
-    Ok(())
+    let is_wrong = found != entry.sha256;
+    Ok(is_wrong.then(|| "its SHA-256 is not that of the manifest".to_owned()))
 }
 
 /// Keeps a backup from being made there meanwhile. A folder that cannot be written to needs no lock.

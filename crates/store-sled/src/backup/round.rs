@@ -1,14 +1,17 @@
 //! One try to copy the store as it is now.
 
 use super::bodies::{OwnBodies, note};
+use super::lost::{end_of, journal_name};
 use super::manifest::{Entry, is_below};
 use super::octets::{cut, is_same, sum};
 use super::source::{Halt, Source};
 use super::target::Target;
 use super::{BackupError, Beside};
 use crate::Progress;
+use crate::boot::Known;
 use crate::error::{OpenError, at};
 use crate::files::Folder;
+use crate::identity::read_clean_mark;
 use crate::index::{At, RawRow, Row};
 use crate::journal::{FILE_HEADER_OCTETS, file_path, list};
 use crate::replay::{End, JournalFile};
@@ -27,6 +30,8 @@ pub(super) struct Round<'a, P> {
     pub(super) folder: &'a Folder,
     pub(super) store: [u8; 16],
     pub(super) beside: &'a [Beside],
+    /// Copies of journal files that are not read otherwise are read too.
+    pub(super) verify: bool,
     pub(super) target: &'a mut Target<P>,
     /// Bodies that were missing in an earlier round.
     pub(super) missing: &'a mut BTreeSet<BlobId>,
@@ -37,7 +42,8 @@ pub(super) struct Reached {
     pub(super) lsn: Lsn,
     /// The names of all files of the backup.
     pub(super) names: BTreeSet<String>,
-    /// The bodies that the store has lost: their names, and what is wrong.
+    /// The bodies that the store has lost: their names, and what is wrong. Those of the journal are named by its file and
+    /// where in it they lie.
     pub(super) damaged: BTreeMap<String, String>,
 }
 
@@ -47,14 +53,19 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         // In this order: all that a snapshot shows is in the journal by the time the journal's end is read, and bodies
         // are looked for once it is known which.
         let mut names = BTreeSet::new();
-        let mut own = OwnBodies::new();
+        let (mut own, mut named) = (OwnBodies::new(), BTreeSet::new());
+        let mark = read_clean_mark(self.folder)?.filter(|mark| mark.id == self.store);
+        let known = Known::beside_index(self.folder, mark.as_ref())?;
         let lsns = snapshot::list(&self.folder.snapshots()).map_err(at(self.folder.snapshots()))?;
         let covered = lsns.last().copied().unwrap_or_default();
         if covered != Lsn(0) {
-            names.insert(self.snapshot(covered, &mut own)?);
+            names.insert(self.snapshot(covered, &mut own, &mut named)?);
         }
         let (lsn, last) = self.journal(covered, &mut own, &mut names)?;
-        let damaged = self.bodies(own, &mut names)?;
+        // A store that lacks its end makes no backup that could be opened.
+        known.map_or(Ok(()), |known| known.reached_by(&last.path, Lsn(lsn.0 + 1)))?;
+        let mut damaged = self.bodies(own, &mut names)?;
+        damaged.extend(self.inline(covered, &named, &mut names)?);
         for beside in self.beside {
             names.extend(self.small(beside)?);
         }
@@ -62,7 +73,8 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         Ok(Reached { lsn, names, damaged })
     }
 
-    fn snapshot(&mut self, lsn: Lsn, own: &mut OwnBodies) -> Result<String, Halt> {
+    /// Copies it, and takes note of the bodies with files of their own and of the journal files that have others.
+    fn snapshot(&mut self, lsn: Lsn, own: &mut OwnBodies, named: &mut BTreeSet<Lsn>) -> Result<String, Halt> {
         let path = snapshot::path_of(&self.folder.snapshots(), lsn);
         let file = file_name(&path);
         let name = format!("store/snapshot/{file}");
@@ -75,10 +87,12 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         }
         let mut visit = |rows: Vec<RawRow>| {
             for (key, value) in &rows {
-                if let Some(Row::Body(id, location, _)) = Row::of(key, value)
-                    && let At::Own(number) = location.at
-                {
-                    own.insert(id, (number, location.octets, location.crc));
+                let Some(Row::Body(id, location, _)) = Row::of(key, value) else {
+                    continue;
+                };
+                match location.at {
+                    At::Own(number) => _ = own.insert(id, (number, location.octets, location.crc)),
+                    At::Journal { file, .. } => _ = named.insert(file),
                 }
             }
             Ok(())
@@ -111,16 +125,23 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         let mut next = files[0];
         for (first, following) in older.iter().zip(&files[1..]) {
             let source = Source::open(file_path(&folder, *first))?;
-            let name = self.copy_journal(&source, false)?;
-            // What a replay from the snapshot does not read need not be read here.
+            let name = journal_name(*first);
+            let is_new = self.copy_journal(&name, &source, false)?;
+            names.insert(name.clone());
+            // What a replay from the snapshot does not read harms nothing but the bodies in it.
             next = match following.0 <= covered.0 + 1 {
-                true => *following,
+                true => {
+                    if is_new || self.verify {
+                        self.look_through(&name, *first, *following)?;
+                    }
+                    *following
+                }
                 false => self.read_journal(&name, (*first, &source), next, false, own)?.next,
             };
-            names.insert(name);
         }
         let source = Source::open(file_path(&folder, *newest))?;
-        let name = self.copy_journal(&source, true)?;
+        let name = journal_name(*newest);
+        self.copy_journal(&name, &source, true)?;
         let end = self.read_journal(&name, (*newest, &source), next, true, own)?;
         // A file whose header was just being written has nothing in it.
         if end.octets >= FILE_HEADER_OCTETS {
@@ -129,39 +150,48 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         Ok((Lsn(end.next.0 - 1), source))
     }
 
-    /// Copies what is not there yet of a file; the last one may have grown, or even have been cut.
-    fn copy_journal(&mut self, source: &Source, is_last: bool) -> Result<String, Halt> {
-        let name = journal_name(source);
+    /// Takes note of a copy that may not have all its records whole: between it and the next file there may also have been
+    /// others, which upkeep has removed.
+    fn look_through(&mut self, name: &str, file: Lsn, following: Lsn) -> Result<(), Halt> {
+        let entry = self.target.have(name).expect("it was copied");
+        if end_of(&self.target.place(&entry.stored), self.store, file)? != Some(following) {
+            self.target.doubt(file);
+        }
+        Ok(())
+    }
+
+    /// Copies what is not there yet of a file; the last one may have grown, or even have been cut. Whether anything was.
+    fn copy_journal(&mut self, name: &str, source: &Source, is_last: bool) -> Result<bool, Halt> {
         let octets = source.octets;
-        let known = self.target.have(&name).cloned();
+        let known = self.target.have(name).cloned();
         if let Some(entry) = &known
             && entry.octets == octets
             && !is_last
         {
-            return Ok(name);
+            return Ok(false);
         }
         if let Some(entry) = known.filter(|entry| entry.octets <= octets) {
             self.target.expect(octets - entry.octets);
             if self.target.grow(source.as_pair(), octets, &entry)? {
-                if octets > entry.octets {
+                let has_grown = octets > entry.octets;
+                if has_grown {
                     let sha256 = sum(&self.target.place(&entry.stored), octets)?;
-                    self.target.keep(
-                        &name,
-                        Entry {
-                            octets,
-                            sha256,
-                            ..entry
-                        },
-                    );
+                    let entry = Entry {
+                        octets,
+                        sha256,
+                        ..entry
+                    };
+                    self.target.keep(name, entry);
                 }
-                return Ok(name);
+                return Ok(has_grown);
             }
         }
+        self.target.outdate(name);
         let stored = self.target.free_name("journal", file_name(&source.path));
         self.target.expect(octets);
         let (_, entry) = self.target.copy(source.as_pair(), octets, stored)?;
-        self.target.keep(&name, entry);
-        Ok(name)
+        self.target.keep(name, entry);
+        Ok(true)
     }
 
     /// Reads the copy of a file, which checks it, and cuts off what is not a whole record.
@@ -227,7 +257,8 @@ impl<P: FnMut(Progress)> Round<'_, P> {
 
     /// A group that could not be written whole is cut off again and answered with "not done": it must not be in here.
     fn check_end(&self, last: &Source) -> Result<(), Halt> {
-        let Some(entry) = self.target.have(&journal_name(last)) else {
+        let name = format!("store/journal/{}", file_name(&last.path));
+        let Some(entry) = self.target.have(&name) else {
             return Ok(());
         };
         let place = self.target.place(&entry.stored);
@@ -238,11 +269,6 @@ impl<P: FnMut(Progress)> Round<'_, P> {
             false => Err(Halt::Again(BackupError::Changing)),
         }
     }
-}
-
-/// The name of a journal file in the data folder.
-fn journal_name(source: &Source) -> String {
-    format!("store/journal/{}", file_name(&source.path))
 }
 
 /// What is wrong with a fresh copy is wrong with the source.

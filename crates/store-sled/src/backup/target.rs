@@ -4,6 +4,7 @@
 //! place. New files get names that are free; a file is appended to only beyond what the manifest knows of it.
 
 use super::hold::take;
+use super::lost::journal_of;
 use super::manifest::{Entry, Manifest};
 use super::octets::{CHUNK, create, cut, is_same, make_folder};
 use super::round::Reached;
@@ -13,6 +14,7 @@ use crate::error::{OpenError, at};
 use crate::files::{remove_if_there, sync_dir};
 use crate::identity::hex;
 use crate::replay::read_full_at;
+use postroom_types::Lsn;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -42,7 +44,13 @@ pub(super) struct Target<P> {
     path: PathBuf,
     store: [u8; 16],
     /// What is there and can be trusted: that of the earlier backup, and what was copied since.
-    have: BTreeMap<String, Entry>,
+    pub(super) have: BTreeMap<String, Entry>,
+    /// What was there and is not trusted as a whole; bodies in it may be good.
+    pub(super) earlier: BTreeMap<String, Entry>,
+    /// What was wrong with copies of the earlier backup.
+    pub(super) failed: BTreeMap<String, String>,
+    /// Journal files that may have been damaged when they were copied.
+    pub(super) doubts: BTreeSet<Lsn>,
     copied_octets: u64,
     told: Progress,
     progress: P,
@@ -50,19 +58,24 @@ pub(super) struct Target<P> {
 }
 
 impl<P: FnMut(Progress)> Target<P> {
-    /// Opens or makes the folder, and removes what a backup that broke off has left.
-    pub(super) fn open(path: &Path, store: [u8; 16], progress: P) -> Result<Self, BackupError> {
+    /// Opens or makes the folder, and removes what a backup that broke off has left. Reads all there is if asked to
+    /// `verify`, and else trusts what has its length.
+    pub(super) fn open(path: &Path, store: [u8; 16], verify: bool, progress: P) -> Result<Self, BackupError> {
         let lock = take(path, store)?;
         for folder in FOLDERS {
             make_folder(&path.join(folder))?;
         }
-        let earlier = Manifest::read(path)?
-            .map(|manifest| manifest.entries)
+        let (earlier, damaged) = Manifest::read(path)
+            .map_err(or_begin_anew)?
+            .map(|manifest| (manifest.entries, manifest.damaged))
             .unwrap_or_default();
         let mut target = Self {
             path: path.to_path_buf(),
             store,
             have: BTreeMap::new(),
+            earlier: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            doubts: damaged.keys().filter_map(|name| journal_of(name)).collect(),
             copied_octets: 0,
             told: Progress {
                 done_octets: 0,
@@ -78,10 +91,18 @@ impl<P: FnMut(Progress)> Target<P> {
             if there > entry.octets {
                 cut(&file, entry.octets)?;
             }
-            // One that is too short is copied again.
-            if there >= entry.octets {
+            if there < entry.octets {
+                let what = format!("it had {there} octets of {}", entry.octets);
+                target.fail(name, entry, what);
+            } else if verify && journal_of(&name).is_some_and(|file| target.doubts.contains(&file)) {
+                // What was damaged when it was copied may have been so on the way.
+                target.earlier.insert(name, entry);
+            } else {
                 target.have.insert(name, entry);
             }
+        }
+        if verify {
+            target.verify();
         }
         Ok(target)
     }
@@ -103,11 +124,6 @@ impl<P: FnMut(Progress)> Target<P> {
         Ok(())
     }
 
-    /// It is not what it should be: the next copy is made anew.
-    pub(super) fn distrust(&mut self, name: &str) {
-        self.have.remove(name);
-    }
-
     /// Takes note of a copy.
     pub(super) fn keep(&mut self, name: &str, entry: Entry) {
         self.have.insert(name.to_owned(), entry);
@@ -116,6 +132,13 @@ impl<P: FnMut(Progress)> Target<P> {
     /// Octets more to be copied.
     pub(super) fn expect(&mut self, octets: u64) {
         self.told.total_octets += octets;
+        (self.progress)(self.told);
+    }
+
+    /// Octets of these that are dealt with.
+    pub(super) fn add_done(&mut self, octets: u64) {
+        self.told.done_octets += octets;
+        self.told.total_octets = self.told.total_octets.max(self.told.done_octets);
         (self.progress)(self.told);
     }
 
@@ -197,9 +220,7 @@ impl<P: FnMut(Progress)> Target<P> {
             see(&chunk[..octets]);
             offset += octets as u64;
             self.copied_octets += octets as u64;
-            self.told.done_octets += octets as u64;
-            self.told.total_octets = self.told.total_octets.max(self.told.done_octets);
-            (self.progress)(self.told);
+            self.add_done(octets as u64);
         }
         Ok(())
     }
@@ -210,7 +231,7 @@ impl<P: FnMut(Progress)> Target<P> {
         let stored = format!("beside/{}", hex(&sha256));
         let octets = bytes.len() as u64;
         let place = self.path.join(&stored);
-        if !fs::metadata(&place).is_ok_and(|metadata| metadata.len() == octets) {
+        if !fs::read(&place).is_ok_and(|there| there == bytes) {
             let part = self.path.join(format!("{stored}.part"));
             let write = || {
                 let mut file = create(&part)?;
@@ -245,7 +266,10 @@ impl<P: FnMut(Progress)> Target<P> {
             damaged,
         };
         manifest.write(&self.path)?;
+        let is_mended = |(name, _): &(&String, &String)| manifest.entries.contains_key(*name);
+        let mended = self.failed.iter().filter(is_mended);
         Ok(BackedUp {
+            mended: mended.map(|(name, what)| (name.clone(), what.clone()).into()).collect(),
             lsn,
             files: manifest.entries.len(),
             octets: manifest.entries.values().map(|entry| entry.octets).sum(),
@@ -270,5 +294,18 @@ impl<P: FnMut(Progress)> Target<P> {
             }
         }
         Ok(removed)
+    }
+}
+
+/// A manifest that does not read keeps every further backup from this folder.
+fn or_begin_anew(error: BackupError) -> BackupError {
+    match error {
+        BackupError::Damaged { file, what } => BackupError::Damaged {
+            file,
+            what: format!(
+                "{what}; make a backup into a new folder, or remove this file: the next backup then begins anew and copies everything"
+            ),
+        },
+        error => error,
     }
 }

@@ -1,11 +1,12 @@
 //! Opening the index, and replaying what it lacks.
 
-use super::{Progress, move_aside, not_made, orphans};
+use super::known::Known;
+use super::{Progress, move_aside, not_made};
 use crate::Options;
 use crate::error::{OpenError, at};
 use crate::files::{Folder, remove_if_there};
 use crate::identity::CleanMark;
-use crate::index::{Entry, Index};
+use crate::index::{Entry, Index, RawRow};
 use crate::journal::{FILE_HEADER_OCTETS, Journal, file_path};
 use crate::quiet::catch_quietly;
 use crate::replay::{End, Record, Tail};
@@ -32,8 +33,6 @@ pub(super) struct Whole {
     pub(super) index: Index,
     /// The journal's end.
     pub(super) end: End,
-    /// Files of bodies that no commit names; they were removed.
-    pub(super) orphans: usize,
 }
 
 impl Start<'_> {
@@ -50,21 +49,16 @@ impl Start<'_> {
             unusable = Some(why);
             move_aside(self.folder)?;
         }
-        let (index, end) = self.build_at(&self.folder.index())?;
-        let orphans = orphans::remove(self.folder, self.store, &index, end.next)?;
-        Ok((Whole { index, end, orphans }, unusable))
+        let (index, end) = self.build()?;
+        Ok((Whole { index, end }, unusable))
     }
 
     /// The index there is, with the whole journal. [`OpenError::Index`] if it is of no use.
     fn usable(&mut self, clean: Option<&CleanMark>) -> Result<Whole, OpenError> {
         let index = self.open_at(&self.folder.index()).map_err(OpenError::Index)?;
         // sled may panic over any page that it reads.
-        let read = catch_quietly(|| {
-            let end = self.complete(&index, clean)?;
-            Ok((end, orphans::remove(self.folder, self.store, &index, end.next)?))
-        });
-        match read {
-            Ok(Ok((end, orphans))) => Ok(Whole { index, end, orphans }),
+        match catch_quietly(|| self.complete(&index, clean)) {
+            Ok(Ok(end)) => Ok(Whole { index, end }),
             Ok(Err(error)) => Err(error),
             Err(why) => Err(OpenError::Index(format!("sled panicked: {why}"))),
         }
@@ -73,8 +67,16 @@ impl Start<'_> {
     /// Brings an index up to the journal's end.
     fn complete(&mut self, index: &Index, clean: Option<&CleanMark>) -> Result<End, OpenError> {
         let applied = index.applied().map_err(index_failed)?;
+        // It is of this store, and can be trusted: what it knows of was in the journal.
+        let known = Known {
+            lsn: applied,
+            by: self.folder.index(),
+        };
+        let last = *self.files.last().expect("there is a first file");
+        let last = file_path(&self.folder.journal(), last);
         if let Some(mark) = clean {
             // sled goes on without what it does not recognise any more.
+            known.reached_by(&last, Lsn(mark.lsn.0 + 1))?;
             if mark.lsn != applied {
                 return Err(OpenError::Index(format!(
                     "it was closed at {}, and is at {applied}",
@@ -87,11 +89,37 @@ impl Start<'_> {
             });
         }
         let end = self.catch_up(index, applied)?;
-        if applied >= end.next {
-            let end = end.next.0 - 1;
-            return Err(OpenError::Index(format!("it is ahead: at {applied} of {end}")));
-        }
+        known.reached_by(&last, end.next)?;
         Ok(end)
+    }
+
+    /// An index and the journal's end as [`Self::build_at`] makes them. A snapshot that is damaged is set aside if the
+    /// journal goes back to its beginning, and so has all that was in it.
+    fn build(&mut self) -> Result<(Index, End), OpenError> {
+        let path = self.folder.index();
+        let damage = match self.build_at(&path) {
+            Err(error @ OpenError::Corrupt { .. }) if self.is_only_snapshot(&error) => error,
+            other => return other,
+        };
+        move_aside(self.folder)?;
+        let damaged = std::mem::take(&mut self.snapshot);
+        match self.build_at(&path) {
+            Err(OpenError::Corrupt { .. }) => Err(damage),
+            Err(error) => Err(error),
+            Ok(built) => {
+                let folder = self.folder.snapshots();
+                let aside = snapshot::set_aside(&folder, damaged).map_err(at(folder))?;
+                tracing::warn!(error = %damage, aside = %aside.display(), "a snapshot is damaged; the index was built from the whole journal, and nothing is lost");
+                Ok(built)
+            }
+        }
+    }
+
+    /// Whether what is damaged is the snapshot, and the journal may do without.
+    fn is_only_snapshot(&self, error: &OpenError) -> bool {
+        let damaged = snapshot::path_of(&self.folder.snapshots(), self.snapshot);
+        let is_snapshot = matches!(error, OpenError::Corrupt { file, .. } if *file == damaged);
+        is_snapshot && self.files.first() == Some(&Lsn(1))
     }
 
     /// A new index made of snapshot and journal, and the journal's end.
@@ -110,11 +138,18 @@ impl Start<'_> {
         self.replay(index, applied)
     }
 
-    fn load_snapshot(&self, index: &Index) -> Result<(), OpenError> {
+    fn load_snapshot(&mut self, index: &Index) -> Result<(), OpenError> {
         if self.snapshot == Lsn(0) {
             return Ok(());
         }
-        let mut load = |rows| index.load(rows).map_err(index_failed);
+        let path = snapshot::path_of(&self.folder.snapshots(), self.snapshot);
+        let total_octets = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let mut report = Report::begin(&mut *self.progress, total_octets);
+        let mut load = |rows: Vec<RawRow>| {
+            let octets = rows.iter().map(|(key, value)| key.len() + value.len());
+            report.add(octets.sum::<usize>() as u64);
+            index.load(rows).map_err(index_failed)
+        };
         snapshot::read(&self.folder.snapshots(), self.store, self.snapshot, &mut load)?;
         index.loaded(self.snapshot).map_err(index_failed)
     }
@@ -134,14 +169,7 @@ impl Start<'_> {
             until: Lsn(u64::MAX),
         };
         let total_octets = tail.files().iter().map(|first| self.octets(*first)).sum();
-        let mut report = Report {
-            tell: &mut *self.progress,
-            progress: Progress {
-                done_octets: 0,
-                total_octets,
-            },
-        };
-        report.add(0);
+        let mut report = Report::begin(&mut *self.progress, total_octets);
         let mut pending = Pending {
             index,
             applied,
@@ -181,15 +209,27 @@ impl Start<'_> {
     }
 }
 
-/// Tells how far a replay has come, now and then.
+/// Tells how far a replay has come, or the reading of a snapshot, now and then.
 struct Report<'a> {
     tell: &'a mut dyn FnMut(Progress),
     progress: Progress,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
     /// Octets between two tellings.
     const STEP: u64 = 8 << 20;
+
+    fn begin(tell: &'a mut dyn FnMut(Progress), total_octets: u64) -> Self {
+        let mut report = Self {
+            tell,
+            progress: Progress {
+                done_octets: 0,
+                total_octets,
+            },
+        };
+        report.add(0);
+        report
+    }
 
     fn add(&mut self, octets: u64) {
         let before = self.progress.done_octets;

@@ -1,11 +1,12 @@
-//! The journal and the snapshots: every record's CRC, the order of lsns, no gap that matters, and how it ends.
+//! The journal and the snapshots: every record's CRC, the order of lsns, no gap that matters, and how it ends: where the
+//! clean mark and the snapshots say, or later.
 
 use super::Checked;
 use crate::Progress;
-use crate::boot::store_of;
+use crate::boot::{Known, store_of};
 use crate::error::{OpenError, at};
 use crate::files::Folder;
-use crate::identity::read_identity;
+use crate::identity::{read_clean_mark, read_identity};
 use crate::journal::{file_path, list};
 use crate::replay::{End, JournalFile};
 use crate::snapshot;
@@ -43,7 +44,7 @@ pub fn check_journal(folder: &Path, mut progress: impl FnMut(Progress)) -> Resul
         total_octets: files.iter().map(octets).sum(),
     };
     // Before the first file, all lsns must be covered; between two as well.
-    let mut next = Lsn(1);
+    let (mut next, mut is_read) = (Lsn(1), false);
     for (place, first) in files.iter().enumerate() {
         progress(told);
         if *first != next && first.0 > covered.0 + 1 {
@@ -59,6 +60,7 @@ pub fn check_journal(folder: &Path, mut progress: impl FnMut(Progress)) -> Resul
                 octets: whole,
             }) => {
                 next = end;
+                is_read = true;
                 let torn = octets(first).saturating_sub(whole);
                 if torn > 0 {
                     checked.note(format!(
@@ -69,12 +71,20 @@ pub fn check_journal(folder: &Path, mut progress: impl FnMut(Progress)) -> Resul
             Err(error @ OpenError::Corrupt { .. }) => {
                 checked.fault(format!("journal: {error}"));
                 next = files.get(place + 1).copied().unwrap_or(next);
+                is_read = false;
             }
             Err(error) => return Err(error),
         }
         told.done_octets += octets(first);
     }
     progress(told);
+    let mark = read_clean_mark(&folder)?.filter(|mark| mark.id == store);
+    if let (Some(known), Some(last)) = (Known::beside_index(&folder, mark.as_ref())?, files.last())
+        && is_read
+        && let Err(error) = known.reached_by(&file_path(&folder.journal(), *last), next)
+    {
+        checked.fault(error);
+    }
     Ok(checked)
 }
 

@@ -11,7 +11,7 @@ use crate::identity::hex;
 use crate::index::At;
 use postroom_store::StoreError;
 use postroom_types::BlobId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bodies that snapshot and journal are asked about at once: each time they are read twice.
@@ -51,12 +51,16 @@ impl Round<'_> {
             return Ok(0);
         }
         let ids = dead.keys().copied().collect();
-        for id in self.truth(&|truth| truth.alive(&ids))? {
-            // The journal was read after the index: a key may have come back meanwhile.
-            if !self.index.is_alive(id)? {
+        let alive = self.truth(&|truth| truth.alive(&ids))?;
+        dead.retain(|id, _| !alive.contains(id));
+        // The journal was read after the index: a key may have come back meanwhile, and may be gone again by now. Only what
+        // is so twice is no moment's difference.
+        let unknown = self.dead_among(alive)?;
+        if !unknown.is_empty() {
+            let alive = self.truth(&|truth| truth.alive(&unknown))?;
+            if let Some(id) = self.dead_among(alive)?.into_iter().next() {
                 return Err(self.lie(&format!("it knows no owner of the body {}", hex(&id.0))));
             }
-            dead.remove(&id);
         }
         let ids: Vec<BlobId> = dead.keys().copied().collect();
         let mut forgotten = 0;
@@ -73,5 +77,16 @@ impl Round<'_> {
             }
         }
         Ok(forgotten)
+    }
+
+    /// Those of which the index says that they are dead.
+    fn dead_among(&self, ids: HashSet<BlobId>) -> Result<HashSet<BlobId>, StoreError> {
+        let mut dead = HashSet::new();
+        for id in ids {
+            if !self.index.is_alive(id)? {
+                dead.insert(id);
+            }
+        }
+        Ok(dead)
     }
 }

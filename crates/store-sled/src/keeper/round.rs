@@ -4,15 +4,14 @@ use super::{Keeper, Tidied};
 use crate::blobs::Bodies;
 use crate::committer::{Chore, Request};
 use crate::error::OpenError;
-use crate::files::{free_octets, sync_dir};
+use crate::files::sync_dir;
 use crate::identity::hex;
 use crate::index::{At, BlobRow, Index};
 use crate::journal::{file_path, list};
 use crate::snapshot;
-use crate::truth::{self, Truth};
 use postroom_store::StoreError;
 use postroom_types::{BlobId, Lsn};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::sync::PoisonError;
@@ -40,44 +39,30 @@ pub(super) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// All of it, in this order: what is forgotten makes files sparse, and a snapshot covers them.
+    /// All of it, in this order: after a snapshot there is little of the journal to be read, and what is forgotten makes
+    /// files sparse.
     ///
     /// # Errors
     /// What was done stays done. If the index lies, the store has failed.
     pub(super) fn run(&self) -> Result<Tidied, StoreError> {
-        Ok(Tidied {
+        let snapshot = self.snapshot_if_due();
+        if snapshot.is_err() && self.is_over() {
+            return snapshot.map(|_| Tidied::default());
+        }
+        // The rest makes room, which the snapshot perhaps did not have.
+        let tidied = Tidied {
+            orphans: self.remove_orphans()?,
             forgotten: self.forget_dead()?,
-            snapshot: self.snapshot_if_due()?,
+            snapshot: matches!(snapshot, Ok(true)),
             moved: self.empty_sparse_files()?,
             removed_files: self.remove_files()?,
-        })
+        };
+        snapshot.map(|_| tidied)
     }
 
-    /// Takes a snapshot if the journal has grown enough since the last one.
-    fn snapshot_if_due(&self) -> Result<bool, StoreError> {
-        let folder = self.keeper.folder.snapshots();
-        let last = snapshot::list(&folder).map_err(failed)?.last().copied();
-        let last_octets = last.map_or(0, |lsn| {
-            fs::metadata(snapshot::path_of(&folder, lsn)).map_or(0, |file| file.len())
-        });
-        let since = last.unwrap_or_default();
-        let grown: u64 = self
-            .files()?
-            .iter()
-            .filter(|file| file.end > since)
-            .map(|file| file.octets)
-            .sum();
-        let is_due = grown >= self.keeper.options.snapshot_octets.max(last_octets);
-        let room = free_octets(self.keeper.folder.path()).unwrap_or(u64::MAX);
-        // The new one is not larger than the index, and what it is made of not larger than this.
-        let needed = self.keeper.options.min_free_octets + self.index.octets() + grown.min(truth::SCRATCH_OCTETS);
-        if !is_due || self.keeper.shared.stable() <= since || room < needed {
-            return Ok(false);
-        }
-        let taken = self.truth(&|truth| truth.take_snapshot())?;
-        snapshot::remove_old(&folder).map_err(failed)?;
-        self.compare(taken)?;
-        Ok(true)
+    /// Whether there is nothing more to be done: the store is closing, or has failed.
+    fn is_over(&self) -> bool {
+        self.go_on().is_err() || self.keeper.shared.has_failed() || self.index.damage().is_some()
     }
 
     /// Moves the bodies out of files that are covered and mostly dead.
@@ -135,22 +120,28 @@ impl Round<'_> {
         let covered = self.covered_files()?;
         let live = self.live_octets()?;
         let folder = self.keeper.folder.journal();
-        let empty: Vec<Lsn> = covered
+        let mut empty: Vec<Lsn> = covered
             .into_iter()
             .map(|file| file.first)
             .filter(|first| !live.contains_key(first))
             .collect();
+        let mut needed = HashMap::new();
         for some in empty.chunks(FILES) {
-            let some: HashSet<Lsn> = some.iter().copied().collect();
-            if let Some((file, id)) = self.truth(&|truth| truth.body_in(&some))? {
+            let some = some.iter().copied().collect();
+            needed.extend(self.truth(&|truth| truth.bodies_in(&some))?);
+        }
+        for (file, id) in &needed {
+            // Asked for it by name, it may know what a walk through all of it did not come by.
+            if self.index.location(*id)?.is_none() {
                 let what = format!(
                     "it does not know that the body {} is in {}",
                     hex(&id.0),
-                    file_path(&folder, file).display()
+                    file_path(&folder, *file).display()
                 );
                 return Err(self.lie(&what));
             }
         }
+        empty.retain(|first| !needed.contains_key(first));
         for first in &empty {
             let path = file_path(&folder, *first);
             self.bodies.let_go(&path);
@@ -160,23 +151,6 @@ impl Round<'_> {
             sync_dir(&folder).map_err(failed)?;
         }
         Ok(empty.len())
-    }
-
-    /// Asks snapshot and journal, as of now: all that the index has shown is in what they say.
-    pub(super) fn truth<T>(&self, ask: &dyn Fn(&Truth<'_>) -> Result<T, OpenError>) -> Result<T, StoreError> {
-        let Keeper {
-            folder,
-            store,
-            shared,
-            stop,
-            ..
-        } = self.keeper;
-        // The index shows a commit a moment before it counts as stable. The committer does one thing after the other, and
-        // this is nothing but that it comes to it.
-        self.ask(Vec::new())?;
-        let is_stopped = || stop.load(Ordering::SeqCst);
-        let answer = Truth::until(folder, *store, shared.stable(), &is_stopped).and_then(|truth| ask(&truth));
-        answer.map_err(failed_on)
     }
 
     /// The index does not show what the journal has: it is of no use any more.
@@ -227,7 +201,7 @@ impl Round<'_> {
     }
 
     /// All files but the last, with the lsn and the length at their ends.
-    fn files(&self) -> Result<Vec<CoveredFile>, StoreError> {
+    pub(super) fn files(&self) -> Result<Vec<CoveredFile>, StoreError> {
         let folder = self.keeper.folder.journal();
         let firsts = list(&folder).map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
         let ends = firsts.iter().skip(1).map(|next| Lsn(next.0 - 1));
@@ -252,10 +226,10 @@ impl Round<'_> {
 }
 
 /// A journal file that is written no more.
-struct CoveredFile {
+pub(super) struct CoveredFile {
     first: Lsn,
-    end: Lsn,
-    octets: u64,
+    pub(super) end: Lsn,
+    pub(super) octets: u64,
 }
 
 /// What cannot be read is no reason for removing anything.

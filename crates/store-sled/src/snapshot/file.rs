@@ -1,9 +1,13 @@
 //! A file of pairs: a header, blocks with their CRCs, an empty block, and how many pairs there were.
 //!
-//! What always holds: who has read a file to its end without an error has read all that was written, as it was written.
+//! What always holds:
+//! - Who has read a file to its end without an error has read all that was written, as it was written.
+//! - A file that grows for minutes takes the disk from nobody: it is synced piece by piece, so that no sync, of this or of
+//!   the journal, has GiBs to write, and it ends before it has taken the last free space.
 
 use super::MAGIC;
 use crate::error::{OpenError, at};
+use crate::files::check_room;
 use crate::index::RawRow;
 use crate::journal::{FILE_HEADER_OCTETS, FileHeader};
 use crate::record::{Input, Seed, encode_bytes};
@@ -20,9 +24,14 @@ const BLOCK_ROWS: usize = 500;
 const BLOCK_OCTETS: u32 = 8 << 20;
 /// What is read or written at once. Many are open while a snapshot is made.
 const BUFFER_OCTETS: usize = 128 << 10;
+/// What is written between two syncs, and between two looks at the free space.
+const SYNC_OCTETS: u64 = 32 << 20;
 
 /// A file that is being written.
 pub(crate) struct Writer {
+    path: PathBuf,
+    min_free_octets: u64,
+    unsynced_octets: u64,
     output: BufWriter<File>,
     seed: Seed,
     block: Vec<u8>,
@@ -31,11 +40,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn create(path: &Path, store: [u8; 16], lsn: Lsn) -> io::Result<Self> {
+    /// Makes a file that is to leave this much free space, or fail with [`io::ErrorKind::StorageFull`].
+    pub(crate) fn create(path: &Path, store: [u8; 16], lsn: Lsn, min_free_octets: u64) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let mut output = BufWriter::with_capacity(BUFFER_OCTETS, file);
         output.write_all(&FileHeader { store, first: lsn }.to_bytes(MAGIC))?;
+        check_room(path, min_free_octets)?;
         Ok(Self {
+            path: path.to_path_buf(),
+            min_free_octets,
+            unsynced_octets: 0,
             output,
             seed: Seed::of_store(&store),
             block: Vec::new(),
@@ -73,9 +87,20 @@ impl Writer {
         self.output.write_all(&octets.to_be_bytes())?;
         self.output.write_all(&self.seed.crc(&self.block).to_be_bytes())?;
         self.output.write_all(&self.block)?;
+        self.unsynced_octets += self.block.len() as u64;
         self.block.clear();
         self.rows = 0;
-        Ok(())
+        match self.unsynced_octets >= SYNC_OCTETS {
+            true => self.sync(),
+            false => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.output.flush()?;
+        self.output.get_ref().sync_data()?;
+        self.unsynced_octets = 0;
+        check_room(&self.path, self.min_free_octets)
     }
 }
 

@@ -38,10 +38,10 @@ impl Truth<'_> {
         Ok(files)
     }
 
-    /// One of these journal files in which a body can be found, and that body. The snapshot must cover the files.
+    /// Those of these journal files in which a body can be found, each with one. The snapshot must cover the files.
     ///
     /// All of the snapshot is read, and the journal after it: once the files are gone, these alone tell what was in them.
-    pub(crate) fn body_in(&self, files: &HashSet<Lsn>) -> Result<Option<(Lsn, BlobId)>, OpenError> {
+    pub(crate) fn bodies_in(&self, files: &HashSet<Lsn>) -> Result<HashMap<Lsn, BlobId>, OpenError> {
         let mut found = HashMap::new();
         self.rows(&mut |row| {
             if let Row::Body(id, location, _) = row
@@ -61,6 +61,6 @@ impl Truth<'_> {
             }
             Ok(())
         })?;
-        Ok(found.into_iter().next().map(|(id, file)| (file, id)))
+        Ok(found.into_iter().map(|(id, file)| (file, id)).collect())
     }
 }

@@ -1,27 +1,30 @@
 //! A new snapshot: the last one, and what the journal did since.
 //!
 //! What always holds:
-//! - Of several sources that have a key, the newest counts.
-//! - Memory is bounded: what the journal did is sorted in runs, each written to a file and read again with the others.
+//! - It reaches as far as is asked, however much the journal did.
+//! - Memory is bounded: what the journal did is sorted in runs, each written to a file. Of these there are never many: so
+//!   many of one level are merged into one of the next, so that each pair is written again only a few times.
+//! - Free space stays above a floor, or there is no snapshot.
 
 use super::Truth;
+use super::merge::{Merge, Merged};
 use crate::error::{OpenError, at};
-use crate::files::remove_if_there;
-use crate::index::{RawRow, change};
+use crate::files::{check_room, remove_if_there};
+use crate::index::change;
 use crate::replay::Record;
 use crate::snapshot::{self, Reader, Writer};
 use postroom_store::{Key, Value};
 use postroom_types::Lsn;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::vec;
 
-/// How much is sorted in memory, and how often.
+/// How much is sorted in memory, and how many files are read beside one another.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     /// Octets of a run, about.
     pub(super) run_octets: usize,
-    /// Runs of one snapshot. What the journal did after them is for the next one.
+    /// Runs of one level.
     pub(super) runs: usize,
 }
 
@@ -29,8 +32,6 @@ const BOUNDS: Bounds = Bounds {
     run_octets: 32 << 20,
     runs: 64,
 };
-/// Octets on disk while a snapshot is made, beside the snapshot, at most.
-pub(crate) const SCRATCH_OCTETS: u64 = (BOUNDS.run_octets * BOUNDS.runs) as u64;
 /// What an entry costs beside its key and value, about.
 const ENTRY_OCTETS: usize = 100;
 
@@ -38,15 +39,29 @@ impl Truth<'_> {
     /// Takes a snapshot, durable on return; its lsn. It shows the store as it was then.
     ///
     /// # Errors
-    /// Nothing is left of it.
-    pub(crate) fn take_snapshot(&self) -> Result<Lsn, OpenError> {
-        self.take_snapshot_within(BOUNDS)
+    /// Nothing is left of it. [`std::io::ErrorKind::StorageFull`]: it would have left less free space than this.
+    pub(crate) fn take_snapshot(&self, min_free_octets: u64) -> Result<Lsn, OpenError> {
+        self.take_snapshot_within(BOUNDS, min_free_octets)
     }
 
-    pub(super) fn take_snapshot_within(&self, bounds: Bounds) -> Result<Lsn, OpenError> {
+    pub(super) fn take_snapshot_within(&self, bounds: Bounds, min_free_octets: u64) -> Result<Lsn, OpenError> {
         let folder = self.folder.snapshots();
+        // It will be about as large as the last one.
+        let last = fs::metadata(snapshot::path_of(&folder, self.snapshot)).map_or(0, |file| file.len());
+        check_room(&folder, min_free_octets.saturating_add(last)).map_err(at(&folder))?;
         let unfinished = snapshot::begin(&folder).map_err(at(&folder))?;
-        let made = self.fold(&unfinished, bounds).and_then(|(whole, lsn)| {
+        let runs = Runs {
+            truth: self,
+            folder: &unfinished,
+            bounds,
+            min_free_octets,
+            files: Vec::new(),
+            made: 0,
+            run: BTreeMap::new(),
+            octets: 0,
+        };
+        let lsn = self.until.max(self.snapshot);
+        let made = self.fold(runs, lsn).and_then(|whole| {
             snapshot::keep(&folder, &whole, lsn).map_err(at(whole))?;
             Ok(lsn)
         });
@@ -54,146 +69,132 @@ impl Truth<'_> {
         made
     }
 
-    /// Makes it in a folder, synced; where it is.
-    fn fold(&self, folder: &Path, bounds: Bounds) -> Result<(PathBuf, Lsn), OpenError> {
-        let mut runs = Runs {
-            folder,
-            store: self.store,
-            bounds,
-            paths: Vec::new(),
-            run: BTreeMap::new(),
-            octets: 0,
-            last: self.snapshot,
-        };
+    /// Makes it, synced; where it is.
+    fn fold(&self, mut runs: Runs<'_>, lsn: Lsn) -> Result<PathBuf, OpenError> {
         self.records(&mut |record| runs.add(&record))?;
         runs.end_run()?;
-        let mut sources = Vec::with_capacity(runs.paths.len() + 1);
-        if let Some(reader) = self.reader()? {
-            sources.push(Source::new(reader, false)?);
+        let mut readers = Vec::with_capacity(runs.files.len() + 1);
+        readers.extend(self.reader()?);
+        let first_run = readers.len();
+        for run in &runs.files {
+            readers.push(Reader::open(run.path.clone(), self.store, Lsn(0))?);
         }
-        for path in &runs.paths {
-            sources.push(Source::new(Reader::open(path.clone(), self.store, Lsn(0))?, true)?);
-        }
-        let whole = folder.join("whole");
-        let mut output = Writer::create(&whole, self.store, runs.last).map_err(at(&whole))?;
-        while let Some((key, value)) = next(&mut sources)? {
+        let whole = runs.folder.join("whole");
+        let mut output = Writer::create(&whole, self.store, lsn, runs.min_free_octets).map_err(at(&whole))?;
+        let mut merge = Merge::of(readers)?;
+        while let Some(Merged { key, value, file }) = merge.next()? {
             self.go_on()?;
+            let value = match file < first_run {
+                true => Some(value.as_slice()),
+                false => value_in_run(&value),
+            };
             if let Some(value) = value {
-                output.put(&key, &value).map_err(at(&whole))?;
+                output.put(&key, value).map_err(at(&whole))?;
             }
         }
         let synced = output.finish().and_then(|file| file.sync_all());
         synced.map_err(at(&whole))?;
-        Ok((whole, runs.last))
+        Ok(whole)
     }
 }
 
 /// What the journal did, sorted piece by piece.
 struct Runs<'a> {
+    truth: &'a Truth<'a>,
     folder: &'a Path,
-    store: [u8; 16],
     bounds: Bounds,
-    /// Those that are written, the newest last.
-    paths: Vec<PathBuf>,
+    min_free_octets: u64,
+    /// Those that are written, the newest last: so their levels descend.
+    files: Vec<Run>,
+    /// How many files were made, for their names.
+    made: usize,
     /// The one that grows: the last change of each key; `None` removes it.
     run: BTreeMap<Key, Option<Value>>,
     octets: usize,
-    /// The last lsn that is in them.
-    last: Lsn,
+}
+
+/// A file of sorted changes.
+struct Run {
+    path: PathBuf,
+    /// How often what is in it was merged.
+    level: usize,
 }
 
 impl Runs<'_> {
     fn add(&mut self, record: &Record) -> Result<(), OpenError> {
-        if self.paths.len() == self.bounds.runs {
-            return Ok(());
-        }
         for op in &record.ops {
             let (key, value) = change(op, record.file, record.bodies_at);
             self.octets += key.len() + value.as_ref().map_or(0, |value| value.len()) + ENTRY_OCTETS;
             self.run.insert(key, value.map(|value| value.into_owned()));
         }
-        self.last = record.lsn;
-        if self.octets >= self.bounds.run_octets {
-            self.end_run()?;
+        match self.octets >= self.bounds.run_octets {
+            true => self.end_run(),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn end_run(&mut self) -> Result<(), OpenError> {
         if self.run.is_empty() {
             return Ok(());
         }
-        let path = self.folder.join(format!("{}.run", self.paths.len()));
         let run = std::mem::take(&mut self.run);
-        let write = || {
-            // Which lsn is the last is not known yet.
-            let mut output = Writer::create(&path, self.store, Lsn(0))?;
-            for (key, value) in run {
-                // An empty value removes; all others have one octet more.
-                let value = value.map_or_else(Vec::new, |value| [&[1], value.as_slice()].concat());
-                output.put(&key, &value)?;
-            }
-            output.finish()
-        };
-        write().map_err(at(&path))?;
         self.octets = 0;
-        self.paths.push(path);
+        let (path, mut output) = self.create()?;
+        for (key, value) in run {
+            output.put(&key, &in_run(value)).map_err(at(&path))?;
+        }
+        output.finish().map_err(at(&path))?;
+        self.files.push(Run { path, level: 0 });
+        while self.has_full_level() {
+            self.merge_last()?;
+        }
         Ok(())
     }
-}
 
-/// Sorted pairs, and the first of them that was not taken.
-struct Source {
-    reader: Reader,
-    is_run: bool,
-    block: vec::IntoIter<RawRow>,
-    first: Option<(Key, Option<Value>)>,
-}
-
-impl Source {
-    fn new(reader: Reader, is_run: bool) -> Result<Self, OpenError> {
-        let mut source = Self {
-            reader,
-            is_run,
-            block: Vec::new().into_iter(),
-            first: None,
-        };
-        source.take()?;
-        Ok(source)
+    fn has_full_level(&self) -> bool {
+        let last = self.files.last().map(|run| run.level);
+        self.files
+            .iter()
+            .rev()
+            .take_while(|run| Some(run.level) == last)
+            .count()
+            >= self.bounds.runs
     }
 
-    /// Takes the first pair; the next one is the first then.
-    fn take(&mut self) -> Result<Option<(Key, Option<Value>)>, OpenError> {
-        if self.block.as_slice().is_empty() {
-            self.block = self.reader.block()?.unwrap_or_default().into_iter();
+    /// Makes one run of those that have the last one's level.
+    fn merge_last(&mut self) -> Result<(), OpenError> {
+        let full = self.files.split_off(self.files.len() - self.bounds.runs);
+        let level = full.last().map_or(0, |run| run.level + 1);
+        let open = |run: &Run| Reader::open(run.path.clone(), self.truth.store, Lsn(0));
+        let mut merge = Merge::of(full.iter().map(open).collect::<Result<_, _>>()?)?;
+        let (path, mut output) = self.create()?;
+        while let Some(Merged { key, value, .. }) = merge.next()? {
+            self.truth.go_on()?;
+            output.put(&key, &value).map_err(at(&path))?;
         }
-        let next = self.block.next().map(|(key, value)| match self.is_run {
-            true => (key, value.split_first().map(|(_, value)| value.to_vec())),
-            false => (key, Some(value)),
-        });
-        if let (Some((earlier, _)), Some((later, _))) = (&self.first, &next)
-            && later <= earlier
-        {
-            return Err(self.reader.corrupt("its keys are not in order"));
+        output.finish().map_err(at(&path))?;
+        for Run { path, .. } in full {
+            fs::remove_file(&path).map_err(at(path))?;
         }
-        Ok(std::mem::replace(&mut self.first, next))
+        self.files.push(Run { path, level });
+        Ok(())
     }
 
-    fn first_key(&self) -> Option<&Key> {
-        self.first.as_ref().map(|(key, _)| key)
+    /// A file for another run.
+    fn create(&mut self) -> Result<(PathBuf, Writer), OpenError> {
+        let path = self.folder.join(format!("{}.run", self.made));
+        self.made += 1;
+        // Its lsn tells nothing: what is in it is not the store as it was.
+        let output = Writer::create(&path, self.truth.store, Lsn(0), self.min_free_octets);
+        Ok((path.clone(), output.map_err(at(path))?))
     }
 }
 
-/// The next pair of all sources, of which the last is the newest.
-fn next(sources: &mut [Source]) -> Result<Option<(Key, Option<Value>)>, OpenError> {
-    let Some(key) = sources.iter().filter_map(Source::first_key).min().cloned() else {
-        return Ok(None);
-    };
-    let mut newest = None;
-    for source in sources {
-        if source.first_key() == Some(&key) {
-            newest = source.take()?;
-        }
-    }
-    Ok(newest)
+/// A change as it lies in a run: an empty value removes; all others have one octet more.
+fn in_run(value: Option<Value>) -> Value {
+    value.map_or_else(Vec::new, |value| [&[1], value.as_slice()].concat())
+}
+
+fn value_in_run(value: &[u8]) -> Option<&[u8]> {
+    value.split_first().map(|(_, value)| value)
 }

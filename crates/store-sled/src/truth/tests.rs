@@ -16,7 +16,7 @@ const ROLL_OCTETS: u64 = 300;
 /// Runs of a few operations.
 const BOUNDS: Bounds = Bounds {
     run_octets: 700,
-    runs: 5,
+    runs: 3,
 };
 
 /// A store without an index, removed on drop, and what its journal makes.
@@ -62,7 +62,14 @@ impl World {
     }
 
     fn truth(&self) -> Truth<'_> {
-        Truth::until(&self.folder, STORE, Lsn(self.next.0 - 1), &|| false).expect("lists")
+        self.truth_unless(&|| false)
+    }
+
+    /// From the newest snapshot.
+    fn truth_unless<'a>(&'a self, stop: &'a dyn Fn() -> bool) -> Truth<'a> {
+        let snapshots = snapshot::list_of(&self.folder).expect("lists");
+        let newest = snapshots.last().copied().unwrap_or_default();
+        Truth::from_snapshot(&self.folder, STORE, newest, Lsn(self.next.0 - 1), stop).expect("lists")
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
@@ -107,8 +114,8 @@ impl World {
             let holds = self.rows().any(|row| {
                 matches!(row, Row::Body(_, location, _) if matches!(location.at, At::Journal { file: of, .. } if of == file))
             });
-            let found = truth.body_in(&HashSet::from([file])).expect("read");
-            prop_assert!(!is_covered || found.is_some() == holds, "{}", file);
+            let found = truth.bodies_in(&HashSet::from([file])).expect("read");
+            prop_assert!(!is_covered || found.contains_key(&file) == holds, "{}", file);
         }
         Ok(())
     }
@@ -183,8 +190,8 @@ proptest! {
                 world.commit(ops);
             }
             world.check()?;
-            let snapshot = world.truth().take_snapshot_within(BOUNDS).expect("taken");
-            prop_assert!(snapshot > Lsn(0) && snapshot < world.next);
+            let snapshot = world.truth().take_snapshot_within(BOUNDS, 0).expect("taken");
+            prop_assert_eq!(snapshot.0 + 1, world.next.0);
             world.check_snapshot();
             world.check()?;
         }
@@ -206,7 +213,7 @@ fn what_is_missing_or_damaged_is_an_error_and_never_an_answer() {
     world.next.0 += 1;
     assert!(matches!(world.truth().alive(&ids), Err(OpenError::Corrupt { .. })));
     world.next.0 -= 1;
-    let taken = world.truth().take_snapshot().expect("taken");
+    let taken = world.truth().take_snapshot(0).expect("taken");
     assert_eq!(taken, Lsn(9));
     for n in 0..9 {
         world.commit(&[put(n)]);
@@ -217,10 +224,10 @@ fn what_is_missing_or_damaged_is_an_error_and_never_an_answer() {
     let aside = world.folder.path().join("aside");
     std::fs::rename(&path, &aside).expect("moved");
     assert!(matches!(
-        world.truth().body_in(&HashSet::new()),
+        world.truth().bodies_in(&HashSet::new()),
         Err(OpenError::Corrupt { .. })
     ));
-    assert!(world.truth().take_snapshot().is_err());
+    assert!(world.truth().take_snapshot(0).is_err());
     std::fs::rename(&aside, &path).expect("moved");
 
     let snapshot = snapshot::path_of(&world.folder.snapshots(), taken);
@@ -229,12 +236,30 @@ fn what_is_missing_or_damaged_is_an_error_and_never_an_answer() {
     bytes[last] ^= 1;
     std::fs::write(&snapshot, bytes).expect("written");
     assert!(matches!(
-        world.truth().body_in(&HashSet::new()),
+        world.truth().bodies_in(&HashSet::new()),
         Err(OpenError::Corrupt { .. })
     ));
-    assert!(world.truth().take_snapshot().is_err());
+    assert!(world.truth().take_snapshot(0).is_err());
     assert_eq!(snapshot::list(&world.folder.snapshots()).expect("lists"), [taken]);
 
-    let stopped = Truth::until(&world.folder, STORE, Lsn(18), &|| true).expect("lists");
+    let stopped = world.truth_unless(&|| true);
     assert!(stopped.alive(&ids).is_err());
+}
+
+#[test]
+fn without_room_there_is_no_snapshot_and_nothing_left_of_it() {
+    let mut world = World::new();
+    for n in 0..9 {
+        world.commit(&[Op::Put(vec![n; 9], vec![n; 200])]);
+    }
+    match world.truth().take_snapshot(u64::MAX) {
+        Err(OpenError::Io { error, .. }) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
+        other => panic!("{other:?}"),
+    }
+    let mut left = std::fs::read_dir(world.folder.snapshots()).expect("a folder");
+    assert!(left.next().is_none());
+    // Nor does it begin with another file while it is made.
+    let path = world.folder.path().join("run");
+    let begun = snapshot::Writer::create(&path, STORE, Lsn(0), u64::MAX).map(drop);
+    assert_eq!(begun.expect_err("no room").kind(), io::ErrorKind::StorageFull);
 }

@@ -45,6 +45,42 @@ impl Folder {
         files.sort();
         files
     }
+
+    /// Copies all of it.
+    pub(crate) fn copy_to(&self, to: &Path) {
+        copy_tree(&self.0, to);
+    }
+
+    /// All files with what is in them, but for the lock.
+    pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(one) = folders.pop() {
+            for entry in std::fs::read_dir(one).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("lock") {
+                    found.push((path.clone(), std::fs::read(path).expect("read")));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("listed") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_tree(&path, &target);
+        } else {
+            std::fs::copy(&path, target).expect("copied");
+        }
+    }
 }
 
 impl Drop for Folder {
