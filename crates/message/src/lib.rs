@@ -57,7 +57,7 @@ pub use reply::{
     reply_subject,
 };
 pub use report::{Report, ReportKind, parse_report};
-pub use same_leaf::same_leaf;
+pub use same_leaf::{may_be_as_long, may_be_same_leaf, same_leaf};
 pub use search_text::{
     RawMessage, SearchText, Standing, fold_standing, parse_search_text, search_octets, search_text, standing,
 };

@@ -2,20 +2,50 @@
 
 use crate::decode::charset_decode;
 use crate::text::{filename, is_attachment, param};
-use crate::transfer::transfer_decode;
+use crate::transfer::{legible, transfer_decode};
 use postroom_types::Part;
+
+/// Longest text that is compared. Nobody writes one that is longer.
+const MAX_TEXT_OCTETS: u64 = 4 << 20;
+/// How many times as long as another way of writing the same words one may be: a Cyrillic letter is one octet, or six.
+const MAX_GROWTH: u64 = 8;
+/// What may come on top: line ends, spaces, what mailing programs write around a text.
+const SLACK_OCTETS: u64 = 1 << 10;
+
+/// Whether so many octets may hold the same as so many others, as far apart as ways of writing are.
+#[must_use]
+pub const fn may_be_as_long(octets: u64, other_octets: u64) -> bool {
+    let (least, most) = match octets < other_octets {
+        true => (octets, other_octets),
+        false => (other_octets, octets),
+    };
+    most <= least.saturating_mul(MAX_GROWTH).saturating_add(SLACK_OCTETS)
+}
+
+/// Whether two leaves may be the same for [`same_leaf`], as far as is known without their bodies. Then comparing them costs
+/// at most some times as much as the smaller one is long.
+#[must_use]
+pub fn may_be_same_leaf(one: &Part, other: &Part) -> bool {
+    let octets = |part: &Part| part.end_offset.saturating_sub(part.body_offset);
+    let has_fitting_size = match is_attachment(one) {
+        true => one.decoded_octets == other.decoded_octets,
+        false => octets(one).max(octets(other)) <= MAX_TEXT_OCTETS,
+    };
+    has_fitting_size
+        && may_be_as_long(octets(one), octets(other))
+        && one.media_type.eq_ignore_ascii_case(&other.media_type)
+        && one.subtype.eq_ignore_ascii_case(&other.subtype)
+        && filename(one) == filename(other)
+        && is_attachment(one) == is_attachment(other)
+}
 
 /// Whether two leaves hold the same, each given with its body as it stands in its message. Texts that are read in place do
 /// if they are the same words in the same order: how they are encoded, where lines break and how wide gaps are may
-/// differ. Of all else the name and each decoded octet are the same.
+/// differ. Of all else the name and each decoded octet are the same. What [`may_be_same_leaf`] excludes is not.
 #[must_use]
 pub fn same_leaf(one: (&Part, &[u8]), other: (&Part, &[u8])) -> bool {
     let ((one, one_body), (other, other_body)) = (one, other);
-    if !one.media_type.eq_ignore_ascii_case(&other.media_type)
-        || !one.subtype.eq_ignore_ascii_case(&other.subtype)
-        || filename(one) != filename(other)
-        || is_attachment(one) != is_attachment(other)
-    {
+    if !may_be_same_leaf(one, other) {
         return false;
     }
     let is_base64 = |part: &Part| part.encoding.eq_ignore_ascii_case(b"base64");
@@ -24,11 +54,11 @@ pub fn same_leaf(one: (&Part, &[u8]), other: (&Part, &[u8])) -> bool {
     if is_raw_attachment && written(one_body).eq(written(other_body)) {
         return true;
     }
-    let octets = transfer_decode(&one.encoding, one_body);
-    let other_octets = transfer_decode(&other.encoding, other_body);
     if is_attachment(one) {
-        return octets == other_octets;
+        return transfer_decode(&one.encoding, one_body) == transfer_decode(&other.encoding, other_body);
     }
+    let octets = legible(&one.encoding, one_body);
+    let other_octets = legible(&other.encoding, other_body);
     let text_of =
         |part: &Part, octets: &[u8]| charset_decode(param(&part.params, "charset").unwrap_or_default(), octets);
     let (text, other_text) = (text_of(one, &octets), text_of(other, &other_octets));
@@ -70,6 +100,8 @@ mod tests {
             (octets("", b"a b"), octets("", b"a c"), false),
             (octets("", b"a b"), octets("", b"a b c"), false),
             (octets("", b"a b"), octets("", b"A b"), false),
+            // No base64, whatever they say.
+            (octets(base64, b"Dear Sir, no"), octets(base64, b"Dear Sir - no"), false),
             (octets(latin, b"caf\xe9"), octets(utf8, "café".as_bytes()), true),
             (
                 octets(latin, b"caf\xe9"),

@@ -8,7 +8,7 @@ use crate::fold::fold;
 use crate::header::{fields, unfold};
 use crate::summary::summarize;
 use crate::text::{add_inner_headers, add_text, header_text, is_searched, param, text_octets};
-use crate::transfer::transfer_decode;
+use crate::transfer::legible;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
 
@@ -119,7 +119,7 @@ pub fn standing(message: RawMessage<'_>, root: &Part) -> Standing {
     let body = message.tail(header_octets);
     let charset = param(&root.params, "charset").unwrap_or_default();
     let plain = body.is_ascii()
-        && matches!(transfer_decode(&root.encoding, body), Cow::Borrowed(_))
+        && matches!(legible(&root.encoding, body), Cow::Borrowed(_))
         // There are charsets in which ASCII octets are other characters.
         && (is_ascii_charset(charset) || charset_decode(charset, body).as_bytes() == body);
     if plain {

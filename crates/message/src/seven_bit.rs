@@ -207,10 +207,11 @@ pub(crate) fn is_sealed(part: &Part) -> bool {
     is("multipart", &["signed", "encrypted"]) || is("application", &["pkcs7-mime", "x-pkcs7-mime"])
 }
 
-/// A body without its encoding. `None` if that is unknown or broken, since then only its readers know what it means.
+/// A body that does not meet the goal, without its encoding. `None` if that is not known, or is base64: then only its
+/// readers know what it means.
 fn decoded<'a>(encoding: &[u8], body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let known = ["", "7bit", "8bit", "binary", "quoted-printable"];
-    // Base64 that does not meet the goal holds what is not of its alphabet: perhaps the label is wrong.
+    // Base64 that does not meet the goal holds what is not of its alphabet, or no line ends: perhaps the label is wrong.
     is_one_of(encoding, &known).then(|| transfer_decode(encoding, body))
 }
 

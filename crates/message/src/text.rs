@@ -2,7 +2,7 @@
 
 use crate::decode::{charset_decode, decode_words, guarded, without_controls};
 use crate::header::{fields, unfold};
-use crate::transfer::transfer_decode;
+use crate::transfer::{legible, transfer_decode};
 use mail_parser::decoders::html::html_to_text;
 use postroom_types::{Part, PartBody};
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ pub fn decoded_body<'a>(content: &'a [u8], part: &Part) -> Cow<'a, [u8]> {
 
 /// A text part as text.
 fn part_text(content: &[u8], part: &Part, at_most: u64) -> String {
-    let decoded = transfer_decode(&part.encoding, body(content, part, at_most));
+    let decoded = legible(&part.encoding, body(content, part, at_most));
     charset_decode(param(&part.params, "charset").unwrap_or_default(), &decoded)
 }
 
@@ -283,7 +283,7 @@ pub(crate) fn add_text(content: &[u8], base: usize, part: &Part, out: &mut Strin
         PartBody::Message(inner) => add_text(content, base, &inner.1, out),
         PartBody::Leaf if is_searched(part) => {
             let body = between(content, base, part.body_offset, part.end_offset);
-            let decoded = transfer_decode(&part.encoding, body);
+            let decoded = legible(&part.encoding, body);
             let charset = param(&part.params, "charset").unwrap_or_default();
             out.push_str(&charset_decode(charset, &decoded));
             out.push('\n');
@@ -416,6 +416,18 @@ mod tests {
         ] {
             assert_eq!(shown(content), expected, "{content:?}");
         }
+        // A gateway has put this in the place of base64.
+        let removed = "Content-Type: text/plain|Content-Transfer-Encoding: base64||This text was removed.";
+        assert_eq!(shown(removed), text("This text was removed."));
+        let mut searched = String::new();
+        let content = removed.replace('|', "\r\n");
+        add_text(
+            content.as_bytes(),
+            0,
+            &summarize(content.as_bytes()).root,
+            &mut searched,
+        );
+        assert_eq!(searched, "This text was removed.\n");
         for kind in [
             "text/html charset=utf-8",
             "text/html|\tcharset=utf-8",

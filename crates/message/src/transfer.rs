@@ -4,9 +4,11 @@
 //! and what is held between two pieces is less than two kilobytes; a size that is told is that of what decoding gives.
 
 mod base64;
+mod legible;
 mod quoted_printable;
 
 use base64::Base64;
+pub(crate) use legible::legible;
 use quoted_printable::QuotedPrintable;
 use std::borrow::Cow;
 

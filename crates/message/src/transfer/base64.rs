@@ -1,18 +1,24 @@
 //! Base64 as mail has it (RFC 2045 §6.8): octets outside the alphabet are passed over, wherever they stand.
 //!
 //! Padding that completes a quantum ends the data, so that a footer which list software has put after it is none of it;
-//! an `=` anywhere else is passed over. But parts that were put together, each with its padding, are read on: after the end
-//! a line of whole quanta and nothing else, longer than a word of a footer or padded itself, begins another block.
+//! an `=` anywhere else is passed over. But blocks that were put together, each with its padding, are read on, as encoders
+//! make them that go line by line: after the end a line begins another block that is longer than a word of a footer, or
+//! padded. Short lines of whole quanta before such a line are data, too; with none behind them, they are up to the first
+//! that looks like a word.
 
 /// What an octet stands for that is in the alphabet; [`FOREIGN`] if it is not.
 const DIGITS: [u8; 256] = digits();
 const FOREIGN: u8 = 0xff;
 
 /// Octets that a line without padding needs to be taken for data after the end: more than words have.
-const LONGER_THAN_WORDS: usize = 16;
+pub(super) const LONGER_THAN_WORDS: usize = 16;
+/// So wide are lines that encoders end within a quantum, at least.
+const WIDE: usize = 60;
 /// The longest line that is waited for after the end (RFC 2045 §6.8 has none longer): if it is all digits up to here, it is
 /// data.
 const LINE_OCTETS: usize = 76;
+/// Most octets of short lines that are waited with; more are no footer's.
+const MOST_HELD: usize = 1000;
 
 const fn digits() -> [u8; 256] {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -30,8 +36,8 @@ const fn digits() -> [u8; 256] {
 pub(super) enum Base64 {
     /// Within the data, and within this quantum.
     Data(Quantum),
-    /// After padding: what the line holds so far that may begin another block.
-    Padded(Vec<u8>),
+    /// After padding.
+    Padded(Doubtful),
     /// After what is no data.
     Ended,
 }
@@ -42,6 +48,29 @@ pub(super) struct Quantum {
     bits: u32,
     digits: u8,
     padding: u8,
+}
+
+/// What came after padding and may be data.
+#[derive(Debug, Default)]
+pub(super) struct Doubtful {
+    /// Whole quanta from short lines.
+    held: Vec<u8>,
+    /// So many octets of these are from before the first line that looks like a word.
+    before_words: usize,
+    /// The line that has not ended, without the blanks it begins with.
+    line: Vec<u8>,
+}
+
+/// What a line after padding is.
+enum Line {
+    /// Nothing, or more padding than there has to be.
+    Empty,
+    /// Base64, or a word of a footer.
+    Short,
+    /// Base64 beyond doubt.
+    Data,
+    /// No base64.
+    Other,
 }
 
 impl Default for Base64 {
@@ -57,15 +86,16 @@ impl Base64 {
                 Self::Data(quantum) => match quantum.push(octets, out) {
                     None => return,
                     Some(rest) => {
-                        *self = Self::Padded(Vec::new());
+                        *self = Self::Padded(Doubtful::default());
                         rest
                     }
                 },
-                Self::Padded(line) => {
+                Self::Padded(Doubtful { line, .. }) => {
                     let Some((octet, rest)) = octets.split_first() else {
                         return;
                     };
-                    line.extend((*octet != b'\n').then_some(octet));
+                    let is_indent = line.is_empty() && octet.is_ascii_whitespace();
+                    line.extend((*octet != b'\n' && !is_indent).then_some(octet));
                     if *octet == b'\n' || line.len() == LINE_OCTETS {
                         self.decide(out);
                     }
@@ -76,43 +106,96 @@ impl Base64 {
         }
     }
 
-    /// The line that was waited for is here: it begins another block, or there is none.
+    /// The line that was waited for is here.
     fn decide(&mut self, out: &mut Vec<u8>) {
-        let Self::Padded(line) = self else { return };
-        let text = line.trim_ascii();
-        // More padding than there has to be is nothing either.
-        if text.iter().all(|octet| *octet == b'=') {
-            line.clear();
-        } else if begins_block(text) {
-            for quantum in text.chunks(4) {
-                // Nothing comes after its padding.
-                let _ = Quantum::default().push(quantum, out);
+        let Self::Padded(doubtful) = self else { return };
+        let text = doubtful.line.trim_ascii();
+        match Line::of(text) {
+            Line::Empty => doubtful.line.clear(),
+            Line::Short if doubtful.held.len() < MOST_HELD => {
+                if doubtful.before_words == doubtful.held.len() && !is_word(text) {
+                    doubtful.before_words += text.len();
+                }
+                doubtful.held.extend_from_slice(text);
+                doubtful.line.clear();
             }
-            *self = match text.ends_with(b"=") {
-                true => Self::Padded(Vec::new()),
-                false => Self::default(),
-            };
-        } else {
-            *self = Self::Ended;
+            Line::Short | Line::Data => {
+                add_quanta(&doubtful.held, out);
+                let quantum = add_quanta(text, out);
+                *self = match text.ends_with(b"=") {
+                    true => Self::Padded(Doubtful::default()),
+                    false => Self::Data(quantum),
+                };
+            }
+            Line::Other => {
+                doubtful.end(out);
+                *self = Self::Ended;
+            }
         }
     }
 
     pub(super) fn finish(mut self, out: &mut Vec<u8>) {
         self.decide(out);
-        if let Self::Data(quantum) = self {
-            quantum.end(out);
+        match self {
+            Self::Data(quantum) => quantum.end(out),
+            Self::Padded(doubtful) => doubtful.end(out),
+            Self::Ended => {}
         }
     }
 }
 
-/// Whether this is base64 beyond doubt.
-fn begins_block(text: &[u8]) -> bool {
-    let is_digit = |octet: &u8| DIGITS[usize::from(*octet)] != FOREIGN;
-    let is_quantum = |quantum: &[u8]| match quantum {
-        [rest @ .., b'=', b'='] | [rest @ .., b'='] | rest => quantum.len() == 4 && rest.iter().all(is_digit),
-    };
-    let is_long = text.len() >= LONGER_THAN_WORDS;
-    (is_long || text.ends_with(b"=")) && text.chunks(4).all(is_quantum)
+impl Doubtful {
+    /// No data comes any more.
+    fn end(&self, out: &mut Vec<u8>) {
+        add_quanta(&self.held[..self.before_words], out);
+    }
+}
+
+impl Line {
+    fn of(text: &[u8]) -> Self {
+        let is_quantum = |quantum: &[u8]| match quantum {
+            [rest @ .., b'=', b'='] | [rest @ .., b'='] | rest => quantum.len() == 4 && rest.iter().all(is_digit),
+        };
+        if text.iter().all(|octet| *octet == b'=') {
+            Self::Empty
+        } else if !text.iter().any(u8::is_ascii_alphanumeric) {
+            // A line drawn across.
+            Self::Other
+        } else if !text.chunks(4).all(is_quantum) {
+            match text.len() >= WIDE && text.iter().all(is_digit) {
+                true => Self::Data,
+                false => Self::Other,
+            }
+        } else if text.len() >= LONGER_THAN_WORDS || text.ends_with(b"=") {
+            Self::Data
+        } else {
+            Self::Short
+        }
+    }
+}
+
+pub(super) fn is_digit(octet: &u8) -> bool {
+    DIGITS[usize::from(*octet)] != FOREIGN
+}
+
+/// Whether people may have written this, rather than an encoder: a number, or letters of which the first alone is large,
+/// or all are, or none.
+pub(super) fn is_word(text: &[u8]) -> bool {
+    let rest = text.get(1..).unwrap_or_default();
+    text.iter().all(u8::is_ascii_digit)
+        || text.iter().all(u8::is_ascii_uppercase)
+        || text.first().is_some_and(u8::is_ascii_alphabetic) && rest.iter().all(u8::is_ascii_lowercase)
+}
+
+/// Decodes quanta that may each have padding, and gives what the last lacks to be whole.
+fn add_quanta(text: &[u8], out: &mut Vec<u8>) -> Quantum {
+    let mut quantum = Quantum::default();
+    for digits in text.chunks(4) {
+        if quantum.push(digits, out).is_some() {
+            quantum = Quantum::default();
+        }
+    }
+    quantum
 }
 
 impl Quantum {

@@ -28,6 +28,34 @@ fn check(encoding: &str, body: &[u8], expected: &[u8]) {
     assert_eq!(octets, expected.len() as u64, "size of {encoding} {shown:?}");
 }
 
+/// Another block after the end, in lines of any width that encoders make, and set in.
+#[test]
+fn base64_goes_on_in_lines_of_any_width() {
+    let text = "YWJj".repeat(90);
+    for (width, indent) in [
+        (12, ""),
+        (60, ""),
+        (64, ""),
+        (70, ""),
+        (74, ""),
+        (75, ""),
+        (76, "  "),
+        (76, "\t"),
+        (360, ""),
+    ] {
+        let lines: Vec<_> = text
+            .as_bytes()
+            .chunks(width)
+            .map(|line| [indent.as_bytes(), line].concat())
+            .collect();
+        let body = [&b"YQ==\r\n"[..], &lines.join(&b"\r\n"[..])].concat();
+        check("base64", &body, &[&b"a"[..], &b"abc".repeat(90)].concat());
+    }
+    // So many are no words, whatever they look like.
+    let body = [&b"YQ==\r\n"[..], &b"Word\r\n".repeat(1000)].concat();
+    check("base64", &body, &[&b"a"[..], &b"\x5a\x8a\xdd".repeat(1000)].concat());
+}
+
 /// Where no line says otherwise this is what Python's `email` makes of it.
 #[test]
 fn base64() {
@@ -49,7 +77,12 @@ fn base64() {
         (b"YQ==\r\n____\r\nList mailing list\r\n", b"a"),
         (b"YQ==*YWFh", b"a"),
         (b"YQ==\r\n\r\nRegards\r\n", b"a"),
-        (b"YQ==\r\nList\r\nYWFhYQ==\r\n", b"a"),
+        (b"YQ==\r\nList\r\nlists\r\nYWFhYQ==\r\n", b"a"),
+        (b"YQ==\r\nList\r\n", b"a"),
+        (b"YQ==\r\nNOTE\r\n", b"a"),
+        (b"YQ==\r\n2026\r\nYWJj", b"a"),
+        (b"YQ==\r\n////////////////\r\nYWJj", b"a"),
+        (b"YQ==\r\nReplyToAllOfThem/lists\r\nYWJj", b"a"),
         (b"YQ= =\r\nextra", b"a"),
         // Padding that completes nothing is none.
         (b"=aGVsbG8=", b"hello"),
@@ -67,7 +100,16 @@ fn base64() {
         (b"YQ==YmI=Y2NjZA==\r\nZWU=\r\nname=x==\r\n", b"abbcccdee"),
         (b"YQ==\r\n==\r\n \r\nYmI= \r\nYw==\r\nfooter", b"abbc"),
         (b"YQ==\nYWFhYWFhYWFhYWFh\nYWFh", b"aaaaaaaaaaaaaaaa"),
-        (b"YQ==\r\nYWFh\r\n", b"a"),
+        // Lines that were encoded each for itself, and short last ones.
+        (b"aGVsbG8=\r\nYWJj\r\nd29ybGQ=", b"helloabcworld"),
+        (b"YQ==\r\nYWFh\r\n", b"aaaa"),
+        (b"YQ==\r\nYWFhYWFh", b"aaaaaaa"),
+        (b"YQ==\r\nYWFhYWFhYWFh\r\nYWFh\r\n-- \r\nlist footer", b"aaaaaaaaaaaaa"),
+        (b"YQ==\r\nYWFh\r\nList\r\nYWFh\r\n", b"aaaa"),
+        (
+            b"YQ==\r\nYWFh\r\n\r\nNOTE\r\nYWFhYWFhYWFhYWFh\r\nYg",
+            b"aaaa4\xe4\xc4aaaaaaaaaaaab",
+        ),
         (b"YQ==\r\nYWFhYWFhYWFhYWF=\r\nYg==\r\n", b"aaaaaaaaaaaab"),
     ] {
         check("Base64", body, expected);
