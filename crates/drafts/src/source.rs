@@ -86,7 +86,8 @@ impl Source {
     /// a message within another is not to be encoded (RFC 2046 §5.2.1).
     #[must_use]
     pub fn wrapped_in(&self, mut letter: Letter) -> Letter {
-        let content = remove_fields(&self.content, |name, _| name.eq_ignore_ascii_case(b"Bcc"));
+        let is_blind = |name: &[u8]| name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc");
+        let content = remove_fields(&self.content, |name, _| is_blind(name));
         let encoded = Some(&content).filter(|content| !content.is_ascii());
         let encoded = encoded.and_then(|content| to_seven_bit(content)).map(Bytes::from);
         letter.attachments.push(OutgoingAttachment {
@@ -174,14 +175,16 @@ mod tests {
     #[test]
     fn a_message_goes_along_whole() {
         let source = source(
-            "From: ann@example.net\r\nBcc: spy@example.net\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Transfer-Encoding: 8bit\r\n\r\nGr\u{f6}\u{df}e\r\n",
+            "From: ann@example.net\r\nBcc: spy@example.net\r\nRESENT-Bcc: mole@example.net,\r\n spy@example.net\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{f6}\u{df}e\r\n",
         );
         let wrapped = source.wrapped_in(letter(None, None));
         let file = &wrapped.attachments[0];
         assert_eq!(file.content_type, "message/rfc822");
         let summary = summarize(&file.content);
         assert!(file.content.is_ascii() && summary.envelope.bcc.is_none());
+        let text = String::from_utf8_lossy(&file.content);
+        assert!(!text.contains("mole@") && !text.contains("spy@"), "{text}");
         assert_eq!(
             postroom_message::plain_text(&file.content, &summary.root).as_deref(),
             Some("Gr\u{f6}\u{df}e\r\n")

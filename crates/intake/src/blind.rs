@@ -1,7 +1,6 @@
 //! Who gets a message without being named in it. Many clients give such recipients in the envelope alone; the sender's own
 //! copy is the only place where it can still be seen who got it.
 
-use crate::prepare::Prepared;
 use crate::submission::Via;
 use postroom_mailstore::MAX_PREFIX_OCTETS;
 use postroom_message::{Completed, fields, parse_address_list};
@@ -13,13 +12,13 @@ use std::collections::HashSet;
 const NAMING: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
 /// What the sender's copy alone has: the Bcc fields of the content, and one of the recipients whom only the envelope names.
-/// Over the API there are none, since it makes both.
-pub(crate) fn blind_prefix(prepared: &Prepared) -> Vec<u8> {
-    let Completed { content, bcc, .. } = &prepared.completed;
-    let mut prefix = fitting_lines(bcc).to_vec();
-    if prepared.via != Via::Api {
+/// Over the API there are none, since it makes both. Reads the whole header section.
+pub(crate) fn blind_prefix(completed: &Completed, via: &Via, recipients: &[NewRecipient]) -> Vec<u8> {
+    let bcc = fitting_lines(&completed.bcc);
+    let mut prefix = bcc.to_vec();
+    if *via != Via::Api {
         let room = MAX_PREFIX_OCTETS - prefix.len();
-        prefix.extend(blind_field(&prepared.recipients, [content, bcc], room));
+        prefix.extend(blind_field(recipients, [&completed.content, bcc], room));
     }
     prefix
 }
@@ -43,17 +42,27 @@ fn blind_field(recipients: &[NewRecipient], headers: [&[u8]; 2], most_octets: us
         .into_iter()
         .flat_map(fields)
         .filter(|field| NAMING.iter().any(|name| field.is(name)));
-    let named: HashSet<_> = naming
-        .flat_map(|field| parse_address_list(field.value))
-        .filter_map(|entry| folded(&entry))
+    // Of the recipients, who are few, each is struck out who is named; there is no end of those whom a header section names.
+    let read = |recipient: &NewRecipient| parse_address_list(recipient.address.to_string().as_bytes());
+    let compared: Vec<_> = recipients
+        .iter()
+        .map(|recipient| read(recipient).first().and_then(folded))
         .collect();
+    let mut blind: HashSet<_> = compared.iter().flatten().cloned().collect();
+    for named in naming.flat_map(|field| parse_address_list(field.value)) {
+        if blind.is_empty() {
+            break;
+        }
+        if let Some(named) = folded(&named) {
+            blind.remove(&named);
+        }
+    }
     let mut field = String::new();
-    for recipient in recipients {
-        let address = recipient.address.to_string();
-        let read = parse_address_list(address.as_bytes());
-        if read.iter().filter_map(folded).any(|address| named.contains(&address)) {
+    for (recipient, compared) in recipients.iter().zip(compared) {
+        if compared.is_some_and(|compared| !blind.contains(&compared)) {
             continue;
         }
+        let address = recipient.address.to_string();
         let begin = if field.is_empty() { "Bcc: " } else { ",\r\n " };
         if field.len() + begin.len() + address.len() + "\r\n".len() > most_octets {
             break;
@@ -149,6 +158,35 @@ mod tests {
         ] {
             check(addresses, header, bcc, expected);
         }
+    }
+
+    /// The copy tells of whoever it names no more, as long as there is room.
+    #[test]
+    fn who_is_cut_off_is_not_named() {
+        let mut bcc = "Bcc: a@x.test".to_owned();
+        while bcc.len() < MAX_PREFIX_OCTETS - 40 {
+            bcc.push_str(",\r\n b@x.test");
+        }
+        bcc.push_str(&format!(",\r\n {}c@x.test\r\n", " ".repeat(60)));
+        let completed = Completed {
+            content: "Subject: s\r\n\r\n".into(),
+            bcc: bcc.into(),
+            message_id: String::new(),
+            from: Vec::new(),
+            sender: None,
+            auto_submitted: false,
+            in_reply_to: None,
+            eight_bit: false,
+        };
+        let address = EmailAddress::parse("c@x.test").unwrap();
+        let destination = Destination::Domain(address.domain().clone());
+        let via = Via::Smtp {
+            client: String::new(),
+            tls: true,
+            smtputf8: false,
+        };
+        let prefix = blind_prefix(&completed, &via, &[NewRecipient { address, destination }]);
+        assert!(prefix.ends_with(b"\r\nBcc: c@x.test\r\n") && prefix.len() <= MAX_PREFIX_OCTETS);
     }
 
     #[test]

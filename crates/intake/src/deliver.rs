@@ -47,7 +47,7 @@ impl Intake {
         let (first, others) = split(&incoming.recipients);
         let blob = BlobId::new();
         let mut message = NewMessage {
-            summary: Arc::new(summary_below(&incoming.content, prefix.len())),
+            summary: summary_of(&incoming.content, prefix.len()).await?,
             body: incoming.content.clone(),
             prefix,
             origin: Origin::Received,
@@ -213,11 +213,9 @@ impl Intake {
 
     /// A message that a client brings, looked at.
     pub(crate) async fn imported(&self, content: Bytes) -> Result<NewMessage, IntakeError> {
-        let (octets, body) = (content.len(), content.clone());
-        let summary = worked(octets, move || summary_below(&content, 0)).await;
         Ok(NewMessage {
-            summary: Arc::new(summary.ok_or(MailError::Unavailable)?),
-            body,
+            summary: summary_of(&content, 0).await?,
+            body: content,
             prefix: Vec::new(),
             origin: Origin::Imported,
             received_at: timestamp(self.now_ms()).as_millisecond(),
@@ -267,10 +265,14 @@ pub(crate) fn date_of(message: &NewMessage) -> InternalDate {
 }
 
 /// The summary of content that stands below `prefix_octets` of trace fields.
-pub(crate) fn summary_below(content: &[u8], prefix_octets: usize) -> Summary {
-    let mut summary = summarize(content);
-    summary.root.lower(prefix_octets as u64);
-    summary
+pub(crate) async fn summary_of(content: &Bytes, prefix_octets: usize) -> Result<Arc<Summary>, MailError> {
+    let (octets, content) = (content.len(), content.clone());
+    let work = move || {
+        let mut summary = summarize(&content);
+        summary.root.lower(prefix_octets as u64);
+        Arc::new(summary)
+    };
+    worked(octets, work).await.ok_or(MailError::Unavailable)
 }
 
 /// Each inbox once, and what one commit takes apart from the others. What came to a bounce address goes first: the queue

@@ -1,6 +1,7 @@
 //! What is done to a submission before it is decided upon: completed, looked at, signed. Nothing here is durable.
 
 use crate::answered::Answered;
+use crate::blind::blind_prefix;
 use crate::sender::{check_authors, check_reverse_path};
 use crate::submission::{Alongside, Idempotency, Submission, Via};
 use crate::trace::submission_received;
@@ -29,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) organization_a_day: Option<u32>,
     pub(crate) completed: Completed,
     pub(crate) summary: Summary,
+    /// What the sender's copy has on top of the content.
+    pub(crate) copy_prefix: Vec<u8>,
     /// What goes out on top of the content.
     pub(crate) prefix: Vec<u8>,
     pub(crate) answered: Option<Answered>,
@@ -79,20 +82,24 @@ impl Intake {
             .await?;
         let in_reply_to = completed.in_reply_to.as_deref();
         let answered = self.answered(inbox.id, submission.answers, in_reply_to).await?;
-        let summary = summarize(&completed.content);
+        let via = submission.via;
+        let (completed, recipients, summary, copy_prefix) = looked_at(completed, recipients, via.clone())
+            .await
+            .ok_or(SubmitError::Unavailable)?;
         let thread_id = self.thread(inbox.id, submission.thread, &summary).await?;
         let id = alongside.id.unwrap_or_else(EmailId::new);
         let signatures = self.sign(completed.from[0].domain(), &completed.content).await?;
-        let received = submission_received(&self.options.hostname, &submission.via, id, now_ms);
+        let received = submission_received(&self.options.hostname, &via, id, now_ms);
         Ok(Prepared {
             id,
             blob: BlobId::new(),
-            via: submission.via,
+            via,
             reverse_path: submission.reverse_path,
             recipients,
             recipients_a_day: agent.map(|agent| agent.recipients_a_day),
             organization_a_day: owner.daily_messages,
             summary,
+            copy_prefix,
             prefix: self.prefix(received, signatures),
             answered,
             thread_id,
@@ -159,6 +166,21 @@ async fn completed(content: Bytes, domain: Domain, now_seconds: i64) -> Result<C
     let work = move || complete(content, &domain, now_seconds);
     let completed = worked(octets, work).await.ok_or(SubmitError::Unavailable)?;
     completed.map_err(malformed)
+}
+
+/// The summary, and what stands before the sender's copy.
+async fn looked_at(
+    completed: Completed,
+    recipients: Vec<NewRecipient>,
+    via: Via,
+) -> Option<(Completed, Vec<NewRecipient>, Summary, Vec<u8>)> {
+    let octets = completed.content.len() + completed.bcc.len();
+    let look = move || {
+        let prefix = blind_prefix(&completed, &via, &recipients);
+        let summary = summarize(&completed.content);
+        (completed, recipients, summary, prefix)
+    };
+    worked(octets, look).await
 }
 
 /// Does work that grows with a message: where that is large, beside the executor. `None`: the runtime is shutting down.

@@ -3,7 +3,7 @@
 //! What always holds: the inbox gets the message and the queue's item its final state in one commit, so the message is
 //! there exactly if the history says so. The body is adopted, never written again.
 
-use crate::deliver::{date_of, mailbox_for, received_as, summary_below};
+use crate::deliver::{date_of, mailbox_for, received_as, summary_of};
 use crate::incoming::Forward;
 use crate::onward::{Onward, Passing, of_queue};
 use crate::trace::queue_trace;
@@ -16,7 +16,6 @@ use postroom_mailstore::{
 use postroom_message::{Verdict, count_received, fields};
 use postroom_queue::{Destination, ItemId, Job, JobItem, OpenAttempt, Outcome, Reason};
 use postroom_types::{BlobSpan, EmailAddress, EmailId, MessageFlags, ReversePath};
-use std::sync::Arc;
 
 /// How often a commit is made anew when something else of the queue changed meanwhile.
 const TRIES: usize = 16;
@@ -73,7 +72,7 @@ impl Intake {
         }
         let verdict = self.queued_verdict(job.message).await?;
         let id = EmailId::new();
-        let message = self.queued_message(job, wanted, id, body, verdict.as_deref());
+        let message = self.queued_message(job, wanted, id, body, verdict.as_deref()).await?;
         let judged = verdict.as_deref().and_then(Verdict::decode).unwrap_or_default();
         // What the server itself tells a sender is not barred.
         let is_notice = job.reverse_path == ReversePath::Null && job.sender.is_none() && verdict.is_none();
@@ -139,14 +138,14 @@ impl Intake {
     }
 
     /// What the queue has of mail from outside has its trace already; other mail gets one.
-    fn queued_message(
+    async fn queued_message(
         &self,
         job: &Job,
         item: &JobItem,
         id: EmailId,
         body: Bytes,
         verdict: Option<&[u8]>,
-    ) -> NewMessage {
+    ) -> Result<NewMessage, IntakeError> {
         let now_ms = self.now_ms();
         let mut prefix = Vec::new();
         if !fields(&job.prefix).any(|field| field.is("Return-Path")) {
@@ -159,15 +158,15 @@ impl Intake {
             }
         }
         prefix.extend_from_slice(&job.prefix);
-        NewMessage {
-            summary: Arc::new(summary_below(&body, prefix.len())),
+        Ok(NewMessage {
+            summary: summary_of(&body, prefix.len()).await?,
             body,
             prefix,
             origin: Origin::Received,
             received_at: now_ms,
             verdict: verdict.unwrap_or_default().to_vec(),
             shared_body: Some(job.body.blob),
-        }
+        })
     }
 
     async fn settle(

@@ -3,7 +3,6 @@
 //! What always holds: the id is chosen once for each call, and the queue puts its row under Absent, so whatever is
 //! repeated after an unknown outcome is taken once.
 
-use crate::blind::blind_prefix;
 use crate::idempotency::{Known, Replay};
 use crate::limits::{Limit, Reservation};
 use crate::options::SaveSent;
@@ -196,7 +195,7 @@ impl Intake {
 
     /// The sender's copy. It shows who got it blindly, and has no trace of its own way.
     fn copy(&self, prepared: &Prepared) -> NewMessage {
-        let prefix = blind_prefix(prepared);
+        let prefix = prepared.copy_prefix.clone();
         let mut summary = prepared.summary.clone();
         if !prefix.is_empty() {
             summary.root.lower(prefix.len() as u64);

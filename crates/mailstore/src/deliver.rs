@@ -166,16 +166,15 @@ impl Mailstore {
         }
     }
 
-    /// Whether the inbox has this message already, so that delivering it stores nothing. Two deliveries at the same
-    /// moment may both hear that it has not.
+    /// Whether the inbox has got this message already, even if all that it has of it has `\Deleted`. Two deliveries at the
+    /// same moment may both hear that it has not.
     ///
     /// # Errors
     /// The store's own. What else is in the way of a delivery, that says itself.
     pub async fn has_duplicate(&self, message: &NewMessage, placing: &Placing) -> Result<bool, MailError> {
-        match self.plan(&Shared::new(message), placing).await {
-            Ok(plan) => Ok(matches!(plan, Plan::There(_))),
+        match self.came_before(&Shared::new(message), placing).await {
             Err(MailError::NoSuchInbox(_) | MailError::NoSuchMailbox) => Ok(false),
-            Err(error) => Err(error),
+            known => known,
         }
     }
 }

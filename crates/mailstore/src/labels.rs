@@ -42,11 +42,11 @@ pub struct Labels {
     pub trash: bool,
     /// It is in Blocked.
     pub blocked: bool,
-    /// No placement is `\Seen`.
+    /// No placement that counts is `\Seen`.
     pub unread: bool,
     /// It came without proof of who sent it.
     pub unauthenticated: bool,
-    /// A placement is `\Flagged`; no label says so.
+    /// A placement that counts is `\Flagged`; no label says so.
     pub flagged: bool,
     /// It is in Archive and nowhere else, but for a copy in Sent; no label says so.
     pub archived: bool,
@@ -115,7 +115,7 @@ impl Labels {
         let is_live = |(_, flags): &(MailboxId, &MessageFlags)| !flags.system.contains(Flag::Deleted);
         let none_lives = !placements.clone().any(|placement| is_live(&placement));
         let live = placements.clone().filter(|placement| none_lives || is_live(placement));
-        let mut places: Vec<Option<Role>> = live.map(|(mailbox, _)| roles.role_of(mailbox)).collect();
+        let mut places: Vec<Option<Role>> = live.clone().map(|(mailbox, _)| roles.role_of(mailbox)).collect();
         let is_home = |role: &Option<Role>| role.is_none_or(Role::is_home);
         let in_inbox = places.contains(&Some(Role::Inbox));
         let in_sent = places.contains(&Some(Role::Sent));
@@ -129,8 +129,8 @@ impl Labels {
         }
         let draft = places.contains(&Some(Role::Drafts));
         let sent = !draft && (origin == Origin::Sent || origin == Origin::Imported && in_sent);
-        let keywords = placements.clone().flat_map(|(_, flags)| &flags.keywords);
-        let has = |flag| placements.clone().any(|(_, flags)| flags.system.contains(flag));
+        let keywords = live.clone().flat_map(|(_, flags)| &flags.keywords);
+        let has = |flag| live.clone().any(|(_, flags)| flags.system.contains(flag));
         Self {
             received: !draft && (!sent || in_inbox),
             sent,
@@ -176,7 +176,7 @@ impl Mailstore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postroom_types::Flags;
+    use postroom_types::{Flags, Keyword};
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -190,6 +190,27 @@ mod tests {
     /// The mailboxes that every inbox has, and one more.
     fn mailbox(number: usize) -> MailboxId {
         MailboxId::from_bytes([u8::try_from(number).expect("few"); 16])
+    }
+
+    /// What comes again while the first is marked is new, whatever was done with that.
+    #[test]
+    fn flags_of_what_is_about_to_go_do_not_count() {
+        let roles = InboxRow {
+            quota_octets: 0,
+            roles: std::array::from_fn(mailbox),
+        };
+        let going = MessageFlags {
+            keywords: vec![Keyword::new("old").expect("a keyword")],
+            ..MessageFlags::system(FLAGS[3].with(Flag::Flagged))
+        };
+        let inbox = roles.id_of(Role::Inbox);
+        let of = |all: &[&MessageFlags]| {
+            let placements = all.iter().map(|flags| (inbox, *flags));
+            let labels = Labels::compute(&roles, Origin::Received, &[], placements);
+            (labels.unread, labels.flagged, labels.custom.len())
+        };
+        assert_eq!(of(&[&going, &MessageFlags::default()]), (true, false, 0));
+        assert_eq!(of(&[&going, &going]), (false, true, 1));
     }
 
     proptest! {

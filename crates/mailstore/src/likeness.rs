@@ -5,10 +5,20 @@
 //! fields that clients make for themselves.
 
 use bytes::Bytes;
-use postroom_message::{fields, parse_address_list, same_leaf};
+use postroom_message::{fields, may_be_as_long, may_be_same_leaf, parse_address_list, same_leaf};
 use postroom_types::{AddressEntry, Envelope, Part, PartBody, Summary};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Messages with so many parts, or with more in all header sections than this, are not compared: some may be left out of
+/// what is known of them (a summary is bounded). Each is well below what is kept.
+const MAX_PARTS: usize = 900;
+const MAX_HEADER_COST: usize = 64 << 10;
+/// So with subjects of so many characters, and with parts that have so many parameters.
+const MAX_SUBJECT_CHARS: usize = 900;
+const MAX_PARAMS: usize = 90;
+/// What an address or a parameter costs at most beside its text.
+const ENTRY_COST: usize = 32;
 
 /// A message with its bytes.
 pub(crate) struct Whole {
@@ -27,7 +37,10 @@ pub(crate) fn may_be_copy(appended: &Summary, submitted: &Summary) -> bool {
         let lists = [&envelope.from, &envelope.to, &envelope.cc, &envelope.reply_to];
         lists.map(|list| addresses(list.iter().flatten()))
     };
-    appended.subject_text.trim() == submitted.subject_text.trim()
+    let octets = |summary: &Summary| summary.root.end_offset;
+    may_be_as_long(octets(appended), octets(submitted))
+        && appended.subject_text.chars().count() <= MAX_SUBJECT_CHARS
+        && appended.subject_text.trim() == submitted.subject_text.trim()
         && lists(&appended.envelope) == lists(&submitted.envelope)
         && Inside::of(appended).may_be(&Inside::of(submitted))
 }
@@ -35,8 +48,10 @@ pub(crate) fn may_be_copy(appended: &Summary, submitted: &Summary) -> bool {
 /// Whether one is the other's copy, of which [`may_be_copy`] has left it open.
 pub(crate) fn is_copy(appended: &Whole, submitted: &Whole) -> bool {
     let (inside, others) = (Inside::of(&appended.summary), Inside::of(&submitted.summary));
+    let is_known = appended.is_known(&inside) && submitted.is_known(&others);
     let mut pairs = inside.leaves.into_iter().zip(others.leaves);
-    appended.blind().is_subset(&submitted.blind())
+    is_known
+        && appended.blind().is_subset(&submitted.blind())
         && pairs.all(|(leaf, other)| {
             let bodies = appended.body_of(leaf).zip(submitted.body_of(other));
             bodies.is_some_and(|(body, other_body)| same_leaf((leaf, body), (other, other_body)))
@@ -44,6 +59,27 @@ pub(crate) fn is_copy(appended: &Whole, submitted: &Whole) -> bool {
 }
 
 impl Whole {
+    /// Whether its summary tells all that its header sections say, as far as that is compared.
+    fn is_known(&self, inside: &Inside<'_>) -> bool {
+        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut cost = 0;
+        let headers = inside.parts.iter().filter_map(|part| {
+            let below = |offset: u64| place(offset).saturating_sub(self.prefix.len());
+            self.body.get(below(part.header_offset)..below(part.body_offset))
+        });
+        for header in headers.chain([&self.prefix[..]]) {
+            let entries = header.iter().filter(|octet| b",;:".contains(octet)).count();
+            cost += header.len() + entries * ENTRY_COST;
+            let mut described =
+                fields(header).filter(|field| field.is("Content-Type") || field.is("Content-Disposition"));
+            let has_many = |value: &[u8]| value.iter().filter(|octet| **octet == b';').count() > MAX_PARAMS;
+            if cost > MAX_HEADER_COST || described.any(|field| has_many(field.value)) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Who gets it without the others knowing.
     fn blind(&self) -> BTreeSet<Address> {
         let header = fields(&self.prefix).chain(fields(&self.body));
@@ -72,6 +108,8 @@ fn addresses<'a>(entries: impl Iterator<Item = &'a AddressEntry>) -> BTreeSet<Ad
 /// What is in a message, in order. How parts are nested may differ: a client may wrap a single text.
 #[derive(Default)]
 struct Inside<'a> {
+    /// All parts.
+    parts: Vec<&'a Part>,
     /// The leaves, also those of enclosed messages.
     leaves: Vec<&'a Part>,
     /// What enclosed messages say of themselves.
@@ -86,6 +124,7 @@ impl<'a> Inside<'a> {
     }
 
     fn add(&mut self, part: &'a Part) {
+        self.parts.push(part);
         match &part.body {
             PartBody::Leaf => self.leaves.push(part),
             PartBody::Multipart(parts) => parts.iter().for_each(|part| self.add(part)),
@@ -101,10 +140,8 @@ impl<'a> Inside<'a> {
         let mut pairs = self.leaves.iter().zip(&other.leaves);
         self.enclosed == other.enclosed
             && self.leaves.len() == other.leaves.len()
-            && pairs.all(|(one, other)| {
-                let is_text = one.media_type.eq_ignore_ascii_case(b"text");
-                is_text || one.decoded_octets == other.decoded_octets
-            })
+            && self.parts.len().max(other.parts.len()) < MAX_PARTS
+            && pairs.all(|(one, other)| may_be_same_leaf(one, other))
     }
 }
 
@@ -188,6 +225,56 @@ mod tests {
         };
         check(&enclosing("one"), ("", &enclosing("one")), true);
         check(&enclosing("two"), ("", &enclosing("one")), false);
+    }
+
+    /// Whatever somebody submits, comparing a little with it is little work.
+    #[test]
+    fn sizes_that_are_far_apart_are_not_compared() {
+        let may_be = |appended: &str, submitted: &str| {
+            let [one, other] = [appended, submitted].map(|content| summarize(content.as_bytes()));
+            may_be_copy(&one, &other)
+        };
+        let text = |octets: usize| format!("{HEADER}\r\n{}\r\n", "word\r\n".repeat(octets / 6));
+        assert!(may_be(&text(3 << 20), &text(3 << 20)) && may_be(&text(60), &text(600)));
+        assert!(!may_be(&text(60), &text(1 << 20)) && !may_be(&text(1 << 20), &text(60)));
+        assert!(!may_be(&text(5 << 20), &text(5 << 20)));
+        // Nor what no part holds.
+        let short = with_attachment("hello", "AAAA");
+        let padded = short.replacen("\r\n\r\n--x", &format!("\r\n\r\n{}\r\n--x", "x\r\n".repeat(9_000)), 1);
+        assert!(may_be(&short, &short) && !may_be(&short, &padded));
+        // What decodes to nothing may be long.
+        let empty = |data: &str| with_attachment("hello", data).replace("base64", "quoted-printable");
+        assert!(!may_be(&empty(""), &empty(&"=\r\n".repeat(9_000))));
+    }
+
+    /// What was cut away where a summary is bounded may be what makes the difference.
+    #[test]
+    fn what_is_not_known_whole_is_kept() {
+        let check = |of: &dyn Fn(&str) -> String, same: bool| {
+            check(&of("one"), ("", &of("one")), same);
+            check(&of("two"), ("", &of("one")), false);
+        };
+        let parts = |count: usize, last: &str| {
+            let parts = "--x\r\n\r\nhello\r\n".repeat(count);
+            format!("{HEADER}Content-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x\r\n\r\n{last}\r\n--x--\r\n")
+        };
+        check(&|last| parts(100, last), true);
+        check(&|last| parts(1_100, last), false);
+        let to = |count: usize, last: &str| {
+            let many = "b@example.net,\r\n ".repeat(count);
+            format!("From: a@b\r\nTo: {many}{last}@example.net\r\n\r\nhello\r\n")
+        };
+        check(&|last| to(100, last), true);
+        check(&|last| to(3_000, last), false);
+        let named = |padding: usize, name: &str| {
+            let padding = "a=b; ".repeat(padding);
+            with_attachment("hello", "AAAA").replace("name=a.png", &format!("{padding}name={name}"))
+        };
+        check(&|name| named(1, name), true);
+        check(&|name| named(120, name), false);
+        let subject = |length: usize, last: &str| format!("Subject: {}{last}\r\n\r\nhello\r\n", "s".repeat(length));
+        check(&|last| subject(500, last), true);
+        check(&|last| subject(1_200, last), false);
     }
 
     #[test]

@@ -2,10 +2,11 @@ use crate::setup::{World, address};
 use bytes::Bytes;
 use postroom_identity::{InboxChange, InboxRecord};
 use postroom_intake::{Incoming, LocalRecipient};
+use postroom_mailstore::FlagMode;
 use postroom_message::{Disposition, DmarcVerdict, MechanismResult, Verdict};
 use postroom_queue::ItemState;
 use postroom_store::MemoryStore;
-use postroom_types::ReversePath;
+use postroom_types::{Flag, Flags, MessageFlags, ReversePath};
 
 pub(crate) fn incoming(to: &[InboxRecord], content: &str) -> Incoming {
     Incoming {
@@ -123,6 +124,32 @@ async fn what_an_inbox_sends_on_is_its_own() {
         world.intake.deliver_local(quiet).await.unwrap();
     }
     assert_eq!(world.work().await.len(), 0);
+}
+
+/// Where mail goes may send it back: what was done with the first is for the inbox alone.
+#[tokio::test]
+async fn what_comes_again_after_it_was_marked_does_not_go_on_again() {
+    let world = World::new(|_| {}).await;
+    let scout = forwarding(&world, &world.inbox("scout").await, "me@example.org").await;
+    for times in 1..4 {
+        world
+            .intake
+            .deliver_local(incoming(std::slice::from_ref(&scout), HELLO))
+            .await
+            .unwrap();
+        let [received] = &world.messages(scout.id).await[..] else {
+            panic!("one message");
+        };
+        assert_eq!(received.record.placements.len(), times);
+        let (mailbox, uid) = received.record.placements[times - 1];
+        let marks = MessageFlags::system(Flags::NONE.with(Flag::Deleted));
+        world
+            .mailstore
+            .store_flags(scout.id, mailbox, &[uid], FlagMode::Add, &marks, None)
+            .await
+            .unwrap();
+    }
+    assert_eq!(world.work().await.len(), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::inbox::counter_record;
 use crate::keys::{self, inbox_lane};
 use crate::labels::{Known, KnownPlacement};
 use crate::model::Origin;
-use crate::rows::{InboxRow, IndexRow, MailboxRow, MessageRow, Role};
+use crate::rows::{InboxRow, IndexRow, MAX_PLACEMENTS, MailboxRow, MessageRow, Role};
 use crate::{MailError, Mailstore, Placed, Placing, ThreadChoice};
 use postroom_store::{Key, Value, scan_prefix};
 use postroom_types::{EmailId, Flag, InboxId, MailboxId, MessageFlags, ThreadId, UidValidity};
@@ -72,19 +72,17 @@ impl Mailstore {
             Some(hash) => Some(self.known_by(inbox, hash, &shared.body_hash).await?),
             None => None,
         };
-        let (mut twin, mut is_known) = (None, false);
-        if let Some(known) = &known {
-            for value in [&known.body.1, &known.name.1].into_iter().flatten() {
-                let namesake = self.namesake(shared, inbox, &IndexRow::read(value)?).await?;
-                is_known |= namesake.is_some();
-                twin = twin.or(namesake.filter(|(is_twin, _)| *is_twin).map(|(_, twin)| twin));
+        let (twin, is_known) = match &known {
+            Some(known) => self.twin(shared, inbox, known).await?,
+            None => (None, false),
+        };
+        let mut has_twin = twin.is_some();
+        if let (Some(twin), Origin::Received) = (twin, shared.message.origin) {
+            if let Some(plan) = self.plan_duplicate(inbox, &seen, &placing.flags, twin).await? {
+                return Ok(Some(plan));
             }
-        }
-        let has_twin = twin.is_some();
-        if let (Some(twin), Origin::Received) = (twin, shared.message.origin)
-            && let Some(plan) = self.plan_duplicate(inbox, &seen, &placing.flags, twin).await?
-        {
-            return Ok(Some(plan));
+            // The newcomer is what later ones are duplicates of.
+            has_twin = false;
         }
         let (name, index) = match (known, &shared.message_id) {
             (Some(KnownBy { name, body }), Some(hash)) => {
@@ -127,6 +125,46 @@ impl Mailstore {
         let mut values = self.store.get_many(&keys).await?.into_iter();
         let [name, body] = keys.map(|key| (key, values.next().flatten()));
         Ok(KnownBy { name, body })
+    }
+
+    /// The message of which this one may be a duplicate; and whether any is known that has the same Message-ID and body.
+    async fn twin(
+        &self,
+        shared: &Shared<'_>,
+        inbox: InboxId,
+        known: &KnownBy,
+    ) -> Result<(Option<Twin>, bool), MailError> {
+        let (mut twin, mut is_known) = (None, false);
+        for value in [&known.body.1, &known.name.1].into_iter().flatten() {
+            let namesake = self.namesake(shared, inbox, &IndexRow::read(value)?).await?;
+            is_known |= namesake.is_some();
+            twin = twin.or(namesake.filter(|(is_twin, _)| *is_twin).map(|(_, twin)| twin));
+        }
+        Ok((twin, is_known))
+    }
+
+    /// Whether the message is there under the id asked for, or is a duplicate of what came before to this mailbox, be that
+    /// about to go or not.
+    pub(super) async fn came_before(&self, shared: &Shared<'_>, placing: &Placing) -> Result<bool, MailError> {
+        let inbox = placing.inbox;
+        let own = keys::message(inbox, placing.email_id);
+        if self.store.get(&own).await?.is_some() {
+            return Ok(true);
+        }
+        let (Some(hash), Origin::Received) = (&shared.message_id, shared.message.origin) else {
+            return Ok(false);
+        };
+        let known = self.known_by(inbox, hash, &shared.body_hash).await?;
+        let (Some(twin), _) = self.twin(shared, inbox, &known).await? else {
+            return Ok(false);
+        };
+        let row = MessageRow::read(&twin.value)?;
+        if row.origin == Origin::Received {
+            return Ok(true);
+        }
+        // Of what was sent it is only there if it came in as well.
+        let mailbox = self.inbox_row(inbox).await?.find(placing.mailbox);
+        Ok(row.placements.iter().any(|(at, _)| Some(*at) == mailbox))
     }
 
     /// Whether another message has this Message-ID. A draft that is not called by it does not count.
@@ -176,7 +214,8 @@ impl Mailstore {
     }
 
     /// What to do instead of storing a received message that is there. A placement that is about to go does not count,
-    /// since the newcomer would go with it; one in Trash or Spam does. `None`: it is being removed.
+    /// since the newcomer would go with it; one in Trash or Spam does. `None`: it is being removed, or has no room for one
+    /// more placement.
     async fn plan_duplicate(
         &self,
         inbox: InboxId,
@@ -200,6 +239,9 @@ impl Mailstore {
                 ..known.row
             };
             return self.there(inbox, &row, email_id, Some(seen.mailbox)).await.map(Some);
+        }
+        if known.row.placements.len() >= MAX_PLACEMENTS {
+            return Ok(None);
         }
         // The metadata is that of the message as it is stored, whose prefix may differ from that of the newcomer.
         let Some((source, uid)) = known.row.placements.first().copied() else {

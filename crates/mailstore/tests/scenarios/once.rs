@@ -1,6 +1,6 @@
 //! What is the same message, and what only looks like it.
 
-use crate::common::{Fixture, NOW, message, numbered, uid};
+use crate::common::{Fixture, NOW, message, numbered, placing, uid};
 use crate::sent_copies::submitted;
 use postroom_mailstore::{FlagMode, MailboxRef, NewMessage, Origin};
 use postroom_store::CommitBuilder;
@@ -144,6 +144,25 @@ async fn what_comes_again_outlives_an_expunge_of_what_was_marked() {
     f.flag(inbox, uids[0], FlagMode::Add, Flag::Deleted).await;
     assert_eq!(f.deliver(&numbered(1, "")).await.mailbox, archive);
     assert_eq!(f.mail.count(f.inbox).await.unwrap(), 1);
+}
+
+/// However often it is marked and comes again: what has no room for one more placement comes as a new message.
+#[tokio::test]
+async fn what_comes_again_and_again_is_never_refused() {
+    let f = Fixture::new().await;
+    let mut all = Vec::new();
+    for _ in 0..103 {
+        let placed = f.deliver(&numbered(1, "")).await;
+        f.flag(placed.mailbox, placed.uid, FlagMode::Add, Flag::Deleted).await;
+        // It came before, though it is about to go.
+        let again = placing(f.inbox, MailboxRef::Inbox, &numbered(1, ""));
+        assert!(f.mail.has_duplicate(&numbered(1, ""), &again).await.unwrap());
+        all.push(placed.email_id);
+    }
+    // What comes then is one more placement of the new one.
+    all.dedup();
+    assert_eq!(all.len(), 2);
+    f.assert_consistent().await;
 }
 
 /// Of a note to oneself the placement in Sent stays; yet what comes is to be seen in INBOX.
