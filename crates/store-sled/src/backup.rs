@@ -13,6 +13,8 @@
 //! - `manifest` names every file with its length and SHA-256. It is replaced, in one step, once all that the new one
 //!   names is on disk; what only the old one named goes after that. A file is only ever added to beyond the length that
 //!   the manifest knows. So a backup that breaks off leaves the one before it as it was.
+//! - A backup that knows more than the store, or of which the store went another way since, is not replaced: it may be the
+//!   only copy of what the store lacks.
 //!
 //! ```text
 //! backup.id    which store this is a backup of
@@ -75,6 +77,31 @@ pub enum BackupError {
     /// The folder is a backup of another store.
     #[error("{0} is a backup of another store")]
     AnotherStore(PathBuf),
+    /// The folder's backup knows more than the store: it has perhaps the only copy of what the store lacks.
+    #[error(
+        "the backup in {folder} has commits up to lsn {backup}, and the store ends at {store}: it was left as it is. Keep it, \
+         and use another folder for further backups of this store"
+    )]
+    Behind {
+        /// The folder.
+        folder: PathBuf,
+        /// The last commit in the backup.
+        backup: Lsn,
+        /// The last commit in the store.
+        store: Lsn,
+    },
+    /// The folder's backup and the store have each a snapshot of the same lsn, and they are not the same: one of the two went
+    /// another way since.
+    #[error(
+        "the backup in {folder} and the store are not the same up to lsn {lsn}: it was left as it is. Keep it, and use \
+         another folder for further backups of this store"
+    )]
+    Parted {
+        /// The folder.
+        folder: PathBuf,
+        /// The lsn of the snapshots.
+        lsn: Lsn,
+    },
     /// The folder is being written or read by another process.
     #[error("{0} is in use by another backup or restore")]
     Busy(PathBuf),

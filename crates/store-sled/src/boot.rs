@@ -18,7 +18,7 @@ pub(crate) use loss::accept;
 use crate::Options;
 use crate::error::{OpenError, Trouble, at};
 use crate::files::{Folder, remove_if_there, sync_dir};
-use crate::identity::{Identity, Running, read_identity, remove_clean_mark, write_identity};
+use crate::identity::{Identity, Running, lost_mark_path, read_identity, remove_clean_mark, write_identity};
 use crate::index::Index;
 use crate::journal::{FILE_HEADER_OCTETS, FileHeader, JOURNAL_MAGIC, Journal, file_path, list};
 use crate::replay::read_full_at;
@@ -73,7 +73,7 @@ pub(crate) fn boot(
     let store = left.store;
     let running = left.running.clone();
     write_identity(folder, &Identity { id: store, running })?;
-    snapshot::remove_old(&folder.snapshots()).map_err(at(folder.snapshots()))?;
+    snapshot::remove_unfinished(&folder.snapshots()).map_err(at(folder.snapshots()))?;
     let snapshots = snapshot::list_of(folder)?;
 
     let mut start = Start {
@@ -88,7 +88,12 @@ pub(crate) fn boot(
     let Whole { index, end } = whole;
     let last = *start.files.last().expect("there is a first file");
     let journal = Journal::resume(&folder.journal(), store, last, end.octets, options.roll_octets)?;
-    for path in [folder.index_aside(), folder.index_compared(), folder.distrusted()] {
+    for path in [
+        folder.index_aside(),
+        folder.index_compared(),
+        folder.distrusted(),
+        lost_mark_path(folder),
+    ] {
         remove_if_there(&path).map_err(at(path))?;
     }
     tracing::info!(lsn = end.next.0 - 1, "store open");
@@ -197,7 +202,7 @@ pub(crate) fn discard_index(folder: &Folder, options: &Options) -> Result<(), Op
             left.check(&known, folder)?;
         }
         if let Some(known) = left.known_to_index(folder, options)? {
-            left.check(&known, folder)?;
+            known.remembered(left.check(&known, folder), folder, left.store)?;
         }
     }
     move_aside(folder)

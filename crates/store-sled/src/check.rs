@@ -124,8 +124,8 @@ impl SledStore {
     }
 
     /// Lets a store open again whose journal has lost its end ([`OpenError::Lost`]), without what is lost: as it was with
-    /// the journal's last record. The index, the clean mark and the snapshots from after that are discarded, and the
-    /// journal goes on after the last lsn that was known of. Returns what is lost; `None` if nothing is, and nothing is
+    /// the journal's last record. The index and the clean mark are discarded, the snapshots from after that count no more,
+    /// and the journal goes on far beyond the last lsn that was known of. Returns what is lost; `None` if nothing is, and nothing is
     /// changed then. Blocks, as long as a replay of the journal.
     ///
     /// UIDs and modseqs that were given by what is lost are given again.

@@ -15,6 +15,7 @@ const IDENTITY: &str = "store.id";
 const IDENTITY_TITLE: &str = "postroom store ";
 const IDENTITY_FORMAT: u32 = 1;
 const CLEAN: &str = "clean";
+const LOST: &str = "lost";
 
 /// A store's name and the place it ran at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,15 @@ impl Running {
             inode: metadata.ino(),
             boot: boot.filter(|boot| !boot.is_empty()),
         })
+    }
+
+    /// No run of any machine: nothing continues it.
+    pub(crate) fn none() -> Self {
+        Self {
+            device: 0,
+            inode: 0,
+            boot: None,
+        }
     }
 
     /// Whether what the index wrote then can still be read now, though it was never synced.
@@ -141,6 +151,29 @@ pub(crate) fn write_clean_mark(folder: &Folder, mark: &CleanMark) -> io::Result<
         hex(id)
     );
     replace_file(folder.path(), CLEAN, &text)
+}
+
+/// Where it is said that the journal has lost its end.
+pub(crate) fn lost_mark_path(folder: &Folder) -> PathBuf {
+    folder.path().join(LOST)
+}
+
+/// The last lsn of a journal that has lost its end, as the index knew it; what cannot be read, or is another store's, counts
+/// as none.
+pub(crate) fn read_lost_mark(folder: &Folder, store: [u8; 16]) -> Result<Option<Lsn>, OpenError> {
+    let Some(text) = read(folder.path(), LOST)? else {
+        return Ok(None);
+    };
+    Ok(Fields::parse(&text, "postroom lost 1").and_then(|fields| {
+        let lsn = Lsn(fields.number("lsn")?);
+        (fields.id()? == store).then_some(lsn)
+    }))
+}
+
+/// Says that the journal had this lsn. Durable on return.
+pub(crate) fn write_lost_mark(folder: &Folder, store: [u8; 16], lsn: Lsn) -> io::Result<()> {
+    let text = format!("postroom lost 1\nid={}\nlsn={lsn}\n", hex(&store));
+    replace_file(folder.path(), LOST, &text)
 }
 
 /// Refuses a text whose title says that it is of a later format.

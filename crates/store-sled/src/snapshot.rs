@@ -47,12 +47,17 @@ pub(crate) fn list_of(folder: &Folder) -> Result<Vec<Lsn>, OpenError> {
     list(&folder.snapshots()).map_err(at(folder.snapshots()))
 }
 
-/// Removes all but the newest, and what was not finished.
+/// Removes all but the newest, which was read, and what was not finished.
 pub(crate) fn remove_old(folder: &Path) -> io::Result<()> {
     let lsns = list(folder)?;
     for lsn in lsns.iter().rev().skip(1) {
         fs::remove_file(path_of(folder, *lsn))?;
     }
+    remove_unfinished(folder)
+}
+
+/// Removes what was not finished.
+pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(UNFINISHED))
 }
 

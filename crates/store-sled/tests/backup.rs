@@ -212,6 +212,72 @@ async fn an_end_that_was_cut_off_is_not_in_the_next() {
     );
 }
 
+/// A store that went back to what it was, or another way since, does not replace the backup that knows more.
+#[tokio::test]
+async fn a_backup_that_knows_more_stays() {
+    let world = World::new();
+    let store = world.open(eager());
+    for n in 0..40 {
+        put(&store, n).await;
+    }
+    store.close().await.expect("closed");
+    drop(store);
+    let copy = Folder::new();
+    fs::rename(world.store(), copy.path()).expect("moved");
+    copy.copy_to(&world.store());
+    let store = world.open(eager());
+    for n in 40..50 {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    let made = world.backup();
+    drop(store);
+    let before = fs::read(world.to().join("manifest")).expect("read");
+
+    fs::remove_dir_all(world.store()).expect("removed");
+    copy.copy_to(&world.store());
+    match world.try_backup() {
+        Err(BackupError::Behind { backup, store, .. }) => assert_eq!((backup, store.0), (made.lsn, 40)),
+        other => panic!("{other:?}"),
+    }
+    let store = world.open(eager());
+    for n in 60..70 {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    put(&store, 70).await;
+    match world.try_backup() {
+        Err(BackupError::Parted { lsn, .. }) => assert_eq!(lsn.0, 50),
+        other => panic!("{other:?}"),
+    }
+    assert!(fs::read(world.to().join("manifest")).expect("read") == before);
+    assert_eq!(
+        rows(&*world.restored("restored").await).await,
+        (0..50).collect::<Vec<_>>()
+    );
+}
+
+/// The first file of the journal is covered, and its header is all that the backup has lost.
+#[tokio::test]
+async fn a_restored_store_opens_without_the_first_header() {
+    let world = World::new();
+    let store = world.open(eager());
+    for n in 0..90 {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    world.backup();
+    let first = world.copies("journal").remove(0);
+    let mut bytes = fs::read(&first).expect("read");
+    bytes[0] ^= 1;
+    fs::write(&first, bytes).expect("written");
+    let into = world.folder.path().join("restored");
+    let restored = restore(&world.to(), &into, |_| ()).expect("restored");
+    assert_eq!(restored.damaged.len(), 1, "{restored:?}");
+    let store = SledStore::open(&into.join("store"), options(), |_| ()).expect("opens");
+    assert_eq!(rows(&store).await, (0..90).collect::<Vec<_>>());
+}
+
 /// What was being written when the server stopped is not in the backup; what is broken before it is corruption.
 #[tokio::test]
 async fn a_torn_end_is_left_out_and_a_break_is_told() {

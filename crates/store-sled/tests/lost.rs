@@ -11,6 +11,8 @@ use support::rows::{done, put, row, rows};
 use support::{Folder, eager};
 
 const ROWS: u32 = 120;
+/// Lsns that are left out after the last that is known to be lost.
+const MARGIN: u64 = 1 << 32;
 
 /// A store with that many rows, of which the first files have a snapshot if there is `tidy`, closed well.
 async fn filled(tidy: bool) -> Folder {
@@ -148,11 +150,86 @@ async fn an_index_beyond_the_end_stops_the_start() {
     remove(&folder, "clean");
     let end = remove_last(&folder, 1) - 1;
     let expected = (end, folder.path().join("index"), u64::from(ROWS));
-    for _ in 0..2 {
-        assert_eq!(lost(folder.try_open().expect_err("lost")), expected);
-        let error = SledStore::discard_index(folder.path(), &eager()).expect_err("lost");
-        assert_eq!(lost(error), expected);
+    let error = SledStore::discard_index(folder.path(), &eager()).expect_err("lost");
+    assert_eq!(lost(error), expected);
+    remove(&folder, "lost");
+    assert_eq!(lost(folder.try_open().expect_err("lost")), expected);
+    // The index is not asked any more, or gone, and it is known for all that.
+    let mark = folder.path().join("lost");
+    refused(&folder, &eager(), &mark, end, u64::from(ROWS));
+    remove(&folder, "index");
+    refused(&folder, &reboot(1), &mark, end, u64::from(ROWS));
+    let accepted = SledStore::accept_loss(folder.path(), &reboot(2)).expect("accepted");
+    assert_eq!(accepted, loss(end + 1, u64::from(ROWS)));
+    assert!(!mark.exists());
+    goes_on(&folder, end, u64::from(ROWS)).await;
+}
+
+/// A backup from before knows the lsns that are lost; nothing of them is in the next one.
+#[tokio::test]
+async fn a_further_backup_after_a_loss_is_of_what_was_kept() {
+    let (folder, place) = (filled(true).await, Folder::new());
+    backed_up(&folder, &place).expect("a backup");
+    let end = remove_last(&folder, 1) - 1;
+    let accepted = SledStore::accept_loss(folder.path(), &eager()).expect("accepted");
+    assert_eq!(accepted, loss(end + 1, u64::from(ROWS)));
+    let store = folder.open_with(eager());
+    let mut all: Vec<u32> = (0..u32::try_from(end).expect("few")).collect();
+    for n in ROWS..2 * ROWS {
+        put(&store, n).await;
+        all.push(n);
+        if n == ROWS + 60 {
+            assert!(store.tidy().await.expect("tidied").snapshot);
+        }
     }
+    drop(store);
+    fs::remove_dir_all(place.path().join("data")).expect("removed");
+    let made = backed_up(&folder, &place).expect("a backup");
+    assert_eq!(
+        (made.lsn, made.damaged),
+        (Lsn(2 * u64::from(ROWS) + MARGIN), Vec::new())
+    );
+    let restored = place.path().join("restored");
+    restore(&place.path().join("backup"), &restored, |_| ()).expect("restored");
+    let store = SledStore::open(&restored.join("store"), eager(), |_| ()).expect("opens");
+    assert_eq!(rows(&store).await, all);
+}
+
+#[tokio::test]
+async fn a_loss_that_was_mended_is_forgotten() {
+    let folder = filled(false).await;
+    remove(&folder, "clean");
+    let last = folder.journal().pop().expect("a file");
+    let whole = fs::read(&last).expect("read");
+    remove_last(&folder, 1);
+    lost(folder.try_open().expect_err("lost"));
+    fs::write(&last, whole).expect("written");
+    let store = folder.open_with(reboot(1));
+    assert_eq!(rows(&store).await, (0..ROWS).collect::<Vec<_>>());
+    assert!(!folder.path().join("lost").exists());
+}
+
+/// Only once the newest was read to its end.
+#[tokio::test]
+async fn a_start_leaves_an_older_snapshot() {
+    let folder = filled(true).await;
+    let older = folder.files("snapshot").remove(0);
+    let kept = fs::read(&older).expect("read");
+    let store = folder.open_with(eager());
+    for n in ROWS..2 * ROWS {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    drop(store);
+    fs::write(&older, kept).expect("written");
+    let store = folder.open_with(reboot(1));
+    assert_eq!(folder.files("snapshot").len(), 2);
+    assert_eq!(rows(&store).await, (0..2 * ROWS).collect::<Vec<_>>());
+    for n in 2 * ROWS..3 * ROWS {
+        put(&store, n).await;
+    }
+    assert!(store.tidy().await.expect("tidied").snapshot);
+    assert_eq!(folder.files("snapshot").len(), 1);
 }
 
 /// As many rows as the journal has, and no more; whatever is written from now on is found again.
@@ -166,7 +243,7 @@ async fn goes_on(folder: &Folder, count: u64, lost: u64) {
     let kept: Vec<u32> = (0..u32::try_from(count).expect("few")).collect();
     assert_eq!(rows(&store).await, kept);
     let receipt = done(&store, |commit| _ = commit.put(row(0), row(0))).await;
-    assert_eq!(receipt.lsn, Lsn(lost + 1), "lsns are not given again");
+    assert_eq!(receipt.lsn, Lsn(lost + MARGIN + 1), "lsns are not given again");
     done(&store, |commit| _ = commit.delete(row(0))).await;
     for n in ROWS..2 * ROWS {
         put(&store, n).await;
@@ -241,7 +318,7 @@ async fn a_journal_from_an_older_snapshot_on_does() {
     let store = folder.open_with(reboot(2));
     let expected: Vec<u32> = (0..u32::try_from(end).expect("few")).collect();
     assert_eq!(rows(&store).await, expected);
-    assert_eq!(store.stable_lsn(), Lsn(2 * u64::from(ROWS)));
+    assert_eq!(store.stable_lsn(), Lsn(2 * u64::from(ROWS) + MARGIN));
 }
 
 #[tokio::test]

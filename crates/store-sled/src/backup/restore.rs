@@ -8,7 +8,8 @@ use super::salvage::Salvage;
 use super::{BackupError, Damaged};
 use crate::Progress;
 use crate::error::{OpenError, at};
-use crate::files::{remove_if_there, sync_dir, sync_tree};
+use crate::files::{Folder, remove_if_there, sync_dir, sync_tree};
+use crate::identity::{Identity, Running, write_identity};
 use postroom_types::Lsn;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,12 @@ fn fill(
         manifest,
     }
     .run(wrong)?;
+    // Whose the journal is must not hang on the header of a file that may be damaged.
+    let identity = Identity {
+        id: manifest.store,
+        running: Running::none(),
+    };
+    write_identity(&Folder::new(&unfinished.join(STORE)), &identity)?;
     sync_tree(unfinished).map_err(at(unfinished))?;
     Ok(Restored {
         lsn: manifest.lsn,

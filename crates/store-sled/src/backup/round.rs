@@ -55,7 +55,7 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         let mut names = BTreeSet::new();
         let (mut own, mut named) = (OwnBodies::new(), BTreeSet::new());
         let mark = read_clean_mark(self.folder)?.filter(|mark| mark.id == self.store);
-        let known = Known::beside_index(self.folder, mark.as_ref())?;
+        let known = Known::beside_index(self.folder, self.store, mark.as_ref())?;
         let lsns = snapshot::list(&self.folder.snapshots()).map_err(at(self.folder.snapshots()))?;
         let covered = lsns.last().copied().unwrap_or_default();
         if covered != Lsn(0) {
@@ -64,6 +64,7 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         let (lsn, last) = self.journal(covered, &mut own, &mut names)?;
         // A store that lacks its end makes no backup that could be opened.
         known.map_or(Ok(()), |known| known.reached_by(&last.path, Lsn(lsn.0 + 1)))?;
+        self.target.check_reached(lsn)?;
         let mut damaged = self.bodies(own, &mut names)?;
         damaged.extend(self.inline(covered, &named, &mut names)?);
         for beside in self.beside {
@@ -79,7 +80,9 @@ impl<P: FnMut(Progress)> Round<'_, P> {
         let file = file_name(&path);
         let name = format!("store/snapshot/{file}");
         let stored = format!("snapshot/{file}");
-        if self.target.have(&name).is_none() {
+        if let Some(entry) = self.target.have(&name).cloned() {
+            self.check_same(lsn, &Source::open(path.clone())?, &entry)?;
+        } else {
             let source = Source::open(path.clone())?;
             self.target.expect(source.octets);
             let (_, entry) = self.target.copy(source.as_pair(), source.octets, stored)?;
@@ -104,6 +107,21 @@ impl<P: FnMut(Progress)> Round<'_, P> {
                 Err(Halt::Again(of_source(error, &path)))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An error if a copy of a snapshot is another one's than the store has by now. If the store's is damaged, the copy is
+    /// the better one.
+    fn check_same(&self, lsn: Lsn, source: &Source, entry: &Entry) -> Result<(), Halt> {
+        let place = self.target.place(&entry.stored);
+        let copy = File::open(&place).map_err(at(&place))?;
+        let is_like = source.octets == entry.octets
+            && matches!(is_same((&place, &copy), source.as_pair(), 0..entry.octets), Ok(true));
+        let is_whole = |folder: &Path| snapshot::read(folder, self.store, lsn, &mut |_| Ok(())).is_ok();
+        let is_other = !is_like && is_whole(&self.folder.snapshots()) && is_whole(&self.target.place("snapshot"));
+        match is_other {
+            true => Err(self.target.parted(lsn).into()),
+            false => Ok(()),
         }
     }
 

@@ -43,6 +43,8 @@ impl From<OpenError> for CopyError {
 pub(super) struct Target<P> {
     path: PathBuf,
     store: [u8; 16],
+    /// The last lsn in the earlier backup; 0 if there is none.
+    reached: Lsn,
     /// What is there and can be trusted: that of the earlier backup, and what was copied since.
     pub(super) have: BTreeMap<String, Entry>,
     /// What was there and is not trusted as a whole; bodies in it may be good.
@@ -65,13 +67,14 @@ impl<P: FnMut(Progress)> Target<P> {
         for folder in FOLDERS {
             make_folder(&path.join(folder))?;
         }
-        let (earlier, damaged) = Manifest::read(path)
+        let (reached, earlier, damaged) = Manifest::read(path)
             .map_err(or_begin_anew)?
-            .map(|manifest| (manifest.entries, manifest.damaged))
+            .map(|manifest| (manifest.lsn, manifest.entries, manifest.damaged))
             .unwrap_or_default();
         let mut target = Self {
             path: path.to_path_buf(),
             store,
+            reached,
             have: BTreeMap::new(),
             earlier: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -105,6 +108,24 @@ impl<P: FnMut(Progress)> Target<P> {
             target.verify();
         }
         Ok(target)
+    }
+
+    /// An error if the earlier backup knows more than a store that ends here.
+    pub(super) fn check_reached(&self, end: Lsn) -> Result<(), BackupError> {
+        match end < self.reached {
+            true => Err(BackupError::Behind {
+                folder: self.path.clone(),
+                backup: self.reached,
+                store: end,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// The error for a store that went another way than the earlier backup.
+    pub(super) fn parted(&self, lsn: Lsn) -> BackupError {
+        let folder = self.path.clone();
+        BackupError::Parted { folder, lsn }
     }
 
     /// What there is of a file.

@@ -5,11 +5,12 @@
 //! of it were left behind when the folder was copied. To go on with such a journal would give the lost lsns again, and
 //! what is written under them would be taken for what the snapshot has already.
 //!
-//! What always holds: nothing is changed here.
+//! What always holds: nothing is changed here but that a loss is written down which the index alone knows of: after the
+//! machine's next start it is not asked any more.
 
 use crate::error::OpenError;
 use crate::files::Folder;
-use crate::identity::{CleanMark, clean_mark_path};
+use crate::identity::{CleanMark, clean_mark_path, lost_mark_path, read_lost_mark, write_lost_mark};
 use crate::journal::file_path;
 use crate::replay::Tail;
 use crate::snapshot;
@@ -25,8 +26,16 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// What the newest snapshot and a clean mark of this store know of, whichever is more.
-    pub(crate) fn beside_index(folder: &Folder, mark: Option<&CleanMark>) -> Result<Option<Self>, OpenError> {
+    /// What the newest snapshot, a clean mark of this store and an index of an earlier start know of, whichever is most.
+    pub(crate) fn beside_index(
+        folder: &Folder,
+        store: [u8; 16],
+        mark: Option<&CleanMark>,
+    ) -> Result<Option<Self>, OpenError> {
+        let lost = read_lost_mark(folder, store)?.map(|lsn| Self {
+            lsn,
+            by: lost_mark_path(folder),
+        });
         let snapshot = snapshot::list_of(folder)?.last().map(|lsn| Self {
             lsn: *lsn,
             by: snapshot::path_of(&folder.snapshots(), *lsn),
@@ -35,7 +44,23 @@ impl Known {
             lsn: mark.lsn,
             by: clean_mark_path(folder),
         });
-        Ok(snapshot.into_iter().chain(mark).max_by_key(|known| known.lsn))
+        let all = lost.into_iter().chain(snapshot).chain(mark);
+        Ok(all.max_by_key(|known| known.lsn))
+    }
+
+    /// Writes down what the index knows of, if `checked` is that the journal does not reach it.
+    pub(super) fn remembered<T>(
+        &self,
+        checked: Result<T, OpenError>,
+        folder: &Folder,
+        store: [u8; 16],
+    ) -> Result<T, OpenError> {
+        if matches!(checked, Err(OpenError::Lost { .. }))
+            && let Err(error) = write_lost_mark(folder, store, self.lsn)
+        {
+            tracing::error!(%error, "the loss is forgotten with the next start of the machine");
+        }
+        checked
     }
 
     /// Finds out whether the journal reaches it.

@@ -67,9 +67,9 @@ impl Left {
         self.mark.as_ref().filter(|_| self.is_clean)
     }
 
-    /// What the clean mark and the snapshots know of.
+    /// What anything beside the index knows of.
     pub(super) fn known(&self, folder: &Folder) -> Result<Option<Known>, OpenError> {
-        Known::beside_index(folder, self.mark.as_ref())
+        Known::beside_index(folder, self.store, self.mark.as_ref())
     }
 
     /// What the index knows of, if it can be trusted. What vouched for it is gone on return: it was opened.

@@ -2,8 +2,9 @@
 //!
 //! What always holds:
 //! - What the journal has is kept, and nothing else: the store is as it was with its last record.
-//! - The lsns that are lost are never given again. A snapshot of the last of them stands for the journal before it, and the
-//!   journal goes on after that, in a file of its own.
+//! - The lsns that are lost are never given again, nor the names of files that were made of them, wherever there are copies.
+//!   Nobody knows how many there were, so a wide margin is left out too. A snapshot of the last of these lsns stands for the
+//!   journal before it, and the journal goes on after that, in a file of its own.
 //! - Until that file is there, the store does not open. Whatever this broke off at, it can be done again.
 
 use super::left::Left;
@@ -11,7 +12,7 @@ use super::{formats, move_aside, not_made};
 use crate::Options;
 use crate::error::{OpenError, at};
 use crate::files::{Folder, remove_if_there, sync_dir};
-use crate::identity::remove_clean_mark;
+use crate::identity::{lost_mark_path, remove_clean_mark};
 use crate::journal::{Journal, file_path};
 use crate::replay::End;
 use crate::snapshot;
@@ -19,6 +20,10 @@ use crate::truth::Truth;
 use postroom_types::Lsn;
 use std::fmt;
 use std::fs::OpenOptions;
+
+/// Lsns that are left out after the last that is known to be lost: more than a machine commits while what knows of its
+/// commits is not renewed. Of the numbers that JSON holds exactly, 2^53, that leaves enough for two million losses.
+const MARGIN: u64 = 1 << 32;
 
 /// Commits that are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +60,14 @@ pub(crate) fn accept(folder: &Folder, options: &Options) -> Result<Option<Loss>,
     };
     let kept = snapshot_at(folder, left.store, Lsn(end.next.0 - 1))?;
     cut(folder, last_file, end)?;
-    snapshot::carry(&folder.snapshots(), left.store, kept, lost)?;
+    let before = Lsn(lost.0.saturating_add(MARGIN).min(u64::MAX - 1));
+    snapshot::carry(&folder.snapshots(), left.store, kept, before)?;
     move_aside(folder)?;
     remove_clean_mark(folder)?;
-    let next = Lsn(lost.0 + 1);
-    let journal = Journal::create(&folder.journal(), left.store, next, options.roll_octets);
+    let journal = Journal::create(&folder.journal(), left.store, Lsn(before.0 + 1), options.roll_octets);
     journal.map_err(|trouble| not_made(folder, trouble))?;
+    let lost_mark = lost_mark_path(folder);
+    remove_if_there(&lost_mark).map_err(at(lost_mark))?;
     Ok(Some(Loss {
         first: end.next,
         last: lost,

@@ -76,7 +76,7 @@ impl Start<'_> {
         let last = file_path(&self.folder.journal(), last);
         if let Some(mark) = clean {
             // sled goes on without what it does not recognise any more.
-            known.reached_by(&last, Lsn(mark.lsn.0 + 1))?;
+            known.remembered(known.reached_by(&last, Lsn(mark.lsn.0 + 1)), self.folder, self.store)?;
             if mark.lsn != applied {
                 return Err(OpenError::Index(format!(
                     "it was closed at {}, and is at {applied}",
@@ -89,7 +89,7 @@ impl Start<'_> {
             });
         }
         let end = self.catch_up(index, applied)?;
-        known.reached_by(&last, end.next)?;
+        known.remembered(known.reached_by(&last, end.next), self.folder, self.store)?;
         Ok(end)
     }
 

@@ -79,7 +79,7 @@ pub fn check_journal(folder: &Path, mut progress: impl FnMut(Progress)) -> Resul
     }
     progress(told);
     let mark = read_clean_mark(&folder)?.filter(|mark| mark.id == store);
-    if let (Some(known), Some(last)) = (Known::beside_index(&folder, mark.as_ref())?, files.last())
+    if let (Some(known), Some(last)) = (Known::beside_index(&folder, store, mark.as_ref())?, files.last())
         && is_read
         && let Err(error) = known.reached_by(&file_path(&folder.journal(), *last), next)
     {

@@ -142,6 +142,10 @@ impl Round<'_> {
             }
         }
         empty.retain(|first| !needed.contains_key(first));
+        if !empty.is_empty() {
+            // What stands for them must be there by its name before they go.
+            sync_dir(&folder).map_err(failed)?;
+        }
         for first in &empty {
             let path = file_path(&folder, *first);
             self.bodies.let_go(&path);
