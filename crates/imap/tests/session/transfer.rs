@@ -24,8 +24,9 @@ async fn what_is_not_of_the_alphabet_hides_nothing() {
         ("emVicmEgYW5k\u{e9}IHF1YWdnYQ==\r\n", TEXT),
         ("\u{e9}emVicmEgYW5kIHF1YWdnYQ==\r\n", TEXT),
         ("-emVicmEg\r\n YW5k=IHF1YWdnYQ==extra", TEXT),
-        // A short line after the padding could be a word.
-        ("emVicmEg\r\nYW5kIA==\r\ncXVhZ2dh", "zebra and "),
+        // A short line after the padding is data, if it is no word.
+        ("emVicmEg\r\nYW5kIA==\r\ncXVhZ2dh", TEXT),
+        ("emVicmEg\r\nYW5kIA==\r\nList", "zebra and "),
     ]) {
         let told = client.append("INBOX", &message(body)).await;
         assert!(told.contains("a OK"), "{told}");
@@ -39,8 +40,8 @@ async fn what_is_not_of_the_alphabet_hides_nothing() {
         .await;
     assert!(told.ends_with(&expected), "{told}\n{expected}");
     for (search, expected) in [
-        ("BODY \"zebra and quagga\"", "* SEARCH 1 2 3 4 5 6 7\r\n"),
-        ("BODY zebra", "* SEARCH 1 2 3 4 5 6 7 8\r\n"),
+        ("BODY \"zebra and quagga\"", "* SEARCH 1 2 3 4 5 6 7 8\r\n"),
+        ("BODY zebra", "* SEARCH 1 2 3 4 5 6 7 8 9\r\n"),
         ("TEXT emVicmEg", "* SEARCH\r\n"),
     ] {
         assert_eq!(client.ok(&format!("s SEARCH {search}")).await, expected, "{search}");
